@@ -1,0 +1,1 @@
+"""Composes the rooms: Ray, MLflow, checkpoints and the posenas command."""

@@ -1,0 +1,1 @@
+"""3D poses to Enhanced-SPMF images, and the labelled data sets they come from."""

@@ -1,0 +1,30 @@
+"""Fixtures that every room's tests share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> None:
+    """Sums are taken in another order with another number of threads; results are compared bit for bit."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """The folder of one real data set, or a skip that says where it was looked for."""
+    root = Path(os.environ.get("POSENAS_DATA", REPOSITORY.parent / "shared" / "data"))
+
+    def folder(name: str) -> Path:
+        path = root / name
+        if not path.exists():
+            pytest.skip(f"real data set {name} is not at {path}; set POSENAS_DATA to the folder that holds it")
+        return path
+
+    return folder
