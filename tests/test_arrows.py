@@ -1,0 +1,52 @@
+"""Each room is imported in a fresh interpreter: what it drags in shows where its arrows point."""
+
+import json
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+# What each room must never load, whoever asks for it (docs/architecture.md, "Rooms and arrows").
+FORBIDDEN = {
+    "lifting": {"encoding", "nas", "cluster", "ray", "mlflow", "sqlalchemy"},
+    "encoding": {"torch", "nas", "cluster", "ray", "mlflow", "sqlalchemy"},
+    "nas": {"lifting", "encoding", "cluster", "ray", "mlflow", "sqlalchemy"},
+}
+
+PROBE = """
+import importlib, json, sys
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def modules_of(room: str) -> list[str]:
+    package = import_module(room)
+    return [room, *(module.name for module in pkgutil.walk_packages(package.__path__, prefix=f"{room}."))]
+
+
+def loaded_by(names: list[str]) -> set[str]:
+    """Every module a fresh interpreter holds after importing these."""
+    answer = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(names)], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(answer.stdout))
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_a_room_alone_loads_nothing_against_the_arrows(room: str) -> None:
+    top_level = {module.partition(".")[0] for module in loaded_by(modules_of(room))}
+    assert top_level & FORBIDDEN[room] == set()
+
+
+def test_encoding_takes_only_the_pose_records_from_lifting() -> None:
+    from_lifting = {module for module in loaded_by(modules_of("encoding")) if module.startswith("lifting.")}
+    assert from_lifting <= {"lifting.poses", "lifting.skeleton"}
+
+
+def test_the_probe_sees_a_forbidden_import() -> None:
+    """The control: a room that did import torch would be caught."""
+    assert "torch" in loaded_by(["torch"])
