@@ -1,0 +1,60 @@
+"""Files that are either whole or not there: written beside their place, made durable, then renamed."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+__all__ = ["TEMPORARY_PREFIX", "sha256", "sha256_of_file", "write_atomically"]
+
+TEMPORARY_PREFIX = ".tmp-"
+"""Names that begin so are unfinished files; a crash may leave one, no reader ever looks at it."""
+
+
+def write_atomically(path: Path | str, content: bytes | str) -> None:
+    """Put `content` at `path` so that a reader, or a crash at any moment, sees the old file or the new one.
+
+    A temporary file in the same folder, flush, fsync, rename, fsync of the folder. Missing folders are made.
+
+    Args:
+        path: where the file goes.
+        content: the whole content; text is written as UTF-8.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full. What was at `path` is then still there.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    # mode "x" and not tempfile: its 0600 would hide results from colleagues who share the folder
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: Path | str) -> str:
+    """The SHA-256 of a file's content, as 64 hexadecimal digits, read in pieces."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
