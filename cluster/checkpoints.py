@@ -136,10 +136,11 @@ class Checkpoints:
             )
 
     def _check_configuration(self, step: int, body: Mapping[str, Any]) -> None:
-        if body["configuration"] != self.configuration:
+        theirs, ours = body["configuration"], self.configuration
+        if theirs != ours:
             raise ValueError(
                 f"checkpoint {self._manifest(step)} was made with another configuration "
-                f"({body['configuration'][:12] or 'none'}; this run has {self.configuration[:12] or 'none'}); "
+                f"({theirs[:12] or 'none'}; this run has {ours[:12] or 'none'}); "
                 "resume with the one that it was started with, or give another folder"
             )
 

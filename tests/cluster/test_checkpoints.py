@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-import cluster.checkpoints
 from cluster.checkpoints import Checkpoints, configuration_hash
+from cluster.files import write_atomically
 
 
 def state_of(seed: int, large: int = 400_000) -> dict[str, Any]:
@@ -197,16 +197,15 @@ def test_a_full_disk_at_any_write_keeps_the_last_good_checkpoint(
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state_of(1), 1)
     written = 0
-    real = cluster.checkpoints.write_atomically
 
     def write(path: Path, content: bytes | str) -> None:
         nonlocal written
         written += 1  # weights, the small part, the manifest, LATEST: the momentum is unchanged
         if written == failing_write:
             raise OSError(28, "No space left on device")
-        real(path, content)
+        write_atomically(path, content)
 
-    monkeypatch.setattr(cluster.checkpoints, "write_atomically", write)
+    monkeypatch.setattr("cluster.checkpoints.write_atomically", write)
     with pytest.raises(
         OSError, match=r"checkpoint of step 2 could not be written to .*No space left on device"
     ):
