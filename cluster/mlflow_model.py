@@ -1,0 +1,149 @@
+"""The trained network as an MLflow model without a pickle: exported graph, signature, pinned requirements.
+
+The form is MLflow 3's `pt2`: torch.export writes the graph and the weights, and MLflow loads it with
+MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false, by torch and mlflow alone; posenas need not be installed.
+"""
+
+import hashlib
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["award", "record", "register", "save_network_model"]
+
+DIGEST, SCORE = "posenas.digest", "posenas.score"
+
+
+def save_network_model(
+    folder: Path, network: nn.Module, images: NDArray[np.float32], class_names: tuple[str, ...] = ()
+) -> None:
+    """Write `network` as an MLflow model folder.
+
+    The saved model maps float32 images (N, 3, H, W), prepared as for training, to logits (N, classes); N is free.
+
+    Args:
+        folder: made here; must not exist.
+        network: gives logits, in evaluation mode.
+        images: at least two examples, as the network sees them; two of them are kept as the input example.
+        class_names: by the number of the logit; kept in the model's metadata.
+
+    Raises:
+        ValueError: the folder exists, or fewer than two images came (torch.export would fix the batch at 1).
+    """
+    if Path(folder).exists():
+        raise ValueError(f"the model folder {folder} exists already; give one that does not")
+    if images.ndim != 4 or len(images) < 2:
+        raise ValueError(f"`images` has the shape {images.shape}; a model needs at least 2 examples (N, 3, H, W)")
+    example = np.ascontiguousarray(images[:2], dtype=np.float32)
+    training = network.training
+    network.eval()
+    try:
+        _save(Path(folder), network, example, class_names)
+    finally:
+        network.train(training)
+
+
+def _save(folder: Path, network: nn.Module, example: NDArray[np.float32], class_names: tuple[str, ...]) -> None:
+    with warnings.catch_warnings():
+        # torch.export and MLflow use each other's older names; nothing here is for a person to act upon.
+        warnings.simplefilter("ignore")
+        import mlflow.pytorch
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        with torch.no_grad():
+            num_classes = int(network(torch.from_numpy(example)).shape[1])
+        images = TensorSpec(np.dtype(np.float32), (-1, *example.shape[1:]), "images")
+        logits = TensorSpec(np.dtype(np.float32), (-1, num_classes), "logits")
+        mlflow.pytorch.save_model(
+            network,
+            str(folder),
+            signature=ModelSignature(Schema([images]), Schema([logits])),
+            input_example=example,
+            serialization_format="pt2",
+            pip_requirements=_requirements(),
+            metadata={"class_names": list(class_names)},
+        )
+
+
+def _requirements() -> list[str]:
+    """What the saved model needs, pinned; the local part of a version (2.6.0+cpu) is on no index."""
+    import mlflow
+
+    versions = {"mlflow": mlflow.__version__, "torch": torch.__version__, "numpy": np.__version__}
+    return [f"{name}=={version.split('+')[0]}" for name, version in versions.items()]
+
+
+def record(client: "MlflowClient", experiment: str, run: str, folder: Path, name: str) -> str:
+    """Record a model folder as the logged model `name` of the run, once, and return its MLflow id."""
+    from mlflow.entities import LoggedModelOutput
+
+    digest = _digest(folder)
+    known = client.search_logged_models([experiment], f"name = '{name}' AND source_run_id = '{run}'")
+    for model in known:
+        if model.tags.get(DIGEST) == digest and str(model.status) == "READY":
+            return str(model.model_id)
+    model = client.create_logged_model(experiment, name, run, tags={DIGEST: digest}, model_type="classifier")
+    with TemporaryDirectory() as scratch:
+        client.log_model_artifacts(model.model_id, str(_named(folder, Path(scratch), model.model_id, run)))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
+    return str(model.model_id)
+
+
+def _named(folder: Path, scratch: Path, model_id: str, run: str) -> Path:
+    """A copy of the model folder whose MLmodel names the logged model and the run that it came from."""
+    import shutil
+
+    from mlflow.models import Model
+
+    copy = scratch / "model"
+    shutil.copytree(folder, copy)
+    description = Model.load(str(copy))
+    description.model_id, description.run_id = model_id, run
+    description.save(str(copy / "MLmodel"))
+    return copy
+
+
+def register(client: "MlflowClient", name: str, model_id: str, run: str, score: float | None) -> str:
+    """Make one version of the registered model `name` from a logged model, and return its number."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description="Trained by posenas")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    source = f"models:/{model_id}"
+    for version in client.search_model_versions(f"name = '{name}' and run_id = '{run}'"):
+        if version.source == source or version.model_id == model_id:
+            return str(version.version)
+    tags = {} if score is None else {SCORE: repr(float(score))}
+    return str(client.create_model_version(name, source, run, tags=tags, model_id=model_id).version)
+
+
+def award(client: "MlflowClient", name: str, alias: str, version: str, score: float | None) -> None:
+    """Give `alias` to the version unless the one that holds it has a higher score."""
+    holder = client.get_registered_model(name).aliases.get(alias)
+    if holder is not None and score is not None:
+        best = client.get_model_version(name, str(holder)).tags.get(SCORE)
+        if best is not None and float(best) > score:
+            return
+    client.set_registered_model_alias(name, alias, version)
+
+
+def _digest(folder: Path) -> str:
+    """sha256 over the names and the contents of all files, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

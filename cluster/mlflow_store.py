@@ -1,0 +1,164 @@
+"""The MLflow store: which one, where its artifacts lie, and clear sentences when it cannot be had.
+
+Everything of posenas that talks to MLflow comes through `connect`, so that one place decides how long a dead
+server may hold us up and what a person reads then.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["MODEL_TRAINING", "TrackingConfig", "artifact_root", "connect", "experiment_id", "resolve", "said_clearly"]
+
+# An experiment tag of MLflow 3: the UI opens such an experiment in model-training mode, not in its GenAI mode.
+MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+
+_SERVERS = ("http", "https")
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+# MLflow waits 247 s for a dead server with its own settings; with one retry a refused connection is known at once
+# and a silent host after two of these.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+
+
+class TrackingConfig(BaseModel):
+    """Where the record of a run goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str = Field(
+        default="sqlite:///mlflow.db",
+        description="MLflow store: sqlite:///FILE, the http(s) address of a server, or a database address",
+    )
+    experiment: str = Field(default="posenas", min_length=1, description="MLflow experiment that holds the runs")
+
+
+def resolve(uri: str) -> str:
+    """The address with a relative SQLite file made absolute against the current folder.
+
+    Raises:
+        ValueError: the address is of no kind that MLflow 3 serves.
+        FileNotFoundError: the folder of the SQLite file does not exist.
+    """
+    kind = urlsplit(uri).scheme.split("+")[0]
+    if kind in _SERVERS:
+        return uri.rstrip("/")
+    if kind not in _DATABASES:
+        raise ValueError(
+            f"{uri!r} is no MLflow store: give sqlite:///FILE (as sqlite:///mlflow.db), the http(s) address of an "
+            "MLflow server, or a database address (as postgresql://user:password@host/name)"
+        )
+    if kind != "sqlite":
+        return uri
+    file = Path(uri.split(":///", 1)[-1]).expanduser().absolute() if ":///" in uri else None
+    if file is None or file.name == "":
+        raise ValueError(f"{uri!r} names no file: an SQLite store is sqlite:///FILE, as sqlite:///mlflow.db")
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"the MLflow store {file} cannot be opened: the folder {file.parent} does not exist")
+    return f"sqlite:///{file}"
+
+
+def artifact_root(uri: str) -> str | None:
+    """Where a new experiment keeps its artifacts: `mlartifacts` beside an SQLite file, else what the server says.
+
+    MLflow's own default is relative to the folder of whoever starts it, and is lost from any other one.
+    """
+    resolved = resolve(uri)
+    if not resolved.startswith("sqlite:///"):
+        return None
+    return (Path(resolved.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
+
+
+def connect(uri: str) -> "MlflowClient":
+    """A client of the store at `uri`; an SQLite file that does not exist is made (2 s).
+
+    Raises:
+        ValueError: the address is of no kind that MLflow serves, or the database is not one of this MLflow.
+        FileNotFoundError: the folder of the SQLite file does not exist.
+        ConnectionError: no MLflow server answers there.
+    """
+    resolved = resolve(uri)
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    with warnings.catch_warnings(), said_clearly(resolved):
+        # MLflow 3.17 configures its tables with an option that SQLAlchemy 2.1 has deprecated.
+        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
+        from mlflow import MlflowClient
+
+        # Says "Creating initial MLflow database tables..." on stderr, in the middle of a progress bar.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        client = MlflowClient(resolved, registry_uri=resolved)
+        client.get_experiment_by_name("Default")  # the first call that a dead server would fail
+    return client
+
+
+def experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
+    """The id of the experiment called `name`, made where there is none.
+
+    Raises:
+        ValueError: an experiment of this name lies in MLflow's bin.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artifact_root(uri), tags=MODEL_TRAINING))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)  # another search has made it just now
+    if found is None or found.lifecycle_stage != "active":
+        raise ValueError(
+            f"the MLflow experiment {name!r} in {uri} was deleted; restore it (mlflow experiments restore) or give "
+            "another name"
+        )
+    return str(found.experiment_id)
+
+
+@contextmanager
+def said_clearly(uri: str) -> Iterator[None]:
+    """Turn what MLflow and its database raise into one sentence that names the store.
+
+    Raises:
+        ConnectionError: a server does not answer, or something else answers at its address.
+        ValueError: MLflow or the database refuses.
+        ModuleNotFoundError: the driver of the database is not installed.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"the MLflow store {_shown(uri)} needs the Python package {error.name}") from error
+    except (MlflowException, SQLAlchemyError) as error:
+        if urlsplit(uri).scheme not in _SERVERS:
+            raise ValueError(f"MLflow cannot use the store {_shown(uri)}: {_first_line(error)}") from error
+        if isinstance(error, MlflowException) and "failed with exception" in str(error):
+            raise ConnectionError(
+                f"no MLflow server answers at {uri}: start it (posenas ui), give another address, or record into a "
+                "file (sqlite:///mlflow.db)"
+            ) from error
+        raise ConnectionError(f"the MLflow server at {uri} refuses: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:400]
+
+
+def _shown(uri: str) -> str:
+    """The address without the password in it: it ends in logs and reports."""
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri

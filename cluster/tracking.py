@@ -1,0 +1,364 @@
+"""The record of a run: parameters, curves, tables, pictures and models, kept by MLflow or by nobody.
+
+A `Tracker` is told facts and answers nothing; each fact may be told twice and is recorded once. So a resumed
+search tells its history again without doubling a point, and a durable outbox can stand before any tracker.
+"""
+
+import csv
+import io
+import json
+import math
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from cluster import mlflow_model
+from cluster.mlflow_store import connect, experiment_id, resolve, said_clearly
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+__all__ = ["RUN_ID", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker", "environment_tags", "flat"]
+
+RUN_ID = "posenas.run_id"
+"""The tag that holds our own id of a run: by it a resumed search finds the MLflow run that it began."""
+
+Status = Literal["finished", "failed", "killed"]
+
+# Limits of MLflow 3.17 (mlflow/utils/validation.py).
+_PARAMETER_LENGTH, _TAG_LENGTH = 6000, 8000
+_PER_BATCH, _METRICS_PER_BATCH = 100, 1000
+_FORBIDDEN_IN_NAMES = re.compile(r"[^\w.\-/ ]")
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    """Metrics of one step.
+
+    Args:
+        step: their place on the x axis.
+        metrics: name to value; not-a-number is recorded as such.
+        timestamp: when they were measured, seconds since 1970; stored with the history, so that telling a point
+            again tells the same.
+    """
+
+    step: int
+    metrics: Mapping[str, float]
+    timestamp: float
+
+
+class Tracker(Protocol):
+    """Told what happens in one run. Nothing is answered; every call may be repeated."""
+
+    def start(
+        self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
+    ) -> None:
+        """Begin the run of our own id `run_id`, or go on with it; `parent` is the own id of the run it belongs to."""
+
+    def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
+        """Metrics of one step."""
+
+    def log_history(self, points: Iterable[MetricPoint]) -> None:
+        """Metrics of many steps: a resumed run tells all of its history."""
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Tags, set or replaced."""
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """A file, or all files of a folder; those of the same name are replaced."""
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Rows as the CSV artifact `name`, replaced as a whole."""
+
+    def log_model(
+        self, folder: Path, name: str, *, registered_name: str = "", alias: str = "", score: float | None = None
+    ) -> None:
+        """A model folder of `mlflow_model.save_network_model`, registered where a name is given."""
+
+    def finish(self, status: Status) -> None:
+        """The run has ended."""
+
+
+class NullTracker:
+    """A `Tracker` that records nothing."""
+
+    def start(
+        self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
+    ) -> None:
+        """Nothing."""
+
+    def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
+        """Nothing."""
+
+    def log_history(self, points: Iterable[MetricPoint]) -> None:
+        """Nothing."""
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Nothing."""
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Nothing."""
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Nothing."""
+
+    def log_model(
+        self, folder: Path, name: str, *, registered_name: str = "", alias: str = "", score: float | None = None
+    ) -> None:
+        """Nothing."""
+
+    def finish(self, status: Status) -> None:
+        """Nothing."""
+
+
+class MlflowTracker:
+    """A `Tracker` that writes into MLflow, in the caller's thread, in batches.
+
+    Args:
+        uri: MLflow store; an SQLite file keeps its artifacts in `mlartifacts` beside it.
+        experiment: MLflow experiment, made where there is none.
+
+    Raises:
+        ValueError, FileNotFoundError, ConnectionError: as `cluster.mlflow_store.connect`.
+    """
+
+    def __init__(self, uri: str = "sqlite:///mlflow.db", experiment: str = "posenas") -> None:
+        self.uri = resolve(uri)
+        self._client: MlflowClient = connect(self.uri)
+        with said_clearly(self.uri):
+            self.experiment_id = experiment_id(self._client, self.uri, experiment)
+        self._run: Run | None = None
+        self._logged: set[tuple[str, int]] = set()
+
+    @property
+    def mlflow_run_id(self) -> str:
+        """MLflow's own id of the run.
+
+        Raises:
+            ValueError: `start` has not been called.
+        """
+        if self._run is None:
+            raise ValueError("this tracker has no run yet: call start(run_id, name, params, tags) first")
+        return str(self._run.info.run_id)
+
+    @property
+    def artifact_location(self) -> str:
+        """Where the artifacts of the run lie, as MLflow writes it."""
+        self.mlflow_run_id  # noqa: B018  (says that there is no run)
+        return str(self._run.info.artifact_uri) if self._run is not None else ""
+
+    def start(
+        self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
+    ) -> None:
+        """Begin the MLflow run of our own id, or go on with the one that an earlier process began.
+
+        MLflow never changes a parameter: where a resumed run brings another value, the first stays and the tag
+        `posenas.changed.NAME` holds the new one.
+
+        Raises:
+            ValueError: `run_id` cannot be a tag to search for, or `parent` is unknown.
+        """
+        with said_clearly(self.uri):
+            self._run = self._found(run_id)
+            if self._run is None:
+                parents = {"mlflow.parentRunId": self._parent(parent)} if parent else {}
+                self._run = self._client.create_run(
+                    self.experiment_id, run_name=name, tags={RUN_ID: run_id} | parents
+                )
+                self._logged = set()
+            else:
+                self._client.update_run(self.mlflow_run_id, status="RUNNING", name=name)
+                self._logged = self._points_of(self._run)
+            self._log_params(params)
+        self.set_tags(tags)
+
+    def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
+        """Metrics of one step in one call (7 ms for 12 of them on SQLite); a point recorded before is left out."""
+        self.log_history([MetricPoint(step, metrics, time.time() if timestamp is None else timestamp)])
+
+    def log_history(self, points: Iterable[MetricPoint]) -> None:
+        """Metrics of many steps, 1000 to a call; points recorded before are left out.
+
+        A point is known by its name and step: a step done again after a crash gives the same numbers, and the
+        first record of it, with its time, stays.
+        """
+        from mlflow.entities import Metric
+
+        fresh = {
+            (_name(key), point.step): Metric(_name(key), _finite(value), round(point.timestamp * 1000), point.step)
+            for point in points
+            for key, value in point.metrics.items()
+            if (_name(key), point.step) not in self._logged
+        }
+        metrics = list(fresh.values())
+        with said_clearly(self.uri):
+            for begin in range(0, len(metrics), _METRICS_PER_BATCH):
+                batch = metrics[begin : begin + _METRICS_PER_BATCH]
+                self._client.log_batch(self.mlflow_run_id, metrics=batch)
+                self._logged.update((metric.key, metric.step) for metric in batch)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Tags, set or replaced; a value longer than MLflow's 8000 characters is cut, which its end says."""
+        from mlflow.entities import RunTag
+
+        entities = [RunTag(_name(key), _cut(value, _TAG_LENGTH)) for key, value in tags.items()]
+        with said_clearly(self.uri):
+            for begin in range(0, len(entities), _PER_BATCH):
+                self._client.log_batch(self.mlflow_run_id, tags=entities[begin : begin + _PER_BATCH])
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Copy a file, or the files of a folder, into the run's artifacts.
+
+        Raises:
+            FileNotFoundError: there is nothing at `path`.
+        """
+        if not Path(path).exists():
+            raise FileNotFoundError(f"{path} cannot be recorded as an artifact: it does not exist")
+        with said_clearly(self.uri):
+            if Path(path).is_dir():
+                self._client.log_artifacts(self.mlflow_run_id, str(path), folder or None)
+            else:
+                self._client.log_artifact(self.mlflow_run_id, str(path), folder or None)
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Rows as CSV; the columns are those of all rows in the order in which they first appear."""
+        with said_clearly(self.uri):
+            self._client.log_text(self.mlflow_run_id, as_csv(rows), name)
+
+    def log_model(
+        self, folder: Path, name: str, *, registered_name: str = "", alias: str = "", score: float | None = None
+    ) -> None:
+        """Record the model once, register it once, and move the alias to it if no better one holds it.
+
+        Args:
+            folder: written by `mlflow_model.save_network_model`.
+            name: of the model within the run.
+            registered_name: of the registered model; not registered where empty.
+            alias: of the version, as "champion"; it stays with its holder where that has a higher score.
+            score: by which versions are compared: validation accuracy, never accuracy on the test part.
+        """
+        with said_clearly(self.uri):
+            model_id = mlflow_model.record(self._client, self.experiment_id, self.mlflow_run_id, folder, name)
+            if registered_name:
+                version = mlflow_model.register(
+                    self._client, registered_name, model_id, self.mlflow_run_id, score
+                )
+                if alias:
+                    mlflow_model.award(self._client, registered_name, alias, version, score)
+
+    def finish(self, status: Status) -> None:
+        """Close the run with its status."""
+        with said_clearly(self.uri):
+            self._client.set_terminated(self.mlflow_run_id, status.upper())
+
+    def _found(self, run_id: str) -> "Run | None":
+        if not re.fullmatch(r"[\w.\-]+", run_id):
+            raise ValueError(f"{run_id!r} cannot be a run id: use letters, digits, '.', '_' and '-'")
+        found = self._client.search_runs([self.experiment_id], f"tags.`{RUN_ID}` = '{run_id}'", max_results=1)
+        return found[0] if found else None
+
+    def _parent(self, run_id: str) -> str:
+        parent = self._found(run_id)
+        if parent is None:
+            raise ValueError(f"run {run_id!r}, to which a run was to belong, is not in the MLflow store {self.uri}")
+        return str(parent.info.run_id)
+
+    def _points_of(self, run: "Run") -> set[tuple[str, int]]:
+        histories = (self._client.get_metric_history(run.info.run_id, key) for key in run.data.metrics)
+        return {(point.key, point.step) for history in histories for point in history}
+
+    def _log_params(self, params: Mapping[str, object]) -> None:
+        from mlflow.entities import Param, RunTag
+
+        assert self._run is not None
+        known = dict(self._run.data.params)
+        wanted = {_name(key): _cut(value, _PARAMETER_LENGTH) for key, value in flat(params).items()}
+        fresh = [Param(key, value) for key, value in wanted.items() if key not in known]
+        for begin in range(0, len(fresh), _PER_BATCH):
+            self._client.log_batch(self.mlflow_run_id, params=fresh[begin : begin + _PER_BATCH])
+        changed = [
+            RunTag(f"posenas.changed.{key}", value) for key, value in wanted.items() if known.get(key, value) != value
+        ]
+        if changed:
+            self._client.log_batch(self.mlflow_run_id, tags=changed[:_PER_BATCH])
+
+
+def flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """A nested configuration as one level: {"search": {"seed": 1}} becomes {"search.seed": "1"}.
+
+    Lists and None are written as JSON; strings, paths and numbers as `str` writes them.
+    """
+    result: dict[str, str] = {}
+    for key, value in params.items():
+        if isinstance(value, Mapping) and value:
+            result |= flat(value, f"{prefix}{key}.")
+        elif value is None or isinstance(value, (bool, list, tuple, Mapping)):
+            result[f"{prefix}{key}"] = json.dumps(value, default=str)
+        else:
+            result[f"{prefix}{key}"] = str(value)
+    return result
+
+
+def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as CSV with a header; the columns are those of all rows in the order in which they first appear."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(dict(row) for row in rows)
+    return buffer.getvalue()
+
+
+def environment_tags(repository: Path | None = None) -> dict[str, str]:
+    """Versions of posenas, of Python and of the libraries that numbers depend on, and the git commit if there is one."""
+    libraries = ("torch", "numpy", "scipy", "opencv-python", "ray", "mlflow")
+    versions = {name: _version(name) for name in libraries}
+    tags = {
+        "posenas.version": _version("posenas"),
+        "posenas.libraries": " ".join(f"{name} {version}" for name, version in versions.items() if version),
+        "posenas.platform": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+    }
+    commit = git_commit(repository or Path(__file__).resolve().parent)
+    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def git_commit(folder: Path) -> str:
+    """The commit of the checkout that `folder` lies in; empty where there is none or no git."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _name(name: str) -> str:
+    return _FORBIDDEN_IN_NAMES.sub("_", name)
+
+
+def _finite(value: Any) -> float:
+    """Infinity becomes not-a-number: MLflow would record 1.8e308, and no curve could be read beside it."""
+    number = float(value)
+    return number if math.isfinite(number) else math.nan
+
+
+def _cut(value: str, limit: int) -> str:
+    if len(value) <= limit:
+        return value
+    note = f" ... (cut: {len(value)} characters)"
+    return value[: limit - len(note)] + note

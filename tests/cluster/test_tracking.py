@@ -1,0 +1,208 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cluster.mlflow_model import save_network_model
+from cluster.mlflow_store import artifact_root, resolve
+from cluster.tracking import MetricPoint, MlflowTracker, NullTracker, as_csv, environment_tags, flat
+
+
+@pytest.fixture(scope="session")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One store for all tests here: MLflow takes 2 s to make its tables."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+def started(uri: str, run_id: str, **params: object) -> MlflowTracker:
+    tracker = MlflowTracker(uri, "tests")
+    tracker.start(run_id, run_id, params, {"posenas.dataset": "synthetic"})
+    return tracker
+
+
+def points(tracker: MlflowTracker, key: str) -> list[tuple[int, float]]:
+    history = tracker._client.get_metric_history(tracker.mlflow_run_id, key)
+    return sorted((point.step, point.value) for point in history)
+
+
+def test_a_resumed_run_goes_on_in_the_same_mlflow_run(uri: str) -> None:
+    first = started(uri, "search-1")
+    second = started(uri, "search-1")
+    assert second.mlflow_run_id == first.mlflow_run_id
+
+
+def test_a_history_told_again_after_a_resume_is_recorded_once(uri: str) -> None:
+    first = started(uri, "search-2")
+    for step in range(3):
+        first.log(step, {"loss": 1.0 - step / 10}, timestamp=100.0 + step)
+    second = started(uri, "search-2")
+    history = [MetricPoint(step, {"loss": 1.0 - step / 10}, 100.0 + step) for step in range(3)]
+    second.log_history(history)
+    second.log(2, {"loss": 0.8}, timestamp=500.0)  # done again after the crash, later
+    second.log(3, {"loss": 0.7}, timestamp=501.0)
+    assert points(second, "loss") == [(0, 1.0), (1, 0.9), (2, 0.8), (3, 0.7)]
+
+
+def test_a_point_told_twice_in_one_process_is_recorded_once(uri: str) -> None:
+    tracker = started(uri, "search-3")
+    tracker.log_history([MetricPoint(0, {"loss": 1.0}, 1.0), MetricPoint(0, {"loss": 1.0}, 2.0)])
+    tracker.log(0, {"loss": 1.0}, 3.0)
+    assert points(tracker, "loss") == [(0, 1.0)]
+
+
+def test_a_history_longer_than_a_batch_is_recorded_whole(uri: str) -> None:
+    tracker = started(uri, "search-4")
+    tracker.log_history(MetricPoint(step, {"a": float(step), "b": 0.0}, 1.0) for step in range(600))
+    assert len(points(tracker, "a")) == 600
+    assert len(points(tracker, "b")) == 600
+
+
+def test_infinity_is_recorded_as_not_a_number(uri: str) -> None:
+    tracker = started(uri, "search-5")
+    tracker.log(0, {"loss": float("inf")}, 1.0)
+    ((_, value),) = points(tracker, "loss")
+    assert np.isnan(value)
+
+
+def test_parameters_are_flat_and_long_ones_say_that_they_were_cut(uri: str) -> None:
+    tracker = started(uri, "search-6", search={"seed": 1, "list": [1, 2]}, long="x" * 7000)
+    params = tracker._client.get_run(tracker.mlflow_run_id).data.params
+    assert params["search.seed"] == "1"
+    assert params["search.list"] == "[1, 2]"
+    assert len(params["long"]) == 6000
+    assert params["long"].endswith(" ... (cut: 7000 characters)")
+
+
+def test_more_parameters_than_a_batch_takes_are_all_recorded(uri: str) -> None:
+    tracker = started(uri, "search-7", **{f"p{i}": i for i in range(250)})
+    assert len(tracker._client.get_run(tracker.mlflow_run_id).data.params) == 250
+
+
+def test_a_parameter_changed_on_resume_stays_and_is_said_in_a_tag(uri: str) -> None:
+    started(uri, "search-8", workers=2)
+    data = started(uri, "search-8", workers=4)._client.get_run(started(uri, "search-8").mlflow_run_id).data
+    assert data.params["workers"] == "2"
+    assert data.tags["posenas.changed.workers"] == "4"
+
+
+def test_a_child_run_belongs_to_the_search(uri: str) -> None:
+    search = started(uri, "search-9")
+    child = MlflowTracker(uri, "tests")
+    child.start("search-9.final", "final", {}, {}, parent="search-9")
+    tags = child._client.get_run(child.mlflow_run_id).data.tags
+    assert tags["mlflow.parentRunId"] == search.mlflow_run_id
+
+
+def test_an_unknown_parent_is_said(uri: str) -> None:
+    with pytest.raises(ValueError, match="run 'nobody', to which a run was to belong, is not in the MLflow store"):
+        MlflowTracker(uri, "tests").start("orphan", "orphan", {}, {}, parent="nobody")
+
+
+def test_artifacts_and_tables_lie_beside_the_database(uri: str, tmp_path: Path) -> None:
+    tracker = started(uri, "search-10")
+    (tmp_path / "genotype.json").write_text("{}", "utf-8")
+    tracker.log_artifact(tmp_path / "genotype.json", "cells")
+    tracker.log_table("architectures.csv", [{"step": 1, "reward": 0.5}, {"step": 2, "reward": 0.25, "note": "a,b"}])
+    root = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+    assert tracker.artifact_location.startswith(root.as_uri())
+    assert len(list(root.glob("*/artifacts/cells/genotype.json"))) == 1
+    (table,) = root.glob("*/artifacts/architectures.csv")
+    assert table.read_text("utf-8") == 'step,reward,note\n1,0.5,\n2,0.25,"a,b"\n'
+
+
+def test_a_missing_artifact_is_said(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing.svg cannot be recorded as an artifact: it does not exist"):
+        started(uri, "search-11").log_artifact(tmp_path / "nothing.svg")
+
+
+def test_the_status_of_a_finished_run_is_recorded(uri: str) -> None:
+    tracker = started(uri, "search-12")
+    tracker.finish("failed")
+    assert tracker._client.get_run(tracker.mlflow_run_id).info.status == "FAILED"
+    assert started(uri, "search-12")._client.get_run(tracker.mlflow_run_id).info.status == "RUNNING"
+
+
+def test_a_network_is_recorded_once_and_loads_with_pickle_forbidden(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    images = np.random.default_rng(0).random((6, 3, 8, 8), dtype=np.float32)
+    save_network_model(tmp_path / "model", network, images, ("a", "b", "c", "d", "e"))
+    tracker = started(uri, "search-13")
+    for _ in range(2):
+        tracker.log_model(tmp_path / "model", "network", registered_name="posenas-test", alias="champion", score=0.5)
+    versions = tracker._client.search_model_versions("name = 'posenas-test'")
+    assert [version.version for version in versions] in ([1], ["1"])
+
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    loaded = mlflow.pyfunc.load_model("models:/posenas-test@champion")
+    expected = network.eval()(torch.from_numpy(images)).detach().numpy()
+    np.testing.assert_allclose(loaded.predict(images), expected, atol=1e-6)
+
+
+def test_the_null_tracker_takes_everything(tmp_path: Path) -> None:
+    tracker = NullTracker()
+    tracker.start("a", "a", {}, {})
+    tracker.log(0, {"loss": 1.0})
+    tracker.log_artifact(tmp_path / "nothing")
+    tracker.finish("finished")
+
+
+def test_a_dead_server_is_said_within_seconds() -> None:
+    with pytest.raises(ConnectionError, match="no MLflow server answers at http://127.0.0.1:9: start it"):
+        MlflowTracker("http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("mlruns", "'mlruns' is no MLflow store: give sqlite:///FILE"),
+        ("sqlite://", "'sqlite://' names no file"),
+    ],
+)
+def test_an_address_of_another_kind_is_said(uri: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        resolve(uri)
+
+
+def test_a_missing_folder_of_the_store_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="the folder .*nowhere does not exist"):
+        resolve(f"sqlite:///{tmp_path}/nowhere/mlflow.db")
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("hello, I am no database", "utf-8")
+    with pytest.raises(ValueError, match="MLflow cannot use the store sqlite:///.*file is not a database"):
+        MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_a_relative_store_is_that_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert artifact_root("sqlite:///mlflow.db") == (tmp_path / "mlartifacts").as_uri()
+
+
+def test_a_nested_configuration_becomes_one_level() -> None:
+    assert flat({"a": {"b": 1, "c": {}}, "d": None, "e": True, "f": Path("x")}) == {
+        "a.b": "1",
+        "a.c": "{}",
+        "d": "null",
+        "e": "true",
+        "f": "x",
+    }
+
+
+def test_a_table_without_rows_is_an_empty_line() -> None:
+    assert as_csv([]) == "\n"
+
+
+def test_the_versions_are_tags() -> None:
+    tags = environment_tags()
+    assert f"torch {torch.__version__}" in tags["posenas.libraries"]
+    assert tags["posenas.version"]
