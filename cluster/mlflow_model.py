@@ -5,6 +5,7 @@ MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false, by torch and mlflow alone; posenas ne
 """
 
 import hashlib
+import shutil
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["award", "record", "register", "save_network_model"]
 
-DIGEST, SCORE = "posenas.digest", "posenas.score"
+DIGEST, SCORE, MODEL_ID = "posenas.digest", "posenas.score", "posenas.model_id"
 
 
 def save_network_model(
@@ -28,7 +29,8 @@ def save_network_model(
 ) -> None:
     """Write `network` as an MLflow model folder.
 
-    The saved model maps float32 images (N, 3, H, W), prepared as for training, to logits (N, classes); N is free.
+    The saved model maps float32 images (N, 3, H, W), prepared as for training, to logits (N, classes), with
+    any N.
 
     Args:
         folder: made here; must not exist.
@@ -42,7 +44,9 @@ def save_network_model(
     if Path(folder).exists():
         raise ValueError(f"the model folder {folder} exists already; give one that does not")
     if images.ndim != 4 or len(images) < 2:
-        raise ValueError(f"`images` has the shape {images.shape}; a model needs at least 2 examples (N, 3, H, W)")
+        raise ValueError(
+            f"`images` has the shape {images.shape}; a model needs at least 2 examples (N, 3, H, W)"
+        )
     example = np.ascontiguousarray(images[:2], dtype=np.float32)
     training = network.training
     network.eval()
@@ -52,7 +56,9 @@ def save_network_model(
         network.train(training)
 
 
-def _save(folder: Path, network: nn.Module, example: NDArray[np.float32], class_names: tuple[str, ...]) -> None:
+def _save(
+    folder: Path, network: nn.Module, example: NDArray[np.float32], class_names: tuple[str, ...]
+) -> None:
     with warnings.catch_warnings():
         # torch.export and MLflow use each other's older names; nothing here is for a person to act upon.
         warnings.simplefilter("ignore")
@@ -62,8 +68,9 @@ def _save(folder: Path, network: nn.Module, example: NDArray[np.float32], class_
 
         with torch.no_grad():
             num_classes = int(network(torch.from_numpy(example)).shape[1])
-        images = TensorSpec(np.dtype(np.float32), (-1, *example.shape[1:]), "images")
-        logits = TensorSpec(np.dtype(np.float32), (-1, num_classes), "logits")
+        # without names: MLflow's PyTorch flavour does not take the dictionary that names would ask for
+        images = TensorSpec(np.dtype(np.float32), (-1, *example.shape[1:]))
+        logits = TensorSpec(np.dtype(np.float32), (-1, num_classes))
         mlflow.pytorch.save_model(
             network,
             str(folder),
@@ -102,8 +109,6 @@ def record(client: "MlflowClient", experiment: str, run: str, folder: Path, name
 
 def _named(folder: Path, scratch: Path, model_id: str, run: str) -> Path:
     """A copy of the model folder whose MLmodel names the logged model and the run that it came from."""
-    import shutil
-
     from mlflow.models import Model
 
     copy = scratch / "model"
@@ -123,11 +128,14 @@ def register(client: "MlflowClient", name: str, model_id: str, run: str, score: 
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    source = f"models:/{model_id}"
     for version in client.search_model_versions(f"name = '{name}' and run_id = '{run}'"):
-        if version.source == source or version.model_id == model_id:
+        if version.tags.get(MODEL_ID) == model_id:
             return str(version.version)
-    tags = {} if score is None else {SCORE: repr(float(score))}
+    # A server resolves models:/ID in its own store. Without one, MLflow resolves it in the store of its
+    # global setting, which need not be the client's: there the place of the files is named.
+    served = client.tracking_uri.startswith("http")
+    source = f"models:/{model_id}" if served else client.get_logged_model(model_id).artifact_location
+    tags = {MODEL_ID: model_id} | ({} if score is None else {SCORE: repr(float(score))})
     return str(client.create_model_version(name, source, run, tags=tags, model_id=model_id).version)
 
 

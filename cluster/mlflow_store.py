@@ -18,15 +18,23 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["MODEL_TRAINING", "TrackingConfig", "artifact_root", "connect", "experiment_id", "resolve", "said_clearly"]
+__all__ = [
+    "MODEL_TRAINING",
+    "TrackingConfig",
+    "artifact_root",
+    "connect",
+    "experiment_id",
+    "resolve",
+    "said_clearly",
+]
 
-# An experiment tag of MLflow 3: the UI opens such an experiment in model-training mode, not in its GenAI mode.
+# An experiment tag of MLflow 3: the UI opens such an experiment in model-training, not in GenAI mode.
 MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
 _SERVERS = ("http", "https")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-# MLflow waits 247 s for a dead server with its own settings; with one retry a refused connection is known at once
-# and a silent host after two of these.
+# MLflow waits 247 s for a dead server with its own settings; with one retry a refused connection is known
+# at once, and a silent host after two of these.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
@@ -39,7 +47,9 @@ class TrackingConfig(BaseModel):
         default="sqlite:///mlflow.db",
         description="MLflow store: sqlite:///FILE, the http(s) address of a server, or a database address",
     )
-    experiment: str = Field(default="posenas", min_length=1, description="MLflow experiment that holds the runs")
+    experiment: str = Field(
+        default="posenas", min_length=1, description="MLflow experiment that holds the runs"
+    )
 
 
 def resolve(uri: str) -> str:
@@ -54,8 +64,8 @@ def resolve(uri: str) -> str:
         return uri.rstrip("/")
     if kind not in _DATABASES:
         raise ValueError(
-            f"{uri!r} is no MLflow store: give sqlite:///FILE (as sqlite:///mlflow.db), the http(s) address of an "
-            "MLflow server, or a database address (as postgresql://user:password@host/name)"
+            f"{uri!r} is no MLflow store: give sqlite:///FILE (as sqlite:///mlflow.db), the http(s) address"
+            " of an MLflow server, or a database address (as postgresql://user:password@host/name)"
         )
     if kind != "sqlite":
         return uri
@@ -63,12 +73,14 @@ def resolve(uri: str) -> str:
     if file is None or file.name == "":
         raise ValueError(f"{uri!r} names no file: an SQLite store is sqlite:///FILE, as sqlite:///mlflow.db")
     if not file.parent.is_dir():
-        raise FileNotFoundError(f"the MLflow store {file} cannot be opened: the folder {file.parent} does not exist")
+        raise FileNotFoundError(
+            f"the MLflow store {file} cannot be opened: the folder {file.parent} does not exist"
+        )
     return f"sqlite:///{file}"
 
 
 def artifact_root(uri: str) -> str | None:
-    """Where a new experiment keeps its artifacts: `mlartifacts` beside an SQLite file, else what the server says.
+    """Where a new experiment keeps its artifacts: `mlartifacts` beside an SQLite file, else None (the server's).
 
     MLflow's own default is relative to the folder of whoever starts it, and is lost from any other one.
     """
@@ -92,7 +104,9 @@ def connect(uri: str) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings(), said_clearly(resolved):
         # MLflow 3.17 configures its tables with an option that SQLAlchemy 2.1 has deprecated.
-        warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
+        warnings.filterwarnings(
+            "ignore", message="The ``noload`` loader strategy", category=DeprecationWarning
+        )
         from mlflow import MlflowClient
 
         # Says "Creating initial MLflow database tables..." on stderr, in the middle of a progress bar.
@@ -121,8 +135,8 @@ def experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
             found = client.get_experiment_by_name(name)  # another search has made it just now
     if found is None or found.lifecycle_stage != "active":
         raise ValueError(
-            f"the MLflow experiment {name!r} in {uri} was deleted; restore it (mlflow experiments restore) or give "
-            "another name"
+            f"the MLflow experiment {name!r} in {uri} was deleted; restore it (mlflow experiments restore) or"
+            " give another name"
         )
     return str(found.experiment_id)
 
@@ -142,20 +156,24 @@ def said_clearly(uri: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"the MLflow store {_shown(uri)} needs the Python package {error.name}") from error
+        raise ModuleNotFoundError(
+            f"the MLflow store {_shown(uri)} needs the Python package {error.name}"
+        ) from error
     except (MlflowException, SQLAlchemyError) as error:
         if urlsplit(uri).scheme not in _SERVERS:
             raise ValueError(f"MLflow cannot use the store {_shown(uri)}: {_first_line(error)}") from error
         if isinstance(error, MlflowException) and "failed with exception" in str(error):
             raise ConnectionError(
-                f"no MLflow server answers at {uri}: start it (posenas ui), give another address, or record into a "
-                "file (sqlite:///mlflow.db)"
+                f"no MLflow server answers at {uri}: start it (posenas ui), give another address, or record"
+                " into a file (sqlite:///mlflow.db)"
             ) from error
         raise ConnectionError(f"the MLflow server at {uri} refuses: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:400]
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[
+        :400
+    ]
 
 
 def _shown(uri: str) -> str:

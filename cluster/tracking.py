@@ -4,28 +4,23 @@ A `Tracker` is told facts and answers nothing; each fact may be told twice and i
 search tells its history again without doubling a point, and a durable outbox can stand before any tracker.
 """
 
-import csv
-import io
-import json
 import math
-import platform
 import re
-import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from cluster import mlflow_model
+from cluster.facts import as_csv, flat
 from cluster.mlflow_store import connect, experiment_id, resolve, said_clearly
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-__all__ = ["RUN_ID", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker", "environment_tags", "flat"]
+__all__ = ["RUN_ID", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker"]
 
 RUN_ID = "posenas.run_id"
 """The tag that holds our own id of a run: by it a resumed search finds the MLflow run that it began."""
@@ -45,8 +40,8 @@ class MetricPoint:
     Args:
         step: their place on the x axis.
         metrics: name to value; not-a-number is recorded as such.
-        timestamp: when they were measured, seconds since 1970; stored with the history, so that telling a point
-            again tells the same.
+        timestamp: when they were measured, seconds since 1970; stored with the history, so that telling a
+            point again tells the same.
     """
 
     step: int
@@ -60,7 +55,7 @@ class Tracker(Protocol):
     def start(
         self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
     ) -> None:
-        """Begin the run of our own id `run_id`, or go on with it; `parent` is the own id of the run it belongs to."""
+        """Begin the run of our own id, or go on with it; `parent` is the own id of the run it belongs to."""
 
     def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
         """Metrics of one step."""
@@ -78,7 +73,13 @@ class Tracker(Protocol):
         """Rows as the CSV artifact `name`, replaced as a whole."""
 
     def log_model(
-        self, folder: Path, name: str, *, registered_name: str = "", alias: str = "", score: float | None = None
+        self,
+        folder: Path,
+        name: str,
+        *,
+        registered_name: str = "",
+        alias: str = "",
+        score: float | None = None,
     ) -> None:
         """A model folder of `mlflow_model.save_network_model`, registered where a name is given."""
 
@@ -110,7 +111,13 @@ class NullTracker:
         """Nothing."""
 
     def log_model(
-        self, folder: Path, name: str, *, registered_name: str = "", alias: str = "", score: float | None = None
+        self,
+        folder: Path,
+        name: str,
+        *,
+        registered_name: str = "",
+        alias: str = "",
+        score: float | None = None,
     ) -> None:
         """Nothing."""
 
@@ -159,8 +166,8 @@ class MlflowTracker:
     ) -> None:
         """Begin the MLflow run of our own id, or go on with the one that an earlier process began.
 
-        MLflow never changes a parameter: where a resumed run brings another value, the first stays and the tag
-        `posenas.changed.NAME` holds the new one.
+        MLflow never changes a parameter: where a resumed run brings another value, the first stays and the
+        tag `posenas.changed.NAME` holds the new one.
 
         Raises:
             ValueError: `run_id` cannot be a tag to search for, or `parent` is unknown.
@@ -180,7 +187,7 @@ class MlflowTracker:
         self.set_tags(tags)
 
     def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
-        """Metrics of one step in one call (7 ms for 12 of them on SQLite); a point recorded before is left out."""
+        """Metrics of one step in one call (7 ms for 12 on SQLite); a point recorded before is left out."""
         self.log_history([MetricPoint(step, metrics, time.time() if timestamp is None else timestamp)])
 
     def log_history(self, points: Iterable[MetricPoint]) -> None:
@@ -192,7 +199,9 @@ class MlflowTracker:
         from mlflow.entities import Metric
 
         fresh = {
-            (_name(key), point.step): Metric(_name(key), _finite(value), round(point.timestamp * 1000), point.step)
+            (_name(key), point.step): Metric(
+                _name(key), _finite(value), round(point.timestamp * 1000), point.step
+            )
             for point in points
             for key, value in point.metrics.items()
             if (_name(key), point.step) not in self._logged
@@ -233,7 +242,13 @@ class MlflowTracker:
             self._client.log_text(self.mlflow_run_id, as_csv(rows), name)
 
     def log_model(
-        self, folder: Path, name: str, *, registered_name: str = "", alias: str = "", score: float | None = None
+        self,
+        folder: Path,
+        name: str,
+        *,
+        registered_name: str = "",
+        alias: str = "",
+        score: float | None = None,
     ) -> None:
         """Record the model once, register it once, and move the alias to it if no better one holds it.
 
@@ -267,7 +282,9 @@ class MlflowTracker:
     def _parent(self, run_id: str) -> str:
         parent = self._found(run_id)
         if parent is None:
-            raise ValueError(f"run {run_id!r}, to which a run was to belong, is not in the MLflow store {self.uri}")
+            raise ValueError(
+                f"run {run_id!r}, to which a run was to belong, is not in the MLflow store {self.uri}"
+            )
         return str(parent.info.run_id)
 
     def _points_of(self, run: "Run") -> set[tuple[str, int]]:
@@ -284,67 +301,12 @@ class MlflowTracker:
         for begin in range(0, len(fresh), _PER_BATCH):
             self._client.log_batch(self.mlflow_run_id, params=fresh[begin : begin + _PER_BATCH])
         changed = [
-            RunTag(f"posenas.changed.{key}", value) for key, value in wanted.items() if known.get(key, value) != value
+            RunTag(f"posenas.changed.{key}", value)
+            for key, value in wanted.items()
+            if known.get(key, value) != value
         ]
         if changed:
             self._client.log_batch(self.mlflow_run_id, tags=changed[:_PER_BATCH])
-
-
-def flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as one level: {"search": {"seed": 1}} becomes {"search.seed": "1"}.
-
-    Lists and None are written as JSON; strings, paths and numbers as `str` writes them.
-    """
-    result: dict[str, str] = {}
-    for key, value in params.items():
-        if isinstance(value, Mapping) and value:
-            result |= flat(value, f"{prefix}{key}.")
-        elif value is None or isinstance(value, (bool, list, tuple, Mapping)):
-            result[f"{prefix}{key}"] = json.dumps(value, default=str)
-        else:
-            result[f"{prefix}{key}"] = str(value)
-    return result
-
-
-def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows as CSV with a header; the columns are those of all rows in the order in which they first appear."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(dict(row) for row in rows)
-    return buffer.getvalue()
-
-
-def environment_tags(repository: Path | None = None) -> dict[str, str]:
-    """Versions of posenas, of Python and of the libraries that numbers depend on, and the git commit if there is one."""
-    libraries = ("torch", "numpy", "scipy", "opencv-python", "ray", "mlflow")
-    versions = {name: _version(name) for name in libraries}
-    tags = {
-        "posenas.version": _version("posenas"),
-        "posenas.libraries": " ".join(f"{name} {version}" for name, version in versions.items() if version),
-        "posenas.platform": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-    }
-    commit = git_commit(repository or Path(__file__).resolve().parent)
-    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
-
-
-def git_commit(folder: Path) -> str:
-    """The commit of the checkout that `folder` lies in; empty where there is none or no git."""
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _name(name: str) -> str:

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from cluster.facts import as_csv, environment_tags, flat
 from cluster.mlflow_model import save_network_model
 from cluster.mlflow_store import artifact_root, resolve
-from cluster.tracking import MetricPoint, MlflowTracker, NullTracker, as_csv, environment_tags, flat
+from cluster.tracking import MetricPoint, MlflowTracker, NullTracker
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +97,9 @@ def test_a_child_run_belongs_to_the_search(uri: str) -> None:
 
 
 def test_an_unknown_parent_is_said(uri: str) -> None:
-    with pytest.raises(ValueError, match="run 'nobody', to which a run was to belong, is not in the MLflow store"):
+    with pytest.raises(
+        ValueError, match="run 'nobody', to which a run was to belong, is not in the MLflow store"
+    ):
         MlflowTracker(uri, "tests").start("orphan", "orphan", {}, {}, parent="nobody")
 
 
@@ -104,7 +107,9 @@ def test_artifacts_and_tables_lie_beside_the_database(uri: str, tmp_path: Path) 
     tracker = started(uri, "search-10")
     (tmp_path / "genotype.json").write_text("{}", "utf-8")
     tracker.log_artifact(tmp_path / "genotype.json", "cells")
-    tracker.log_table("architectures.csv", [{"step": 1, "reward": 0.5}, {"step": 2, "reward": 0.25, "note": "a,b"}])
+    tracker.log_table(
+        "architectures.csv", [{"step": 1, "reward": 0.5}, {"step": 2, "reward": 0.25, "note": "a,b"}]
+    )
     root = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
     assert tracker.artifact_location.startswith(root.as_uri())
     assert len(list(root.glob("*/artifacts/cells/genotype.json"))) == 1
@@ -113,7 +118,9 @@ def test_artifacts_and_tables_lie_beside_the_database(uri: str, tmp_path: Path) 
 
 
 def test_a_missing_artifact_is_said(uri: str, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="nothing.svg cannot be recorded as an artifact: it does not exist"):
+    with pytest.raises(
+        FileNotFoundError, match=r"nothing.svg cannot be recorded as an artifact: it does not exist"
+    ):
         started(uri, "search-11").log_artifact(tmp_path / "nothing.svg")
 
 
@@ -128,12 +135,21 @@ def test_a_network_is_recorded_once_and_loads_with_pickle_forbidden(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 5),
+    )
     images = np.random.default_rng(0).random((6, 3, 8, 8), dtype=np.float32)
     save_network_model(tmp_path / "model", network, images, ("a", "b", "c", "d", "e"))
     tracker = started(uri, "search-13")
     for _ in range(2):
-        tracker.log_model(tmp_path / "model", "network", registered_name="posenas-test", alias="champion", score=0.5)
+        tracker.log_model(
+            tmp_path / "model", "network", registered_name="posenas-test", alias="champion", score=0.5
+        )
     versions = tracker._client.search_model_versions("name = 'posenas-test'")
     assert [version.version for version in versions] in ([1], ["1"])
 
@@ -155,7 +171,7 @@ def test_the_null_tracker_takes_everything(tmp_path: Path) -> None:
 
 
 def test_a_dead_server_is_said_within_seconds() -> None:
-    with pytest.raises(ConnectionError, match="no MLflow server answers at http://127.0.0.1:9: start it"):
+    with pytest.raises(ConnectionError, match=r"no MLflow server answers at http://127.0.0.1:9: start it"):
         MlflowTracker("http://127.0.0.1:9")
 
 
@@ -172,17 +188,19 @@ def test_an_address_of_another_kind_is_said(uri: str, message: str) -> None:
 
 
 def test_a_missing_folder_of_the_store_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="the folder .*nowhere does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         resolve(f"sqlite:///{tmp_path}/nowhere/mlflow.db")
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("hello, I am no database", "utf-8")
-    with pytest.raises(ValueError, match="MLflow cannot use the store sqlite:///.*file is not a database"):
+    with pytest.raises(ValueError, match=r"MLflow cannot use the store sqlite:///.*file is not a database"):
         MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
 
 
-def test_a_relative_store_is_that_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_store_is_that_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
     assert artifact_root("sqlite:///mlflow.db") == (tmp_path / "mlartifacts").as_uri()
