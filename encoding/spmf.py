@@ -1,0 +1,195 @@
+"""Enhanced-SPMF: a clip of 3D poses becomes one small colour image.
+
+The steps stand in the order of SPMF.md: clean, smooth, pose and motion features, colours, layout,
+enhancement, resize. After Pham et al., Sensors 19(8):1932, 2019; what that paper leaves open is a field of
+`EncodingConfig` or said where it is decided.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from encoding.colours import distance_colours, orientation_colours
+from encoding.enhance import Enhancement, enhance, resize
+from encoding.features import PairOrder, joint_pairs, lengths, step_vectors
+from encoding.smoothing import clean, smooth
+from lifting.poses import PoseSequence3D
+
+
+class EncodingConfig(BaseModel):
+    """How a clip becomes an image. The defaults are those of SPMF.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pairs: PairOrder = Field("upper", description='joint pairs: "upper" (j < k) or "ordered" (all j != k)')
+    smooth: bool = Field(True, description="Savitzky-Golay smoothing over five frames")
+    distance_scope: Literal["train", "sequence"] = Field(
+        "train",
+        description='largest distance: of the whole "train" part, or of each "sequence" alone (scale-free)',
+    )
+    enhancement: Enhancement = Field(
+        "lab", description='adaptive histogram equalisation of L of Lab ("lab"), V of HSV ("hsv"), or "off"'
+    )
+    clip_limit: float | None = Field(
+        None, gt=0, description="contrast limit of the equalisation; none by default"
+    )
+    tiles: int = Field(8, ge=1, le=64, description="equalisation regions along each side of the image")
+    image_size: int = Field(32, ge=4, le=1024, description="height and width of the image, pixels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingStatistics:
+    """The largest joint-joint distances of the training part: what maps to the last colour of JET.
+
+    Attributes:
+        pose_distance_max: over pose features, millimetres.
+        motion_distance_max: over motion features, millimetres.
+
+    Raises:
+        ValueError: a distance is not a positive number.
+    """
+
+    pose_distance_max: float
+    motion_distance_max: float
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not (isfinite(value) and value > 0):
+                raise ValueError(f"{name} is {value}; a positive number of millimetres is needed")
+
+    def to_dict(self) -> dict[str, float]:
+        """Both numbers by name, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, float]) -> Self:
+        """What `to_dict` wrote.
+
+        Raises:
+            ValueError: a name is missing or not known.
+        """
+        needed = set(cls.__dataclass_fields__)
+        if set(values) != needed:
+            raise ValueError(f"encoding statistics hold {sorted(values)}; {sorted(needed)} are needed")
+        return cls(**{name: float(value) for name, value in values.items()})
+
+
+def fit_statistics(clips: Iterable[PoseSequence3D], config: EncodingConfig) -> EncodingStatistics:
+    """The largest distances over the training clips, cleaned and smoothed as `encode` does.
+
+    Clips of one frame have no motion feature; if all are such, the motion maximum is the pose maximum.
+
+    Raises:
+        ValueError: there is no clip, or every joint of every clip stands at one point.
+    """
+    maxima = [_maxima(lengths(_vectors(poses, config))) for poses in clips]
+    if not maxima:
+        raise ValueError(
+            "there is no clip to fit the encoding statistics to; at least 1 training clip is needed"
+        )
+    pose = max(pose for pose, _ in maxima)
+    motion = max(motion for _, motion in maxima)
+    if pose == 0:
+        raise ValueError(
+            f"in all {len(maxima)} clips every joint stands at one point; poses with an extent are needed"
+        )
+    return EncodingStatistics(pose_distance_max=pose, motion_distance_max=motion or pose)
+
+
+def encode(
+    poses: PoseSequence3D, config: EncodingConfig, statistics: EncodingStatistics | None
+) -> NDArray[np.uint8]:
+    """The Enhanced-SPMF image of one clip.
+
+    Args:
+        poses: one or two people. Two are one set of 2J joints, ordered by x in the first frame.
+        config: the options.
+        statistics: of the training part; None is enough for `distance_scope="sequence"`.
+
+    Returns:
+        uint8 (image_size, image_size, 3), RGB.
+
+    Raises:
+        ValueError: a joint is never seen, there are fewer than 2 joints, or needed statistics are missing.
+    """
+    raw = feature_image(poses, config, statistics)
+    enhanced = enhance(raw, config.enhancement, tiles=config.tiles, clip_limit=config.clip_limit)
+    return resize(enhanced, config.image_size)
+
+
+def encode_all(
+    clips: Sequence[PoseSequence3D], config: EncodingConfig, statistics: EncodingStatistics | None
+) -> NDArray[np.uint8]:
+    """The images of many clips, uint8 (N, image_size, image_size, 3), RGB; as `encode` of each.
+
+    Clips differ in length, so each is one pass over its own arrays: these stay in the cache, and padding
+    them to one length would cost more than the calls saved.
+    """
+    images = np.empty((len(clips), config.image_size, config.image_size, 3), dtype=np.uint8)
+    for image, poses in zip(images, clips, strict=True):
+        image[...] = encode(poses, config, statistics)
+    return images
+
+
+def feature_image(
+    poses: PoseSequence3D, config: EncodingConfig, statistics: EncodingStatistics | None
+) -> NDArray[np.uint8]:
+    """The image before enhancement and resize: P rows of distances above P rows of orientations.
+
+    Returns:
+        uint8 (2P, 2T-1, 3), RGB; columns PF1, MF1>2, PF2, ..., PFT.
+
+    Raises:
+        ValueError: as `encode`.
+    """
+    vectors = _vectors(poses, config)
+    distances = lengths(vectors)
+    pose_max, motion_max = _scale(distances, config, statistics)
+    top = distance_colours(distances, pose_max, motion_max)
+    return np.concatenate([top, orientation_colours(vectors, distances)])
+
+
+def _scale(
+    distances: NDArray[np.float32], config: EncodingConfig, statistics: EncodingStatistics | None
+) -> tuple[float, float]:
+    """D_max of pose and motion features."""
+    if config.distance_scope == "sequence":
+        return _maxima(distances)
+    if statistics is None:
+        raise ValueError(
+            'distance_scope "train" needs statistics; fit_statistics makes them of the training clips'
+        )
+    return statistics.pose_distance_max, statistics.motion_distance_max
+
+
+def _maxima(distances: NDArray[np.float32]) -> tuple[float, float]:
+    """Largest distance over pose columns and over motion columns (0 where there is none)."""
+    return float(distances[:, ::2].max()), float(distances[:, 1::2].max(initial=0))
+
+
+def _vectors(poses: PoseSequence3D, config: EncodingConfig) -> NDArray[np.float32]:
+    """Steps 1 to 6: (3, P, 2T-1), millimetres."""
+    points = _joint_set(clean(poses))
+    # Counted from the clip's lower corner, a moved clip gives the same numbers to the last bit. A corner:
+    # it depends neither on the direction of time, as a first frame would, nor on the order of a sum.
+    points = points - points.min(axis=(0, 1))
+    if config.smooth:
+        points = smooth(points)
+    return step_vectors(points, joint_pairs(points.shape[1], config.pairs))
+
+
+def _joint_set(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(T, J, 3) as it is; (T, 2, J, 3) as (T, 2J, 3), the person at smaller x in the first frame first.
+
+    A person's x is the mean over the joints of the first frame, gaps filled; if equal, y or else z decides.
+    """
+    if xyz.ndim == 3:
+        return xyz
+    left, right = xyz[0].mean(axis=1, dtype=np.float64).tolist()
+    ordered = xyz if left <= right else xyz[:, ::-1]
+    return ordered.reshape(xyz.shape[0], -1, 3)
