@@ -95,6 +95,6 @@ def _check_seen(poses: PoseSequence3D, finite: NDArray[np.bool_]) -> None:
     where = np.argwhere(~seen)[0]
     person = f" of person {where[0]}" if poses.num_people == 2 else ""
     raise ValueError(
-        f"joint {where[-1]} ({poses.skeleton.joints[where[-1]]}){person} is finite in none of the {T} frames; "
+        f"joint {where[-1]} ({poses.skeleton.joints[where[-1]]}){person} is finite in none of {T} frames; "
         "one frame with it is needed to fill the others"
     )
