@@ -1,0 +1,342 @@
+"""The final network of a genotype: what is trained after the search, and what predicts.
+
+It is not the search network. While searching, every cell ends in a shared 1x1 convolution that brings its
+loose ends to C channels, and a reduction cell runs at stride 1 on an output that was reduced before it. Here
+the loose ends are concatenated as they are, the operations on a reduction cell's inputs have stride 2, and
+the second input of every cell passes one more 1x1. `NetworkConfig.search_form` builds the other form of the
+same genotype.
+
+Source: the released program of Pham et al., "Efficient Neural Architecture Search via Parameter Sharing"
+    (2018).
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from nas.genotype import Cell, Genotype
+from nas.layers import (
+    AuxiliaryHead,
+    Calibration,
+    FactorizedReduction,
+    SeparableConvolution,
+    batch_norm,
+    keep_mask,
+    operation,
+)
+from nas.random import torch_generator
+
+STEM_WIDTH = 3
+DROP_PATH_OPERATIONS = (0, 1, 2, 3)
+
+
+class NetworkConfig(BaseModel):
+    """The size and regularisation of a final network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_classes: int = Field(ge=2, description="number of actions")
+    channels: int = Field(
+        default=36, ge=2, description="C, the width of the first cells; each reduction doubles it"
+    )
+    normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
+    image_size: int = Field(default=32, ge=4, description="height and width of an image, pixels")
+    stem_stride: int = Field(
+        default=1, ge=1, le=2, description="2 halves the image in the stem: a quarter of the time"
+    )
+    auxiliary: bool = Field(default=True, description="an auxiliary head for training")
+    dropout_keep: float = Field(default=0.8, gt=0, le=1, description="kept fraction before the classifier")
+    drop_path_keep: float = Field(
+        default=0.6, gt=0, le=1, description="kept fraction of paths, last layer, last step"
+    )
+    search_form: bool = Field(default=False, description="reduction and cell output as in the search network")
+
+    @property
+    def num_layers(self) -> int:
+        """Cells of both kinds."""
+        return self.normal_cells + 2
+
+    @property
+    def reductions(self) -> tuple[int, int]:
+        """Layer numbers of the two reduction cells: 2 and 5 of 0..7 for six normal cells."""
+        stage = self.normal_cells // 3
+        return stage, 2 * stage + 1
+
+    @property
+    def auxiliary_layer(self) -> int:
+        """The layer whose output feeds the auxiliary head: the one after the second reduction."""
+        return self.reductions[1] + 1
+
+
+class CellLayer(nn.Module):
+    """One cell of the final network on the outputs of the two layers before it.
+
+    Args:
+        cell: which operations, on which states.
+        in_channels: channels of the layer before the last, and of the last.
+        channels: width of every state in the cell.
+        stride: of the operations on the cell's two inputs: 2 in a reduction cell, else 1.
+        calibrate_stride: 2 where the layer before the last has twice the size of the last.
+        search_form: end in ReLU, 1x1, BN instead of the plain concatenation, and no extra 1x1 on the second
+            input.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        in_channels: tuple[int, int],
+        channels: int,
+        *,
+        stride: int = 1,
+        calibrate_stride: int = 1,
+        search_form: bool = False,
+    ) -> None:
+        super().__init__()
+        self.cell = cell
+        before, last = in_channels
+        self.calibrate_x = _calibration(before, channels, calibrate_stride)
+        self.calibrate_y = _calibration(last, channels, 1)
+        self.base = nn.Identity() if search_form else Calibration(channels, channels)
+        self.x_operations = nn.ModuleList(
+            operation(node.x_operation, channels, stride if node.x_input < 2 else 1) for node in cell.nodes
+        )
+        self.y_operations = nn.ModuleList(
+            operation(node.y_operation, channels, stride if node.y_input < 2 else 1) for node in cell.nodes
+        )
+        # Only the cell's own inputs can be loose at the size before the reduction.
+        self.reduce_loose = nn.ModuleDict(
+            {str(state): FactorizedReduction(channels, channels)
+             for state in cell.loose_ends if state < 2 and stride == 2}
+        )  # fmt: skip
+        width = channels * len(cell.loose_ends)
+        self.output = Calibration(width, channels) if search_form else nn.Identity()
+        self.out_channels = channels if search_form else width
+
+    def forward(self, before: Tensor, last: Tensor, path_masks: Tensor | None = None) -> Tensor:
+        """The cell's output.
+
+        Args:
+            before: output of the layer before the last, (N, C', H', W').
+            last: output of the last layer, (N, C'', H, W).
+            path_masks: (nodes, 2, N) factors on the operations' outputs, or None to keep every path.
+
+        Returns:
+            (N, out_channels, H / stride, W / stride).
+        """
+        states = _States([self.calibrate_x(before), self.base(self.calibrate_y(last))])
+        for number, node in enumerate(self.cell.nodes):
+            x = states.apply(self.x_operations[number], node.x_input)
+            y = states.apply(self.y_operations[number], node.y_input)
+            if path_masks is not None:
+                x = _drop_path(x, node.x_operation, path_masks[number, 0])
+                y = _drop_path(y, node.y_operation, path_masks[number, 1])
+            states.tensors.append(x + y)
+        loose = [self._loose_end(state, states.tensors[state]) for state in self.cell.loose_ends]
+        output: Tensor = self.output(torch.cat(loose, dim=1) if len(loose) > 1 else loose[0])
+        return output
+
+    def _loose_end(self, number: int, state: Tensor) -> Tensor:
+        if str(number) not in self.reduce_loose:
+            return state
+        reduced: Tensor = self.reduce_loose[str(number)](state)
+        return reduced
+
+
+class _States:
+    """The states of a cell; the ReLU in front of separable convolutions is computed once for each state."""
+
+    def __init__(self, tensors: list[Tensor]) -> None:
+        self.tensors = tensors
+        self._rectified: dict[int, Tensor] = {}
+
+    def apply(self, operation_module: nn.Module, state: int) -> Tensor:
+        """The operation's output on a state."""
+        x = self.tensors[state]
+        if isinstance(operation_module, SeparableConvolution):
+            if state not in self._rectified:
+                self._rectified[state] = F.relu(x)
+            x = self._rectified[state]
+        y: Tensor = operation_module(x)
+        return y
+
+
+def _calibration(in_channels: int, channels: int, stride: int) -> nn.Module:
+    """Brings a cell's input to the cell's size and width; nothing to do where it already has them."""
+    if stride == 2:
+        return FactorizedReduction(in_channels, channels, relu=True)
+    return nn.Identity() if in_channels == channels else Calibration(in_channels, channels)
+
+
+def _drop_path(x: Tensor, operation_number: int, mask: Tensor) -> Tensor:
+    """Drops whole samples' paths; identity is never dropped, so that a node always has somewhere to go."""
+    return x * mask.view(-1, 1, 1, 1) if operation_number in DROP_PATH_OPERATIONS else x
+
+
+class Network(nn.Module):
+    """The network of one genotype: stem, cells, classifier and, for training, the auxiliary head.
+
+    `forward` predicts and has no randomness; `training_logits` adds drop path, dropout and the auxiliary
+    head. Weights come from `seed` alone: He initialisation with the true fan-in (k * k for a depthwise
+    filter).
+
+    Args:
+        genotype: the two cells.
+        config: size and regularisation.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, genotype: Genotype, config: NetworkConfig, seed: int = 0) -> None:
+        super().__init__()
+        self.genotype = genotype
+        self.config = config
+        # On the meta device nothing is drawn: torch's layers would otherwise initialise from global state.
+        with torch.device("meta"):
+            self._build()
+        self.to_empty(device="cpu")
+        self._initialise(torch_generator(seed, "network"))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
+
+    def _build(self) -> None:
+        config = self.config
+        width = STEM_WIDTH * config.channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 3, stride=config.stem_stride, padding=1, bias=False), batch_norm(width)
+        )
+        self.reducers = nn.ModuleDict()
+        self.layers = nn.ModuleList()
+        size = math.ceil(config.image_size / config.stem_stride)
+        sizes, widths, channels = [size, size], [width, width], config.channels
+        for number in range(config.num_layers):
+            reduction = number in config.reductions
+            channels *= 2 if reduction else 1
+            if reduction and config.search_form:
+                self.reducers[str(number)] = FactorizedReduction(widths[-1], channels)
+                widths.append(channels)
+                sizes.append(math.ceil(sizes[-1] / 2))
+            layer = CellLayer(
+                self.genotype.reduction if reduction else self.genotype.normal,
+                (widths[-2], widths[-1]),
+                channels,
+                stride=2 if reduction and not config.search_form else 1,
+                calibrate_stride=1 if sizes[-2] == sizes[-1] else 2,
+                search_form=config.search_form,
+            )
+            self.layers.append(layer)
+            widths.append(layer.out_channels)
+            sizes.append(math.ceil(sizes[-1] / 2) if reduction and not config.search_form else sizes[-1])
+            if number == config.auxiliary_layer and config.auxiliary:
+                self.auxiliary = AuxiliaryHead(widths[-1], config.num_classes, sizes[-1])
+        self.classifier = nn.Linear(widths[-1], config.num_classes, bias=False)
+
+    def _initialise(self, generator: torch.Generator) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_parameters()
+            elif isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, num_classes) of float32 images (N, 3, image_size, image_size).
+
+        Raises:
+            ValueError: the images have another shape.
+        """
+        features, _ = self._features(images, None)
+        logits: Tensor = self.classifier(_pool(features))
+        return logits
+
+    def training_logits(
+        self, images: Tensor, progress: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits, and the auxiliary head's logits or None, with drop path and dropout.
+
+        Args:
+            images: (N, 3, image_size, image_size) float32.
+            progress: how much of the training has passed, 0 to 1. A path of layer l of L is kept with
+                probability 1 - progress (l + 1) / L (1 - drop_path_keep).
+            generator: of the dropped paths and features.
+        """
+        masks = self._path_masks(len(images), progress, generator)
+        features, auxiliary = self._features(images, masks)
+        pooled = _pool(features)
+        if self.config.dropout_keep < 1:
+            pooled = pooled * keep_mask(tuple(pooled.shape), self.config.dropout_keep, generator).to(
+                pooled.device
+            )
+        return self.classifier(pooled), self.auxiliary(auxiliary) if self.config.auxiliary else None
+
+    def _features(self, images: Tensor, path_masks: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs of the last layer and of the auxiliary head's layer."""
+        size = self.config.image_size
+        if images.ndim != 4 or images.shape[1:] != (3, size, size):
+            raise ValueError(
+                f"images have shape {tuple(images.shape)}; this network needs (N, 3, {size}, {size})"
+            )
+        x = self.stem(images.contiguous(memory_format=torch.channels_last))
+        before, last, auxiliary = x, x, x
+        for number, layer in enumerate(self.layers):
+            if str(number) in self.reducers:
+                before, last = last, self.reducers[str(number)](last)
+            masks = None if path_masks is None else path_masks[number]
+            before, last = last, layer(before, last, masks)
+            if number == self.config.auxiliary_layer:
+                auxiliary = last
+        return last, auxiliary
+
+    def _path_masks(self, num_images: int, progress: float, generator: torch.Generator) -> Tensor | None:
+        """(layers, nodes, 2, N) factors of all paths of a step, drawn at once; None where every path is
+        kept."""
+        if self.config.drop_path_keep == 1:
+            return None
+        layers = self.config.num_layers
+        depth = torch.arange(1, layers + 1, dtype=torch.float32) / layers
+        keep = 1 - progress * depth * (1 - self.config.drop_path_keep)
+        nodes = max(len(self.genotype.normal.nodes), len(self.genotype.reduction.nodes))
+        masks = keep_mask((layers, nodes, 2, num_images), keep.view(-1, 1, 1, 1), generator)
+        return masks.to(self.classifier.weight.device)
+
+    def prediction_parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters that prediction uses: all but the auxiliary head's."""
+        return (value for name, value in self.named_parameters() if not name.startswith("auxiliary."))
+
+
+def _pool(features: Tensor) -> Tensor:
+    """ReLU and the mean over all positions: (N, C, H, W) to (N, C)."""
+    return F.relu(features).mean(dim=(2, 3))
+
+
+def num_parameters(network: Network) -> int:
+    """Trainable numbers that prediction uses; the auxiliary head is not counted, since it is thrown away."""
+    return sum(parameter.numel() for parameter in network.prediction_parameters())
+
+
+def channels_for_budget(genotype: Genotype, config: NetworkConfig, budget: int = 2_300_000) -> int:
+    """The number of channels whose network comes nearest to `budget` parameters.
+
+    Every tensor is a product of at most two widths, each a multiple of C, so that the count is a quadratic
+    polynomial in C; three small networks determine it.
+
+    Args:
+        genotype: the two cells.
+        config: the network; its `channels` are ignored.
+        budget: parameters without the auxiliary head: about 2.3 M on MSR Action3D, 3 M on SBU.
+
+    Raises:
+        ValueError: even two channels exceed twice the budget.
+    """
+    counts = [num_parameters(Network(genotype, config.model_copy(update={"channels": c}))) for c in (2, 3, 4)]
+    curvature = (counts[2] - 2 * counts[1] + counts[0]) / 2
+    slope = counts[1] - counts[0] - 5 * curvature
+    constant = counts[0] - 4 * curvature - 2 * slope
+
+    def distance(channels: int) -> float:
+        return abs(curvature * channels**2 + slope * channels + constant - budget)
+
+    if counts[0] > 2 * budget:
+        raise ValueError(f"2 channels already need {counts[0]} parameters; the budget is {budget}")
+    root = (-slope + math.sqrt(max(0.0, slope**2 - 4 * curvature * (constant - budget)))) / (2 * curvature)
+    return min((max(2, math.floor(root)), max(2, math.ceil(root))), key=distance)

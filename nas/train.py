@@ -1,0 +1,329 @@
+"""Training of a final network from scratch, and its evaluation.
+
+`Training` returns numbers and keeps its whole state in `state_dict`; the caller logs, saves and stops. Every
+random draw (order, augmentation, dropped paths) comes from a generator keyed by (seed, epoch, batch), so a
+run that is resumed after any epoch continues bit for bit, for a given number of torch threads.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+from nas.images import FloatArray, ImageSource, IntArray
+from nas.network import Network
+from nas.random import generator, torch_generator
+
+Preset = Literal["paper", "released", "small"]
+
+
+class TrainingConfig(BaseModel):
+    """How a final network is trained. The defaults are the preset `small`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = Field(default=0, ge=0, description="of order, augmentation and dropped paths")
+    epochs: int = Field(default=60, ge=1, description="passes over the training part")
+    batch_size: int = Field(default=32, ge=2, description="images a step")
+    optimizer: Literal["sgd", "adam"] = Field(default="sgd", description="Nesterov SGD, or Adam")
+    learning_rate: float = Field(default=0.05, gt=0, description="highest learning rate")
+    final_learning_rate: float = Field(default=0.0001, ge=0, description="lowest, at the end of the cosine")
+    restart_epochs: int | None = Field(
+        default=None, ge=1, description="length of the first cosine, doubling after each; None: one cosine"
+    )
+    warmup_epochs: int = Field(default=3, ge=0, description="epochs of linear rise to the learning rate")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum, or Adam's beta1")
+    weight_decay: float = Field(default=4e-4, ge=0, description="twice the L2 factor of ENAS")
+    gradient_clip: float = Field(default=5.0, gt=0, description="largest norm of the gradient")
+    auxiliary_weight: float = Field(default=0.4, ge=0, description="of the auxiliary head's loss")
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="probability spread over all classes")
+    ema_decay: float = Field(
+        default=0.0, ge=0, lt=1, description="of the moving average of the weights, a step; 0: none"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"`final_learning_rate` is {self.final_learning_rate}; it must not exceed `learning_rate`, "
+                f"{self.learning_rate}"
+            )
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"`warmup_epochs` is {self.warmup_epochs}; it must be less than `epochs`, {self.epochs}"
+            )
+        return self
+
+    @classmethod
+    def preset(cls, name: Preset, **changes: Any) -> Self:
+        """`released`: ENAS's program on CIFAR-10. `paper`: the same for 200 epochs. `small`: ours, for small
+        data.
+
+        The paper this project implements gives no settings of the final training beyond its 200 epochs.
+
+        Raises:
+            ValueError: there is no such preset.
+        """
+        released = {
+            "epochs": 630, "batch_size": 144, "restart_epochs": 10, "warmup_epochs": 0, "label_smoothing": 0.0
+        }  # fmt: skip
+        presets: dict[str, dict[str, Any]] = {
+            "released": released,
+            "paper": {**released, "epochs": 200, "restart_epochs": None},
+            "small": {},
+        }
+        if name not in presets:
+            raise ValueError(f"training preset {name!r} does not exist; there are {', '.join(presets)}")
+        return cls(**{**presets[name], **changes})
+
+
+@dataclass(frozen=True)
+class TrainingMetrics:
+    """Means over one epoch of training.
+
+    Attributes:
+        epoch: counted from 1.
+        loss: cross-entropy of the main head, with label smoothing.
+        accuracy: fraction of the augmented training images that were right, 0 to 1.
+        learning_rate: of this epoch.
+        gradient_norm: before clipping.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    gradient_norm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A network's score on every image of a source, each once.
+
+    Attributes:
+        loss: mean cross-entropy.
+        accuracy: fraction of images that are right, 0 to 1.
+        probabilities: float32 (N, K), rows sum to 1.
+        predictions: int64 (N,), the likeliest class.
+    """
+
+    loss: float
+    accuracy: float
+    probabilities: FloatArray
+    predictions: IntArray
+
+
+def learning_rate(config: TrainingConfig, epoch: int) -> float:
+    """Learning rate of an epoch, counted from 0: linear warm-up, then cosine, with restarts if asked for.
+
+    low + (high - low) (1 + cos(pi t / T)) / 2, t epochs into a period of T (Loshchilov and Hutter 2017).
+    """
+    low, high = config.final_learning_rate, config.learning_rate
+    if epoch < config.warmup_epochs:
+        return high * (epoch + 1) / (config.warmup_epochs + 1)
+    position = epoch - config.warmup_epochs
+    period = config.restart_epochs or config.epochs - config.warmup_epochs
+    while config.restart_epochs and position >= period:
+        position, period = position - period, 2 * period
+    return low + (high - low) * (1 + math.cos(math.pi * position / period)) / 2
+
+
+def batches(num_images: int, batch_size: int, rng: np.random.Generator) -> list[IntArray]:
+    """All indices in random order, in batches as equal as they can be and never of a single image.
+
+    Batch normalisation of one image's 1x1 feature map has no variance; with n < 2 batch_size the last image
+    joins the others, so that a batch may hold one image more than `batch_size`.
+    """
+    count = max(1, min(math.ceil(num_images / batch_size), num_images // 2))
+    return np.array_split(rng.permutation(num_images), count)
+
+
+class Training:
+    """Trains one network on one source of images.
+
+    Args:
+        network: trained in place.
+        source: training images; asked for fresh augmentations in every epoch.
+        config: how.
+
+    Raises:
+        ValueError: the source has fewer than two images, other classes or another image size than the
+            network.
+    """
+
+    def __init__(self, network: Network, source: ImageSource, config: TrainingConfig) -> None:
+        _check_fit(network, source)
+        if len(source.labels) < 2:
+            raise ValueError("the training part has 1 image; batch normalisation needs 2 or more")
+        self.network = network
+        self.source = source
+        self.config = config
+        self.epoch = 0
+        self._optimizer = _optimizer(network, config)
+        self._average = _detached_copy(network) if config.ema_decay else None
+
+    def run_epoch(self) -> TrainingMetrics:
+        """Train on every image once.
+
+        Raises:
+            ValueError: the loss is not finite, all epochs are done.
+        """
+        if self.epoch >= self.config.epochs:
+            raise ValueError(f"all {self.config.epochs} epochs are done; train longer with more `epochs`")
+        rate = learning_rate(self.config, self.epoch)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        parts = batches(
+            len(self.source.labels), self.config.batch_size, generator(self.config.seed, "order", self.epoch)
+        )
+        sums = sum(
+            (self._step(indices, number, len(parts)) for number, indices in enumerate(parts)), np.zeros(3)
+        )
+        self.epoch += 1
+        loss, accuracy = sums[:2] / len(self.source.labels)
+        return TrainingMetrics(self.epoch, float(loss), float(accuracy), rate, float(sums[2] / len(parts)))
+
+    def _step(self, indices: IntArray, number: int, num_batches: int) -> npt.NDArray[np.float64]:
+        """One update; returns (summed loss, number of right answers, gradient norm)."""
+        config, key = self.config, (self.epoch, number)
+        device = self.network.classifier.weight.device
+        images = self.source.batch(indices, generator(config.seed, "train", *key)).to(device)
+        labels = torch.from_numpy(self.source.labels[indices]).to(device)
+        progress = (self.epoch * num_batches + number + 1) / (config.epochs * num_batches)
+        noise = torch_generator(config.seed, "drop", *key)
+        logits, auxiliary = self.network.training_logits(images, progress, noise)
+        loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+        total = loss
+        if auxiliary is not None:
+            auxiliary_loss = F.cross_entropy(auxiliary, labels, label_smoothing=config.label_smoothing)
+            total = loss + config.auxiliary_weight * auxiliary_loss
+        self._optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
+        if not math.isfinite(total.item()) or not math.isfinite(norm.item()):
+            raise ValueError(
+                f"training loss is {total.item()} and gradient norm {norm.item()} in epoch {self.epoch + 1}, "
+                f"batch {number + 1}; finite images or a lower `learning_rate` than {config.learning_rate} "
+                "are needed"
+            )
+        self._optimizer.step()
+        self._update_average()
+        right = (logits.detach().argmax(dim=1) == labels).sum().item()
+        return np.array([loss.item() * len(indices), right, norm.item()])
+
+    def _update_average(self) -> None:
+        if self._average is None:
+            return
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self._average[name].lerp_(value, 1 - self.config.ema_decay)
+                else:
+                    self._average[name].copy_(value)
+
+    def use_average(self) -> Network:
+        """The network to predict with: the averaged weights are written into it if `ema_decay` asks for them.
+
+        Training cannot go on afterwards; save `state_dict` before.
+        """
+        if self._average is not None:
+            self.network.load_state_dict(self._average)
+        return self.network
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a continuation needs: nested dictionaries of tensors and numbers, copies."""
+        names: dict[Tensor, str] = {parameter: name for name, parameter in self.network.named_parameters()}
+        return {
+            "epoch": self.epoch,
+            "network": _detached_copy(self.network),
+            "average": {name: value.clone() for name, value in (self._average or {}).items()},
+            "optimizer": {
+                names[parameter]: {key: value.clone() for key, value in state.items() if value is not None}
+                for parameter, state in self._optimizer.state.items()
+            },
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `state_dict` was taken.
+
+        Raises:
+            ValueError: the state is of another network.
+        """
+        try:
+            self.network.load_state_dict(state["network"])
+        except RuntimeError as error:
+            raise ValueError(f"the training state is of another network: {error}") from error
+        self.epoch = int(state["epoch"])
+        if self._average is not None:
+            self._average = {name: value.clone() for name, value in state["average"].items()}
+        parameters = dict(self.network.named_parameters())
+        self._optimizer = _optimizer(self.network, self.config)
+        for name, values in state["optimizer"].items():
+            self._optimizer.state[parameters[name]] = {key: value.clone() for key, value in values.items()}
+
+
+def evaluate(network: Network, source: ImageSource, batch_size: int = 128) -> Evaluation:
+    """Score a network on every image as it is, without augmentation and with running BN statistics.
+
+    Raises:
+        ValueError: the source has other classes or another image size than the network.
+    """
+    _check_fit(network, source)
+    was_training = network.training
+    network.eval()
+    device = network.classifier.weight.device
+    indices = np.arange(len(source.labels))
+    with torch.inference_mode():
+        logits = torch.cat(
+            [
+                network(source.batch(indices[start : start + batch_size], None).to(device)).cpu()
+                for start in range(0, len(indices), batch_size)
+            ]
+        )
+    network.train(was_training)
+    labels = torch.from_numpy(source.labels)
+    predictions = logits.argmax(dim=1)
+    return Evaluation(
+        loss=F.cross_entropy(logits, labels).item(),
+        accuracy=(predictions == labels).to(torch.float64).mean().item(),
+        probabilities=logits.softmax(dim=1).numpy(),
+        predictions=predictions.numpy(),
+    )
+
+
+def _check_fit(network: Network, source: ImageSource) -> None:
+    config = network.config
+    if source.num_classes != config.num_classes:
+        raise ValueError(
+            f"the images have {source.num_classes} classes; the network needs {config.num_classes}"
+        )
+    needed = (3, config.image_size, config.image_size)
+    if tuple(source.image_shape) != needed:
+        raise ValueError(f"the images have shape {tuple(source.image_shape)}; the network needs {needed}")
+
+
+def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
+    """BN parameters and biases decay too, as in the released program."""
+    parameters = list(network.parameters())
+    if config.optimizer == "adam":
+        return torch.optim.Adam(
+            parameters, config.learning_rate, betas=(config.momentum, 0.999), weight_decay=config.weight_decay
+        )
+    return torch.optim.SGD(
+        parameters,
+        config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.momentum > 0,
+    )
+
+
+def _detached_copy(network: Network) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
