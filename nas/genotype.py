@@ -174,7 +174,8 @@ class Genotype:
 
     def to_json(self) -> str:
         """Text that `from_json` reads back to an equal genotype; operations are written by name."""
-        return json.dumps({"normal": _nodes_to_data(self.normal), "reduction": _nodes_to_data(self.reduction)})
+        cells = {"normal": self.normal, "reduction": self.reduction}
+        return json.dumps({name: _nodes_to_data(cell) for name, cell in cells.items()})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

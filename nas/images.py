@@ -19,20 +19,23 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class ImageSource(Protocol):
-    """Labelled images that can be fetched by index.
-
-    Attributes:
-        labels: int64 (N,), 0 to num_classes - 1.
-        num_classes: number of classes, absent ones included.
-        image_shape: (channels, height, width).
-    """
+    """Labelled images that can be fetched by index."""
 
     @property
-    def labels(self) -> IntArray: ...
+    def labels(self) -> IntArray:
+        """int64 (N,), 0 to num_classes - 1."""
+        ...
+
     @property
-    def num_classes(self) -> int: ...
+    def num_classes(self) -> int:
+        """Number of classes, absent ones included."""
+        ...
+
     @property
-    def image_shape(self) -> tuple[int, int, int]: ...
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        ...
+
     def batch(self, indices: IntArray, rng: np.random.Generator | None) -> Tensor:
         """float32 (n, C, H, W) of the given indices; augmented by `rng`, or as they are when it is None."""
         ...

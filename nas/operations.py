@@ -1,0 +1,110 @@
+"""The operations that networks are made of while searching, as functions of weights given from outside.
+
+Batch normalisation always uses the statistics of the batch (ENAS evaluates so too, while searching).
+Each function comes with the specs of the parameters that it reads under a prefix.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.genotype import OPERATIONS
+from nas.layout import ParameterSpec
+
+BN_EPSILON = 1e-5
+KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5}
+Weights = Mapping[str, Tensor]
+
+
+def batch_norm_specs(prefix: str, channels: int) -> list[ParameterSpec]:
+    """Scale and offset (channels,)."""
+    return [
+        ParameterSpec(f"{prefix}.scale", (channels,), "one"),
+        ParameterSpec(f"{prefix}.offset", (channels,), "zero"),
+    ]
+
+
+def batch_norm(weights: Weights, prefix: str, x: Tensor) -> Tensor:
+    """(x - mean) / sqrt(var + 1e-5) * scale + offset with mean and variance of the batch."""
+    scale, offset = weights[f"{prefix}.scale"], weights[f"{prefix}.offset"]
+    return F.batch_norm(x, None, None, scale, offset, training=True, eps=BN_EPSILON)
+
+
+def conv_bn_specs(prefix: str, into: int, out: int, kernel: int) -> list[ParameterSpec]:
+    """A dense convolution without bias, and its batch normalisation."""
+    weight = ParameterSpec(f"{prefix}.weight", (out, into, kernel, kernel), "he", into * kernel * kernel)
+    return [weight, *batch_norm_specs(prefix, out)]
+
+
+def conv_bn(weights: Weights, prefix: str, x: Tensor) -> Tensor:
+    """Convolution with an odd kernel that keeps height and width, then batch normalisation."""
+    weight = weights[f"{prefix}.weight"]
+    return batch_norm(weights, prefix, F.conv2d(x, weight, padding=weight.shape[-1] // 2))
+
+
+def sep_conv_specs(prefix: str, channels: int, kernel: int) -> list[ParameterSpec]:
+    """Two times depthwise, pointwise, batch normalisation. Each depthwise output sums kernel^2 inputs."""
+    specs = []
+    for stack in (0, 1):
+        name = f"{prefix}.{stack}"
+        specs += [
+            ParameterSpec(f"{name}.depthwise", (channels, 1, kernel, kernel), "he", kernel * kernel),
+            ParameterSpec(f"{name}.pointwise", (channels, channels, 1, 1), "he", channels),
+            *batch_norm_specs(name, channels),
+        ]
+    return specs
+
+
+def sep_conv(weights: Weights, prefix: str, rectified: Tensor) -> Tensor:
+    """(ReLU, depthwise, pointwise, BN) twice; the first ReLU is the caller's, who shares it among readers."""
+    x = rectified
+    for stack in (0, 1):
+        name = f"{prefix}.{stack}"
+        depthwise = weights[f"{name}.depthwise"]
+        if stack:
+            x = F.relu(x)
+        x = F.conv2d(x, depthwise, padding=depthwise.shape[-1] // 2, groups=x.shape[1])
+        x = F.conv2d(x, weights[f"{name}.pointwise"])
+        x = batch_norm(weights, name, x)
+    return x
+
+
+def avg_pool(x: Tensor) -> Tensor:
+    """3x3 mean of stride 1; positions outside the image are not counted."""
+    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def max_pool(x: Tensor) -> Tensor:
+    """3x3 maximum of stride 1."""
+    return F.max_pool2d(x, 3, stride=1, padding=1)
+
+
+def operation_specs(prefix: str, operation: int, channels: int) -> list[ParameterSpec]:
+    """Parameters of one of the five operations; pooling and identity have none."""
+    name = OPERATIONS[operation]
+    return sep_conv_specs(f"{prefix}.{name}", channels, KERNELS[name]) if name in KERNELS else []
+
+
+def factorized_reduction_specs(prefix: str, into: int, out: int) -> list[ParameterSpec]:
+    """Two 1x1 convolutions to half of the channels each, and one batch normalisation."""
+    return [
+        ParameterSpec(f"{prefix}.path1", (out // 2, into, 1, 1), "he", into),
+        ParameterSpec(f"{prefix}.path2", (out // 2, into, 1, 1), "he", into),
+        *batch_norm_specs(prefix, out),
+    ]
+
+
+def factorized_reduction(weights: Weights, prefix: str, x: Tensor) -> Tensor:
+    """Halve height and width (even) without dropping pixels blindly.
+
+    Two 1x1 convolutions of stride 2, the second on the image shifted by one pixel down and right (zeros
+    enter at the border), concatenated, then batch normalisation. No ReLU.
+    """
+    shifted = F.pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
+    paths = [
+        F.conv2d(image, weights[f"{prefix}.{name}"], stride=2)
+        for name, image in (("path1", x), ("path2", shifted))
+    ]
+    return batch_norm(weights, prefix, torch.cat(paths, dim=1))

@@ -1,0 +1,221 @@
+"""Who proposes architectures: ENAS's controller, or chance.
+
+A strategy is asked for genotypes and told their rewards. Its proposals depend on its state and on the key
+of the request alone: asking twice with one key gives the same genotypes.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas.config import ControllerConfig, SearchConfig
+from nas.controller import Controller
+from nas.genotype import NUM_CELL_INPUTS, OPERATIONS, Genotype
+from nas.random import generator
+from nas.threads import one_thread
+
+
+class Strategy(Protocol):
+    """What a search needs of a strategy."""
+
+    @property
+    def name(self) -> str:
+        """ "enas" or "random"."""
+        ...
+
+    def sample(self, count: int, stream: str, step: int) -> list[Genotype]:
+        """`count` genotypes, repetitions possible; the key is (seed, stream, step)."""
+        ...
+
+    def update(self, genotypes: Sequence[Genotype], rewards: Sequence[float]) -> dict[str, float]:
+        """Learn from the rewards of one controller step; returns metrics by name."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers that `load_state_dict` continues from."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave."""
+        ...
+
+
+def build_strategy(config: SearchConfig, num_nodes: int) -> Strategy:
+    """The strategy that a configuration names, at its beginning."""
+    if config.strategy == "random":
+        return RandomStrategy(num_nodes, config.seed)
+    return EnasStrategy(config.controller, num_nodes, config.seed)
+
+
+class RandomStrategy:
+    """Every choice uniform; learns nothing. What the controller must beat.
+
+    Args:
+        num_nodes: nodes in a cell.
+        seed: key of the choices.
+    """
+
+    name = "random"
+
+    def __init__(self, num_nodes: int, seed: int) -> None:
+        self._num_nodes = num_nodes
+        self._seed = seed
+
+    def sample(self, count: int, stream: str, step: int) -> list[Genotype]:
+        """Genotypes uniform over the search space."""
+        rng = generator(self._seed, f"genotypes of {stream}", step)
+        states = NUM_CELL_INPUTS + np.arange(self._num_nodes)
+        bounds = np.stack([states, np.full_like(states, len(OPERATIONS))] * 2, axis=1).reshape(-1)
+        return to_genotypes(rng.integers(bounds, size=(count, 2, len(bounds))))
+
+    def update(self, genotypes: Sequence[Genotype], rewards: Sequence[float]) -> dict[str, float]:  # noqa: ARG002
+        """Nothing to learn, nothing to report."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """No state: proposals depend on the key alone."""
+        return {"name": self.name}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Accepts the state of another random strategy.
+
+        Raises:
+            ValueError: the state is another strategy's.
+        """
+        _check_name(state, self.name)
+
+
+class EnasStrategy:
+    """The LSTM controller, trained by REINFORCE with a moving baseline.
+
+    loss = mean over samples of -log p(genotype) (R - b),  R = reward + entropy_weight x entropy
+
+    The baseline is moved before it is used, sample after sample, as in the released program:
+    b <- b + (1 - decay) (R - b). It starts from 0 (ENAS) or, with `baseline_start` "first", from the mean
+    of the first step: from 0, minus-loss rewards would spend their first hundred samples on the offset.
+    No gradient flows through entropy or baseline. Adam without first moment (beta1 = 0, beta2 = 0.999).
+
+    Args:
+        config: the controller's.
+        num_nodes: nodes in a cell.
+        seed: key of initial parameters and choices.
+    """
+
+    name = "enas"
+
+    def __init__(self, config: ControllerConfig, num_nodes: int, seed: int) -> None:
+        self._config = config
+        self._seed = seed
+        self.controller = Controller(config, num_nodes, seed)
+        self._second_moment = {n: torch.zeros_like(p) for n, p in self.controller.parameters.items()}
+        self._num_updates = 0
+        self.baseline: float | None = 0.0 if config.baseline_start == "zero" else None
+
+    def sample(self, count: int, stream: str, step: int) -> list[Genotype]:
+        """Genotypes drawn from the controller's distribution."""
+        rng = generator(self._seed, f"genotypes of {stream}", step)
+        with one_thread():
+            decisions = self.controller.sample(rng.random((count, self.controller.num_decisions)))
+        return to_genotypes(decisions.numbers.numpy())
+
+    def update(self, genotypes: Sequence[Genotype], rewards: Sequence[float]) -> dict[str, float]:
+        """One REINFORCE step.
+
+        Returns:
+            "entropy" (mean over samples, nats), "baseline", "log_probability" (mean),
+            "controller_gradient_norm".
+
+        Raises:
+            ValueError: a reward is not finite; the controller is unchanged.
+        """
+        if not np.isfinite(rewards).all():
+            raise ValueError(f"rewards are {list(rewards)}; all must be finite")
+        with one_thread():
+            decisions = self.controller.replay(to_numbers(genotypes))
+            shaped = torch.tensor(rewards, dtype=torch.float64)
+            shaped = shaped + self._config.entropy_weight * decisions.entropy.double()
+            advantages = torch.tensor(self._move_baseline(shaped.tolist()), dtype=torch.float32)
+            loss = -(decisions.log_probability * advantages).mean()
+            parameters = self.controller.parameters
+            gradients = torch.autograd.grad(loss, list(parameters.values()))
+            norm = torch.stack([gradient.norm() for gradient in gradients]).norm().item()
+            self._adam(dict(zip(parameters, gradients, strict=True)))
+        return {
+            "entropy": decisions.entropy.mean().item(),
+            "baseline": float(self.baseline or 0.0),
+            "log_probability": decisions.log_probability.mean().item(),
+            "controller_gradient_norm": norm,
+        }
+
+    def _move_baseline(self, rewards: list[float]) -> list[float]:
+        """Advantages of the samples in order, each against the baseline just moved by its own reward."""
+        baseline = sum(rewards) / len(rewards) if self.baseline is None else self.baseline
+        advantages = []
+        for reward in rewards:
+            baseline += (1 - self._config.baseline_decay) * (reward - baseline)
+            advantages.append(reward - baseline)
+        self.baseline = baseline
+        return advantages
+
+    def _adam(self, gradients: dict[str, Tensor]) -> None:
+        """w <- w - rate sqrt(1 - beta2^t) g / (sqrt(v) + 1e-3): epsilon where TensorFlow has it.
+
+        torch's Adam divides by the bias correction first, which would make 1e-3 up to 30 times smaller
+        in effect.
+        """
+        beta2, epsilon = 0.999, 1e-3
+        self._num_updates += 1
+        rate = self._config.learning_rate * (1 - beta2**self._num_updates) ** 0.5
+        with torch.no_grad():
+            for name, gradient in gradients.items():
+                moment = self._second_moment[name]
+                moment.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+                self.controller.parameters[name].sub_(rate * gradient / (moment.sqrt() + epsilon))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of parameters and second moments, number of updates, baseline."""
+        return {
+            "name": self.name,
+            "parameters": {n: p.detach().clone() for n, p in self.controller.parameters.items()},
+            "second_moment": {n: m.clone() for n, m in self._second_moment.items()},
+            "num_updates": self._num_updates,
+            "baseline": self.baseline,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave.
+
+        Raises:
+            ValueError: the state is another strategy's, or has other parameters or shapes.
+        """
+        _check_name(state, self.name)
+        current = self.controller.parameters
+        for part in ("parameters", "second_moment"):
+            shapes = {n: tuple(v.shape) for n, v in state[part].items()}
+            expected = {n: tuple(v.shape) for n, v in current.items()}
+            if shapes != expected:
+                raise ValueError(f"`{part}` of the checkpoint have shapes {shapes}; needed are {expected}")
+        self.controller.parameters = {
+            n: torch.as_tensor(state["parameters"][n]).detach().clone().requires_grad_() for n in current
+        }
+        self._second_moment = {n: torch.as_tensor(state["second_moment"][n]).clone() for n in current}
+        self._num_updates = int(state["num_updates"])
+        self.baseline = None if state["baseline"] is None else float(state["baseline"])
+
+
+def to_genotypes(numbers: Any) -> list[Genotype]:
+    """Genotypes of an integer array (M, 2, 4 B)."""
+    return [Genotype.from_numbers(normal, reduction) for normal, reduction in numbers.tolist()]
+
+
+def to_numbers(genotypes: Sequence[Genotype]) -> Tensor:
+    """int64 (M, 2, 4 B), inverse of `to_genotypes`."""
+    return torch.tensor([genotype.to_numbers() for genotype in genotypes])
+
+
+def _check_name(state: dict[str, Any], name: str) -> None:
+    if state.get("name") != name:
+        raise ValueError(f"the checkpoint is of strategy {state.get('name')!r}; this search uses {name!r}")
