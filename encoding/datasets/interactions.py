@@ -60,6 +60,16 @@ def pushing(beat: Beat) -> Scene:
     )
 
 
+def punching(beat: Beat) -> Scene:
+    """The first strikes with the right fist; the second bends away."""
+    strike = beat.size * beat.after(0.3, 0.45) * (1 - beat.after(0.6, 0.9))
+    guard = blend(beat.hold, arms(25.0, 18.0, 120.0, -10.0))
+    punch = arm("right", 88.0, -8.0, 5.0, -10.0) | {"twist": 25.0, "lean": 14.0}
+    given = beat.size * beat.after(0.38, 0.6) * (1 - beat.after(0.75, 1.0))
+    dodge = arm("right", 40.0, 20.0, 80.0) | {"lean": -14.0, "tilt": 16.0, "twist": 20.0}
+    return _scene(blend(strike, punch, guard), blend(given, dodge), 760 + 120 * given)
+
+
 def kicking(beat: Beat) -> Scene:
     """The first kicks; the second draws back bent."""
     flinch = arms(30.0, 20.0, 60.0) | {"lean": 28.0, "left_knee": 20.0}
@@ -79,6 +89,7 @@ INTERACTIONS: Mapping[str, Callable[[Beat], Scene]] = {
     "departing": departing,
     "shaking hands": shaking_hands,
     "pushing": pushing,
+    "punching": punching,
     "kicking": kicking,
     "hugging": hugging,
 }

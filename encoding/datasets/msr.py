@@ -1,8 +1,8 @@
 """MSR Action3D (Li, Zhang, Liu: Action recognition based on a bag of 3D points, CVPR4HB 2010).
 
 20 actions, 10 subjects, 567 sequences; skeletons of 20 joints by a depth camera. The original files of world
-coordinates, `aAA_sSS_eEE_skeleton3D.txt`, hold one joint a line (x y z confidence, metres, y up, z away from the camera),
-20 lines a frame.
+coordinates, `aAA_sSS_eEE_skeleton3D.txt`, hold one joint a line (x y z confidence, metres, y up, z away from
+the camera), 20 lines a frame.
 """
 
 import warnings

@@ -1,8 +1,8 @@
 """Synthetic clips: an articulated body of the MSR skeleton doing named actions, deterministic by seed.
 
 Subjects differ in stature, proportions, posture, size and speed of movement; clips in length, timing,
-viewpoint, place and sensor noise. Every draw is keyed by (seed, people, subject, action, clip): a clip stays the same
-when more subjects or clips are asked for.
+viewpoint, place and sensor noise. Every draw is keyed by (seed, people, subject, action, clip): a clip stays
+the same when more subjects or clips are asked for.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def synthetic(
     clips_per_action: int = 2,
     actions: tuple[str, ...] | None = None,
     noise_mm: float = 15.0,
-    viewpoint_degrees: float = 30.0,
+    viewpoint_degrees: float = 40.0,
     missing: float = 0.0,
     validation_fraction: float = 0.2,
     validation_by: HoldOutBy = "auto",
@@ -125,10 +125,10 @@ def _draw_style(seed: int, subject: int) -> _Style:
     proportions = rng.normal(1.0, 0.05, len(BONE_NAMES)).clip(0.85, 1.15)
     return _Style(
         bones=rng.uniform(0.86, 1.1) * proportions * np.array([BONES[name] for name in BONE_NAMES]),
-        size=rng.uniform(0.75, 1.1),
+        size=rng.uniform(0.65, 1.1),
         tempo=rng.uniform(0.8, 1.25),
-        haste=rng.uniform(0.8, 1.25),
-        posture=rng.normal(0.0, 5.0, len(ANGLES)),
+        haste=rng.uniform(0.7, 1.4),
+        posture=rng.normal(0.0, 7.0, len(ANGLES)),
     )
 
 
@@ -137,10 +137,11 @@ def _draw_take(seed: int, people: int, subject: int, action: str, clip: int) -> 
     rng = np.random.default_rng([seed, _TAKE, people, subject, number, clip])
     style = _draw_style(seed, subject)
     T = round(rng.uniform(32, 52) / style.tempo)
+    haste = style.haste * rng.uniform(0.85, 1.18)
     beat = Beat(
-        progress=np.linspace(0.0, 1.0, T) ** (style.haste * rng.uniform(0.9, 1.1)),
+        progress=np.linspace(rng.uniform(0.0, 0.12), rng.uniform(0.88, 1.0), T) ** haste,
         cycles=1 if action in ONCE else int(rng.integers(2, 4)),
-        size=style.size * rng.uniform(0.9, 1.1),
+        size=style.size * rng.uniform(0.85, 1.15),
     )
     if people == 1:
         poses, facing, ground = MOTIONS[action](beat)[None], np.zeros((1, T)), np.zeros((1, T, 3))
@@ -150,16 +151,17 @@ def _draw_take(seed: int, people: int, subject: int, action: str, clip: int) -> 
         poses = np.stack([scene.first, scene.second])
         facing = np.stack([90 + scene.turned, scene.turned - 90])
         ground = np.zeros((2, T, 3))
-        ground[0, :, 0], ground[1, :, 0] = -scene.gap / 2, scene.gap / 2
+        gap = scene.gap * rng.uniform(0.85, 1.15)
+        ground[0, :, 0], ground[1, :, 0] = -gap / 2, gap / 2
         partner = 1000 + int(rng.integers(1000))
         styles = [style, _draw_style(seed, partner)]
     posture = np.stack([each.posture for each in styles])[:, None]
-    posture = posture + rng.normal(0.0, 2.0, (people, 1, len(ANGLES)))
+    posture = posture + rng.normal(0.0, 4.0, (people, 1, len(ANGLES)))
     return _Take(
         subject=subject,
         action=action,
         clip=clip,
-        angles=poses + posture + _sway(rng, (people, T, len(ANGLES)), degrees=2.0),
+        angles=poses + posture + _sway(rng, (people, T, len(ANGLES)), degrees=3.5),
         bones=np.stack([each.bones for each in styles]),
         facing=facing,
         ground=ground,
