@@ -1,0 +1,138 @@
+"""Curves as plain data: which metrics of a history belong into one panel, and under which names.
+
+Drawn twice from here: by `figures` as pictures, by `charts` inside the report.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Panel", "Series", "search_panels", "thinned", "training_panels"]
+
+History = Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve.
+
+    Args:
+        name: in the legend.
+        x, y: of the same length; not-a-number in y leaves a gap.
+        spread: half the height of a band around y, or empty.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    spread: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y) or (self.spread and len(self.spread) != len(self.y)):
+            raise ValueError(
+                f"the curve {self.name!r} has {len(self.x)} x, {len(self.y)} y and {len(self.spread)} spread"
+                " values; they must be as many"
+            )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves on common axes.
+
+    Args:
+        title: what is shown, with its unit where it has one.
+        x_label: of the horizontal axis.
+        series: the curves.
+        limits: fixed range of y, as (0, 1) for an accuracy; None follows the values.
+    """
+
+    title: str
+    x_label: str
+    series: tuple[Series, ...]
+    limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A panel by the names of its metrics: (metric, name in the legend, metric of the spread)."""
+
+    title: str
+    curves: tuple[tuple[str, str, str], ...]
+    limits: tuple[float, float] | None = None
+
+
+_SEARCH = (
+    _Wanted("Reward", (("reward", "mean ± spread", "reward_spread"), ("baseline", "baseline", ""))),
+    _Wanted("Loss of the shared weights", (("loss", "training", ""),)),
+    _Wanted("Accuracy of the sampled children", (("accuracy", "training", ""),), (0.0, 1.0)),
+    _Wanted("Entropy of the controller (nats)", (("entropy", "sample entropy", ""),)),
+    _Wanted("Learning rate of the shared weights", (("learning_rate", "shared weights", ""),)),
+    _Wanted("Gradient norm before clipping", (("gradient_norm", "shared weights", ""),)),
+    _Wanted(
+        "Seconds a step",
+        (("weight_seconds", "shared weights", ""), ("controller_seconds", "controller", "")),
+    ),
+)
+
+_TRAINING = (
+    _Wanted("Loss", (("loss", "training", ""), ("validation_loss", "validation", ""))),
+    _Wanted(
+        "Accuracy",
+        (("accuracy", "training", ""), ("validation_accuracy", "validation", "")),
+        (0.0, 1.0),
+    ),
+    _Wanted("Learning rate", (("learning_rate", "learning rate", ""),)),
+    _Wanted("Gradient norm before clipping", (("gradient_norm", "gradient norm", ""),)),
+)
+
+
+def search_panels(history: History) -> tuple[Panel, ...]:
+    """The panels of a search; `history` holds one mapping an epoch, with the epoch under "epoch".
+
+    Metrics that the history does not hold, and panels without any curve, are left out.
+    """
+    return _panels(history, _SEARCH)
+
+
+def training_panels(history: History) -> tuple[Panel, ...]:
+    """The panels of a training, as `search_panels`."""
+    return _panels(history, _TRAINING)
+
+
+def _panels(history: History, wanted: Iterable[_Wanted]) -> tuple[Panel, ...]:
+    found = []
+    for panel in wanted:
+        curves = tuple(
+            _series(history, metric, name, spread)
+            for metric, name, spread in panel.curves
+            if any(metric in row for row in history)
+        )
+        if curves:
+            found.append(Panel(panel.title, "epoch", curves, panel.limits))
+    return tuple(found)
+
+
+def _series(history: History, metric: str, name: str, spread: str) -> Series:
+    rows = [(index, row) for index, row in enumerate(history) if metric in row]
+    x = tuple(_number(row.get("epoch", index)) for index, row in rows)
+    y = tuple(_number(row[metric]) for _, row in rows)
+    has_spread = bool(spread) and all(spread in row for _, row in rows)
+    band = tuple(_number(row[spread]) for _, row in rows) if has_spread else ()
+    return Series(name if has_spread or " ±" not in name else name.split(" ±")[0], x, y, band)
+
+
+def _number(value: object) -> float:
+    """A number; None (JSON has no not-a-number) becomes not-a-number."""
+    return math.nan if value is None else float(str(value))
+
+
+def thinned(series: Series, most: int) -> Series:
+    """At most `most` points of a long curve, evenly chosen, the first and the last among them."""
+    if len(series.x) <= most:
+        return series
+    chosen = sorted({round(i * (len(series.x) - 1) / (most - 1)) for i in range(most)})
+    spread = tuple(series.spread[i] for i in chosen) if series.spread else ()
+    return Series(series.name, tuple(series.x[i] for i in chosen), tuple(series.y[i] for i in chosen), spread)
