@@ -26,7 +26,7 @@ def joint_pairs(num_joints: int, order: PairOrder) -> JointPairs:
         ValueError: fewer than 2 joints make no pair.
     """
     if num_joints < 2:
-        raise ValueError(f"the clip has {num_joints} joint; joint pairs need at least 2")
+        raise ValueError(f"the clip has {num_joints} joints; joint pairs need at least 2")
     table = ~np.eye(num_joints, dtype=np.bool_)
     j, k = np.nonzero(np.triu(table) if order == "upper" else table)
     for index in (j, k):
