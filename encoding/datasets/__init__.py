@@ -2,17 +2,31 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from encoding.datasets.msr import HOW_TO_GET as MSR_HOW_TO_GET
-from encoding.datasets.msr import FileList, Protocol, Subset, load_msr_action3d
+from encoding.datasets import msr, plain, sbu
+from encoding.datasets.findings import Finding, Report, check_split
+from encoding.datasets.plain import check, save_clips
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy
 from encoding.datasets.synthetic import synthetic
 
-__all__ = ["Clip", "DataConfig", "Split", "load"]
+__all__ = ["Clip", "DataConfig", "Finding", "Report", "Split", "check", "check_split", "load", "save_clips"]
+
+DataName = Literal["msr", "sbu", "npz", "synthetic"]
+
+# Fields that mean something for one data set only; set for another they would be ignored without a word.
+_FIELDS_OF: dict[str, DataName] = {
+    "subset": "msr",
+    "file_list": "msr",
+    "protocol": "msr",
+    "fold": "sbu",
+    "people": "synthetic",
+    "num_subjects": "synthetic",
+    "clips_per_action": "synthetic",
+}
 
 
 class DataConfig(BaseModel):
@@ -20,13 +34,16 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Literal["msr", "sbu", "npz", "synthetic"] = Field("synthetic", description="The data set.")
+    name: DataName = Field("synthetic", description="The data set.")
     root: Path | None = Field(
         None, description="Folder or file of the data; by default the data set's folder under $POSENAS_DATA."
     )
-    subset: Subset = Field("AS1", description="msr: eight actions (AS1, AS2, AS3) or all 20.")
-    file_list: FileList = Field("557", description="msr: the 557 sequences of Wang et al. 2012, or all 567.")
-    protocol: Protocol = Field("cross-subject", description="msr: by subject, or a random test.")
+    subset: msr.Subset = Field("AS1", description="msr: eight actions (AS1, AS2, AS3) or all 20.")
+    file_list: msr.FileList = Field(
+        "557", description="msr: the 557 sequences of Wang et al. 2012, or all 567."
+    )
+    protocol: msr.Protocol = Field("cross-subject", description="msr: by subject, or a random test.")
+    fold: int = Field(1, ge=1, le=5, description="sbu: the fold that is the test part.")
     people: Literal[1, 2] = Field(1, description="synthetic: actions of one person or interactions of two.")
     num_subjects: int = Field(10, ge=2, description="synthetic: number of people.")
     clips_per_action: int = Field(2, ge=1, description="synthetic: clips of each action by each person.")
@@ -38,6 +55,18 @@ class DataConfig(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Of every random draw of the split, and of the synthetic clips.")
 
+    @model_validator(mode="after")
+    def _only_own_fields(self) -> Self:
+        for field, owner in _FIELDS_OF.items():
+            value = getattr(self, field)
+            if owner != self.name and value != type(self).model_fields[field].default:
+                raise ValueError(
+                    f"{field}={value!r} is for the data set {owner!r}; the data set is {self.name!r}"
+                )
+        if self.name == "synthetic" and self.root is not None:
+            raise ValueError(f"root={str(self.root)!r} is given; the data set 'synthetic' is drawn, not read")
+        return self
+
 
 def load(config: DataConfig) -> Split:
     """Load the data set that the configuration names.
@@ -46,25 +75,43 @@ def load(config: DataConfig) -> Split:
         FileNotFoundError: the data is not there; says where to get it and what the folder must hold.
         ValueError: the data cannot be read or split as asked.
     """
-    if config.name == "synthetic":
-        return synthetic(
-            people=config.people,
-            num_subjects=config.num_subjects,
-            clips_per_action=config.clips_per_action,
-            validation_fraction=config.validation_fraction,
-            validation_by=config.validation_by,
-            seed=config.seed,
-        )
-    root = config.root or _default_root("msr_action3d", MSR_HOW_TO_GET)
-    return load_msr_action3d(
-        root,
-        subset=config.subset,
-        file_list=config.file_list,
-        protocol=config.protocol,
-        validation_fraction=config.validation_fraction,
-        validation_by=config.validation_by,
-        seed=config.seed,
-    )
+    match config.name:
+        case "msr":
+            return msr.load_msr_action3d(
+                config.root or _default_root("msr_action3d", msr.HOW_TO_GET),
+                subset=config.subset,
+                file_list=config.file_list,
+                protocol=config.protocol,
+                validation_fraction=config.validation_fraction,
+                validation_by=config.validation_by,
+                seed=config.seed,
+            )
+        case "sbu":
+            return sbu.load_sbu(
+                config.root or _default_root("sbu", sbu.HOW_TO_GET),
+                fold=config.fold,
+                validation_fraction=config.validation_fraction,
+                validation_by=config.validation_by,
+                seed=config.seed,
+            )
+        case "npz":
+            if config.root is None:
+                raise FileNotFoundError(f"the data set 'npz' needs a root, the file: {plain.HOW_TO_GET}")
+            return plain.load_clips(
+                config.root,
+                validation_fraction=config.validation_fraction,
+                validation_by=config.validation_by,
+                seed=config.seed,
+            )
+        case "synthetic":
+            return synthetic(
+                people=config.people,
+                num_subjects=config.num_subjects,
+                clips_per_action=config.clips_per_action,
+                validation_fraction=config.validation_fraction,
+                validation_by=config.validation_by,
+                seed=config.seed,
+            )
 
 
 def _default_root(folder: str, how_to_get: str) -> Path:
@@ -72,6 +119,6 @@ def _default_root(folder: str, how_to_get: str) -> Path:
     data = os.environ.get("POSENAS_DATA")
     if not data:
         raise FileNotFoundError(
-            f"no root is given and POSENAS_DATA is not set: {how_to_get}, then name it as root"
+            f"no root is given and POSENAS_DATA is not set: {how_to_get}; name it as root"
         )
     return Path(data) / folder

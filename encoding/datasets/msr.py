@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from encoding.datasets.missing import trim_missing_frames, zeros_to_nan
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy, draw_by_class, hold_out
 from lifting.poses import PoseSequence3D
@@ -58,7 +59,7 @@ LEFT_OUT_OF_557 = frozenset(
 # The depth camera's nominal rate, given as about 15 frames a second in the papers that describe the set; the
 # files carry no time stamps and the encoding does not use it.
 FPS = 15.0
-MILLIMETRES = 1000.0
+MILLIMETRES = np.float32(1000.0)
 COLUMNS = 4
 
 HOW_TO_GET = (
@@ -135,10 +136,7 @@ def read_skeleton_file(path: Path) -> NDArray[np.float32]:
             f"{path}: {len(rows)} lines, cut off in mid-frame; a multiple of {MSR_20.num_joints} is needed, "
             "one line a joint"
         )
-    xyz = rows[:, :3].reshape(-1, MSR_20.num_joints, 3)
-    xyz *= MILLIMETRES
-    xyz[(xyz == 0).all(axis=2)] = np.nan
-    return xyz
+    return zeros_to_nan(MILLIMETRES * rows[:, :3].reshape(-1, MSR_20.num_joints, 3))
 
 
 def load_msr_action3d(
@@ -205,16 +203,6 @@ def load_msr_action3d(
         validation_rule=held.rule,
         left_out=tuple(left_out),
     )
-
-
-def trim_missing_frames(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut off the frames before the first and after the last that shows a joint.
-
-    There is nothing on their far side to interpolate towards, and holding the last pose instead would fill
-    most of an image with a frozen body: a13_s09_e03 ends in 740 such frames of 936, a20_s02_e01 in 32 of 56.
-    """
-    seen = np.flatnonzero(np.isfinite(xyz).any(axis=tuple(range(1, xyz.ndim))))
-    return xyz[seen[0] : seen[-1] + 1] if seen.size else xyz[:0]
 
 
 def _find_folder(root: Path, wanted: tuple[Sequence, ...]) -> Path:

@@ -1,0 +1,203 @@
+"""The plain .npz for anyone's clips: written, read and checked. docs/datasets.md describes it array by array.
+
+No pickles: every array is numbers or fixed-width text, read with allow_pickle=False.
+"""
+
+import os
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoding.datasets.findings import PARTS, Arrays, Finding, Report, check_arrays, clip_names
+from encoding.datasets.records import Clip, Split
+from encoding.datasets.splits import HoldOutBy, hold_out
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import SKELETONS, Skeleton, get_skeleton
+
+HOW_TO_GET = (
+    "name a .npz with the arrays xyz, offsets, labels, class_names, skeleton, fps and unit (docs/datasets.md), "
+    "as encoding.datasets.save_clips writes it"
+)
+
+
+def save_clips(path: Path, split: Split) -> None:
+    """Write a split to one .npz; the file appears complete or not at all.
+
+    Args:
+        path: the file; an existing one is replaced.
+        split: whatever its source; its three parts are kept.
+    """
+    clips = split.clips
+    skeleton = split.skeleton
+    arrays: dict[str, Any] = {
+        "xyz": np.concatenate([clip.poses.xyz for clip in clips]),
+        "offsets": np.cumsum([0] + [clip.poses.num_frames for clip in clips]),
+        "labels": np.array([clip.label for clip in clips]),
+        "class_names": np.array(split.class_names),
+        "skeleton": np.array(skeleton.name),
+        "fps": np.array([clip.poses.fps for clip in clips]),
+        "unit": np.array("mm"),
+        "names": np.array([clip.name for clip in clips]),
+        "subjects": np.array([-1 if clip.subject is None else clip.subject for clip in clips]),
+        "groups": np.array([clip.group or "" for clip in clips]),
+        "split": np.array([part for part in PARTS for _ in getattr(split, part)]),
+    }
+    if SKELETONS.get(skeleton.name) != skeleton:
+        arrays["joints"] = np.array(skeleton.joints)
+        arrays["parents"] = np.array(skeleton.parents)
+        arrays["pairs"] = np.array(skeleton.pairs, dtype=np.int64).reshape(-1, 2)
+    _write(Path(path), arrays)
+
+
+def load_clips(
+    path: Path,
+    *,
+    validation_fraction: float = 0.2,
+    validation_by: HoldOutBy = "auto",
+    seed: int = 0,
+) -> Split:
+    """Read a plain .npz.
+
+    The array `split` divides the clips; without it all are for development and the test part is empty. Where
+    no clip is marked validation, it is split off the training clips by `hold_out`. Poses that are all
+    zero become NaN.
+
+    Raises:
+        FileNotFoundError: there is no such file; says what it must hold.
+        ValueError: the first error that `check` finds.
+    """
+    path = Path(path)
+    arrays = _read(path)
+    report = check_arrays(path, arrays)
+    if not report.ok:
+        raise ValueError(
+            f"{path}: {_without_severity(report.errors[0])} ({len(report.errors)} errors in all; "
+            "`posenas data check` lists them)"
+        )
+    clips = _clips(path, arrays)
+    parts = [str(part) for part in arrays["split"]] if "split" in arrays else ["train"] * len(clips)
+    chosen = {
+        part: tuple(clip for clip, own in zip(clips, parts, strict=True) if own == part) for part in PARTS
+    }
+    class_names = tuple(str(name) for name in arrays["class_names"])
+    train, validation, rule = chosen["train"], chosen["validation"], "as marked in the file"
+    if not validation:
+        held = hold_out(
+            train, num_classes=len(class_names), fraction=validation_fraction, by=validation_by, seed=seed
+        )
+        train, validation, rule = held.train, held.validation, held.rule
+    return Split(
+        name=path.name,
+        class_names=class_names,
+        train=train,
+        validation=validation,
+        test=chosen["test"],
+        validation_rule=rule,
+    )
+
+
+def check(path: Path) -> Report:
+    """Everything that is wrong or odd about a plain .npz.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(path)
+    try:
+        arrays = _read(path)
+        report = check_arrays(path, arrays)
+        if report.ok:
+            _skeleton(path, arrays)
+    except ValueError as error:
+        finding = Finding(severity="error", message=str(error))
+        return Report(source=str(path), num_clips=0, num_frames=0, findings=(finding,))
+    return report
+
+
+def _read(path: Path) -> Arrays:
+    if not path.is_file():
+        raise FileNotFoundError(f"no clips at {path}: {HOW_TO_GET}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a readable .npz without pickles: {error}") from error
+
+
+def _clips(path: Path, arrays: Arrays) -> list[Clip]:
+    skeleton = _skeleton(path, arrays)
+    offsets = arrays["offsets"]
+    names = clip_names(arrays)
+    N = len(names)
+    fps = np.broadcast_to(arrays["fps"], (N,))
+    subjects = arrays.get("subjects", np.full(N, -1))
+    groups = arrays.get("groups", np.full(N, ""))
+    return [
+        Clip(
+            name=names[n],
+            poses=_poses(path, names[n], arrays["xyz"][offsets[n] : offsets[n + 1]], float(fps[n]), skeleton),
+            label=int(arrays["labels"][n]),
+            subject=None if subjects[n] < 0 else int(subjects[n]),
+            group=str(groups[n]) or None,
+        )
+        for n in range(N)
+    ]
+
+
+def _poses(path: Path, name: str, xyz: NDArray[Any], fps: float, skeleton: Skeleton) -> PoseSequence3D:
+    # A root-relative pose has one joint at zero; only a pose of nothing but zeros is a missing one.
+    marked = np.where((xyz == 0).all(axis=(-1, -2), keepdims=True), np.nan, xyz)
+    try:
+        return PoseSequence3D(xyz=marked.astype(np.float32), fps=fps, skeleton=skeleton)
+    except ValueError as error:
+        raise ValueError(f"{path}, clip {name!r}: {error}") from error
+
+
+def _skeleton(path: Path, arrays: Arrays) -> Skeleton:
+    name = str(arrays["skeleton"])
+    given = [key for key in ("joints", "parents", "pairs") if key in arrays]
+    try:
+        skeleton = get_skeleton(name) if not given else _own_skeleton(name, arrays)
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}: a known skeleton, or one given by joints, parents and pairs, is needed: {error}"
+        ) from error
+    if arrays["xyz"].shape[-2] != skeleton.num_joints:
+        raise ValueError(
+            f"{path}: xyz has {arrays['xyz'].shape[-2]} joints; skeleton {name!r} needs {skeleton.num_joints}"
+        )
+    return skeleton
+
+
+def _own_skeleton(name: str, arrays: Arrays) -> Skeleton:
+    return Skeleton(
+        name=name,
+        joints=tuple(str(joint) for joint in arrays["joints"]),
+        parents=tuple(int(parent) for parent in arrays["parents"]),
+        pairs=tuple((int(left), int(right)) for left, right in arrays["pairs"]),
+    )
+
+
+def _without_severity(finding: Finding) -> str:
+    return finding.message if finding.clip is None else f"clip {finding.clip!r}: {finding.message}"
+
+
+def _write(path: Path, arrays: dict[str, Any]) -> None:
+    """Beside the file, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            np.savez_compressed(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
