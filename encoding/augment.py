@@ -29,18 +29,23 @@ class AugmentationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temporal_crop: float = Field(
-        0.8, gt=0, le=1, description="smallest part of the frames that a crop keeps; 1 keeps all"
+        default=0.8, gt=0, le=1, description="smallest part of the frames that a crop keeps; 1 keeps all"
     )
-    mirror: float = Field(0.0, ge=0, le=1, description="probability of swapping left and right")
+    mirror: float = Field(default=0.0, ge=0, le=1, description="probability of swapping left and right")
     rotation_degrees: float = Field(
-        25.0, ge=0, le=180, description="largest turn about the vertical axis, to either side, degrees"
+        default=25.0,
+        ge=0,
+        le=180,
+        description="largest turn about the vertical axis, to either side, degrees",
     )
-    scale: float = Field(0.1, ge=0, lt=1, description="largest change of size, as a fraction of it")
+    scale: float = Field(default=0.1, ge=0, lt=1, description="largest change of size, as a fraction of it")
     joint_noise_mm: float = Field(
-        12.0, ge=0, description="standard deviation of the noise added to each coordinate, millimetres"
+        default=12.0,
+        ge=0,
+        description="standard deviation of the noise added to each coordinate, millimetres",
     )
     image_flip: float = Field(
-        0.0, ge=0, le=1, description="probability of flipping the finished image, which reverses time"
+        default=0.0, ge=0, le=1, description="probability of flipping the finished image, which reverses time"
     )
 
     @classmethod

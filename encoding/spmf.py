@@ -26,20 +26,25 @@ class EncodingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pairs: PairOrder = Field("upper", description='joint pairs: "upper" (j < k) or "ordered" (all j != k)')
-    smooth: bool = Field(True, description="Savitzky-Golay smoothing over five frames")
+    pairs: PairOrder = Field(
+        default="upper", description='joint pairs: "upper" (j < k) or "ordered" (all j != k)'
+    )
+    smooth: bool = Field(default=True, description="Savitzky-Golay smoothing over five frames")
     distance_scope: Literal["train", "sequence"] = Field(
-        "train",
+        default="train",
         description='largest distance: of the whole "train" part, or of each "sequence" alone (scale-free)',
     )
     enhancement: Enhancement = Field(
-        "lab", description='adaptive histogram equalisation of L of Lab ("lab"), V of HSV ("hsv"), or "off"'
+        default="lab",
+        description='adaptive histogram equalisation of L of Lab ("lab"), V of HSV ("hsv"), or "off"',
     )
     clip_limit: float | None = Field(
-        None, gt=0, description="contrast limit of the equalisation; none by default"
+        default=None, gt=0, description="contrast limit of the equalisation; none by default"
     )
-    tiles: int = Field(8, ge=1, le=64, description="equalisation regions along each side of the image")
-    image_size: int = Field(32, ge=4, le=1024, description="height and width of the image, pixels")
+    tiles: int = Field(
+        default=8, ge=1, le=64, description="equalisation regions along each side of the image"
+    )
+    image_size: int = Field(default=32, ge=4, le=1024, description="height and width of the image, pixels")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The encoding once more, as literal loops from the specification: slow, in float64, with no code of ours.
 
-Tests compare it with `encoding`; `benchmarks/encoding.py` measures how much slower it is.
+Tests compare it with `encoding`; `benchmarks/encode.py` measures how much slower it is.
 """
 
 import itertools
