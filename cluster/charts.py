@@ -57,7 +57,7 @@ def scatter_chart(title: str, values: Sequence[float], x_label: str) -> str:
         *(_line(curve, number, x_scale, y_scale) for number, curve in enumerate(curves, start=1)),
         _hover(x_label, curves, x_scale),
     ]
-    return _svg(parts, title, _FULL_WIDTH) + _legend(["value", *(curve.name for curve in curves)])
+    return _svg(parts, title, _FULL_WIDTH) + _legend(["single", *(curve.name for curve in curves)])
 
 
 def _best(series: Series) -> Series:

@@ -66,15 +66,20 @@ class _Wanted:
 
 _SEARCH = (
     _Wanted("Reward", (("reward", "mean ± spread", "reward_spread"), ("baseline", "baseline", ""))),
-    _Wanted("Loss of the shared weights", (("loss", "training", ""),)),
-    _Wanted("Accuracy of the sampled children", (("accuracy", "training", ""),), (0.0, 1.0)),
-    _Wanted("Entropy of the controller (nats)", (("entropy", "sample entropy", ""),)),
-    _Wanted("Learning rate of the shared weights", (("learning_rate", "shared weights", ""),)),
-    _Wanted("Gradient norm before clipping", (("gradient_norm", "shared weights", ""),)),
+    _Wanted("Loss with shared weights", (("loss", "training", ""), ("validation_loss", "validation", ""))),
+    _Wanted(
+        "Accuracy with shared weights",
+        (("accuracy", "training", ""), ("validation_accuracy", "validation", "")),
+        (0.0, 1.0),
+    ),
+    _Wanted("Entropy of the controller (nats)", (("entropy", "entropy", ""),)),
+    _Wanted("Learning rate of the shared weights", (("learning_rate", "learning rate", ""),)),
+    _Wanted("Gradient norm before clipping", (("gradient_norm", "gradient norm", ""),)),
     _Wanted(
         "Seconds a step",
         (("weight_seconds", "shared weights", ""), ("controller_seconds", "controller", "")),
     ),
+    _Wanted("Bytes a step", (("bytes_returned", "gradients returned", ""),)),
 )
 
 _TRAINING = (

@@ -26,6 +26,7 @@ __all__ = [
     "experiment_id",
     "resolve",
     "said_clearly",
+    "sqlite_file",
 ]
 
 # An experiment tag of MLflow 3: the UI opens such an experiment in model-training, not in GenAI mode.
@@ -80,25 +81,39 @@ def resolve(uri: str) -> str:
 
 
 def artifact_root(uri: str) -> str | None:
-    """Where a new experiment keeps its artifacts: `mlartifacts` beside an SQLite file, else None (the server's).
+    """Where a new experiment keeps its artifacts: `mlartifacts` beside an SQLite file, else None.
 
     MLflow's own default is relative to the folder of whoever starts it, and is lost from any other one.
     """
+    file = sqlite_file(uri)
+    return None if file is None else (file.parent / "mlartifacts").as_uri()
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of an SQLite store; None for a store of another kind."""
     resolved = resolve(uri)
-    if not resolved.startswith("sqlite:///"):
-        return None
-    return (Path(resolved.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
+    return Path(resolved.removeprefix("sqlite:///")) if resolved.startswith("sqlite:///") else None
 
 
-def connect(uri: str) -> "MlflowClient":
-    """A client of the store at `uri`; an SQLite file that does not exist is made (2 s).
+def connect(uri: str, *, create: bool = True) -> "MlflowClient":
+    """A client of the store at `uri`.
+
+    Args:
+        uri: see `TrackingConfig`.
+        create: make an SQLite file that does not exist (2 s); without it such a file is an error.
 
     Raises:
         ValueError: the address is of no kind that MLflow serves, or the database is not one of this MLflow.
-        FileNotFoundError: the folder of the SQLite file does not exist.
+        FileNotFoundError: the SQLite file, or with `create` its folder, does not exist.
         ConnectionError: no MLflow server answers there.
     """
     resolved = resolve(uri)
+    file = sqlite_file(resolved)
+    if not create and file is not None and not file.is_file():
+        raise FileNotFoundError(
+            f"there is no MLflow store {file} yet; `posenas search` or `posenas demo` makes it, or name"
+            " another one with --tracking"
+        )
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

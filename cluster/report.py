@@ -195,7 +195,8 @@ def _search(content: ReportContent) -> str:
 
 def _charts(panels: Sequence[Panel]) -> str:
     cards = "".join(card(panel.title, line_chart(panel)) for panel in panels)
-    return element("div", cards, "grid") if cards else ""
+    # three in a row would leave a single one of four alone
+    return element("div", cards, "pair" if len(panels) in (2, 4) else "grid") if cards else ""
 
 
 def _pictures(pictures: Sequence[Picture], layout: str) -> str:

@@ -23,7 +23,7 @@ p{margin:0 0 12px;max-width:75ch}
 .note{border-left:3px solid var(--c4);padding:2px 0 2px 12px;margin:14px 0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:12px;margin:24px 0 0}
 .fact{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:12px 16px}
-.fact b{display:block;font-size:21px;font-weight:650;line-height:1.25;font-variant-numeric:tabular-nums;
+.fact b{display:block;font-size:20px;font-weight:650;line-height:1.25;font-variant-numeric:tabular-nums;
 overflow-wrap:anywhere}
 .fact:first-child b{color:var(--accent)}
 .fact span{color:var(--faint);font-size:13px}
