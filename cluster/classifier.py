@@ -1,0 +1,212 @@
+"""The trained classifier: one folder with all that prediction needs, checked when it is read.
+
+    genotype.json          the cells
+    weights.safetensors    parameters and batch statistics of the final network, auxiliary head included
+    classifier.json        class names, skeleton, encoding, statistics, network, versions, SHA-256 of the rest
+
+Nothing in it is pickled.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from cluster.files import TEMPORARY_PREFIX, sha256_of_file, write_atomically
+from cluster.images import to_network
+from cluster.runs import read_json
+from cluster.settings import check_settings
+from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import Skeleton, get_skeleton
+from nas.genotype import Genotype
+from nas.network import Network, NetworkConfig
+
+__all__ = ["TrainedClassifier"]
+
+DESCRIPTION, GENOTYPE, WEIGHTS = "classifier.json", "genotype.json", "weights.safetensors"
+BATCH = 256
+
+
+class _Description(BaseModel):
+    """classifier.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    class_names: tuple[str, ...]
+    skeleton: str
+    num_people: int
+    encoding: EncodingConfig
+    statistics: dict[str, Any]
+    network: NetworkConfig
+    notes: dict[str, Any]
+    versions: dict[str, str]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainedClassifier:
+    """Poses in, probabilities of the actions out.
+
+    Attributes:
+        network: the trained network of the genotype found.
+        class_names: K names, in the order of the network's outputs.
+        skeleton: joint layout that the poses must have.
+        num_people: 1 or 2 people in a clip.
+        encoding: how poses become an image.
+        statistics: of the encoding, fitted on the training clips.
+        notes: what else is worth knowing (run, accuracy, data), JSON values.
+
+    Raises:
+        ValueError: the number of class names is not the network's.
+    """
+
+    network: Network
+    class_names: tuple[str, ...]
+    skeleton: Skeleton
+    num_people: int
+    encoding: EncodingConfig
+    statistics: EncodingStatistics
+    notes: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) != self.network.config.num_classes:
+            raise ValueError(
+                f"there are {len(self.class_names)} class names; the network has "
+                f"{self.network.config.num_classes} outputs"
+            )
+
+    @property
+    def genotype(self) -> Genotype:
+        """The cells of the network."""
+        return self.network.genotype
+
+    def images(self, clips: Sequence[PoseSequence3D]) -> NDArray[np.uint8]:
+        """The SPMF images of clips, uint8 (N, S, S, 3) RGB.
+
+        Raises:
+            ValueError: a clip has another skeleton or another number of people.
+        """
+        for number, clip in enumerate(clips):
+            if clip.skeleton.name != self.skeleton.name:
+                raise ValueError(
+                    f"clip {number} has skeleton {clip.skeleton.name!r} ({clip.skeleton.num_joints} joints); "
+                    f"this classifier needs {self.skeleton.name!r} ({self.skeleton.num_joints} joints)"
+                )
+            if clip.num_people != self.num_people:
+                raise ValueError(
+                    f"clip {number} shows {clip.num_people} people; this classifier needs {self.num_people}"
+                )
+        return encode_all(clips, self.encoding, self.statistics)
+
+    def predict(self, clips: Sequence[PoseSequence3D]) -> NDArray[np.float32]:
+        """Probabilities float32 (N, K), each row adding up to 1.
+
+        Raises:
+            ValueError: a clip has another skeleton or another number of people.
+        """
+        if not clips:
+            return np.zeros((0, len(self.class_names)), np.float32)
+        images = torch.from_numpy(to_network(self.images(clips)))
+        self.network.eval()
+        with torch.inference_mode():
+            parts = [torch.softmax(self.network(batch), dim=1) for batch in torch.split(images, BATCH)]
+        return torch.cat(parts).numpy()
+
+    def save(self, folder: Path) -> None:
+        """Write the folder beside and rename it; an old one is replaced only when the new one is whole."""
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
+        try:
+            self._write(new)
+            new.chmod(0o755)  # mkdtemp's 0700 would hide the model from colleagues
+            _exchange(new, folder)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+    def _write(self, folder: Path) -> None:
+        write_atomically(folder / GENOTYPE, self.genotype.to_json() + "\n")
+        state = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()
+        }
+        write_atomically(folder / WEIGHTS, safetensors.torch.save(state))
+        description = _Description(
+            class_names=self.class_names,
+            skeleton=self.skeleton.name,
+            num_people=self.num_people,
+            encoding=self.encoding,
+            statistics=self.statistics.to_dict(),
+            network=self.network.config,
+            notes=self.notes,
+            versions={name: version(name) for name in ("posenas", "torch", "numpy", "opencv-python")},
+            sha256={name: sha256_of_file(folder / name) for name in (GENOTYPE, WEIGHTS)},
+        )
+        write_atomically(folder / DESCRIPTION, description.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a folder written by `save`.
+
+        Raises:
+            FileNotFoundError: the folder or a part of it is missing.
+            ValueError: a part was changed since it was written, or is of another format.
+        """
+        folder = Path(folder)
+        description = _read_description(folder)
+        for name in (GENOTYPE, WEIGHTS):
+            _check_part(folder, name, description.sha256.get(name))
+        genotype = Genotype.from_json((folder / GENOTYPE).read_text(encoding="utf-8"))
+        network = Network(genotype, description.network)
+        network.load_state_dict(safetensors.torch.load((folder / WEIGHTS).read_bytes()))
+        network.eval()
+        return cls(
+            network=network,
+            class_names=description.class_names,
+            skeleton=get_skeleton(description.skeleton),
+            num_people=description.num_people,
+            encoding=description.encoding,
+            statistics=EncodingStatistics.from_dict(description.statistics),
+            notes=description.notes,
+        )
+
+
+def _read_description(folder: Path) -> _Description:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no trained classifier (no {DESCRIPTION}); `posenas train RUN` makes one"
+        )
+    return check_settings(_Description, read_json(path), str(path))
+
+
+def _check_part(folder: Path, name: str, digest: str | None) -> None:
+    path = folder / name
+    if not path.is_file():
+        raise FileNotFoundError(f"the classifier in {folder} is incomplete: {name} is missing")
+    if sha256_of_file(path) != digest:
+        raise ValueError(
+            f"{path} was changed after the classifier was saved (its SHA-256 is not the one in "
+            f"{DESCRIPTION}): restore it, or train again"
+        )
+
+
+def _exchange(new: Path, folder: Path) -> None:
+    """Put `new` in the place of `folder`; a folder cannot be renamed over one that holds files."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
+    folder.replace(old)
+    new.rename(folder)
+    shutil.rmtree(old)

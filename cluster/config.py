@@ -1,0 +1,212 @@
+"""An experiment as one value: what data, how encoded, searched, derived, trained, where and recorded how.
+
+The first sections are all that the result depends on; `resources` and `tracking` never enter it, and two runs
+that differ in them alone have the same configuration hash.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cluster.checkpoints import configuration_hash
+from cluster.mlflow_store import TrackingConfig
+from cluster.runtime import RuntimeConfig
+from cluster.settings import check_settings, override, read_settings_file
+from encoding.augment import AugmentationConfig
+from encoding.datasets import DataConfig
+from encoding.spmf import EncodingConfig
+from nas.config import SearchConfig
+from nas.derive import DeriveConfig
+from nas.network import NetworkConfig
+from nas.supernet import SupernetConfig
+from nas.train import TrainingConfig
+
+__all__ = ["PRESETS", "DerivationConfig", "ExperimentConfig", "Preset", "ResourcesConfig"]
+
+Preset = Literal["small", "released", "paper"]
+PRESETS: tuple[Preset, ...] = ("small", "released", "paper")
+
+# What a network takes over from the data; nobody sets it, and no file holds it.
+_FROM_DATA = ("num_classes", "image_size")
+_OUTSIDE_RESULT = ("resources", "tracking")
+_SEARCH = ("data", "encoding", "augmentation", "supernet", "search", "validation_copies")
+
+
+class DerivationConfig(DeriveConfig):
+    """How the final genotype is chosen: sample many, score them, retrain the best few, keep the best."""
+
+    parameters: int = Field(default=150_000, ge=1000, description="parameter budget of a retrained network")
+    epochs: int = Field(default=20, ge=1, description="epochs of each retraining")
+
+
+class ResourcesConfig(RuntimeConfig):
+    """Where the work is done, never what comes out: Ray's part, and threads and checkpoints here."""
+
+    workers: int | Literal["auto"] = Field(
+        default=0,
+        description="Ray evaluators: 0 for this process alone, auto for as many as there is room for",
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="torch threads of the final training; none: one a core"
+    )
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, description="time between checkpoints, taken at step boundaries; 0: at every step"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if isinstance(self.workers, int) and self.workers < 0:
+            raise ValueError(f"`workers` is {self.workers}; 0 or more, or 'auto', is needed")
+        return self
+
+    @property
+    def training_threads(self) -> int:
+        """torch threads of the final training."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+class ExperimentConfig(BaseModel):
+    """All settings of one experiment; saved with every run as experiment.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: DataConfig = Field(default_factory=lambda: DataConfig(), description="the clips and their split")
+    encoding: EncodingConfig = Field(default_factory=EncodingConfig, description="poses to images")
+    augmentation: AugmentationConfig = Field(
+        default_factory=AugmentationConfig, description="in training only"
+    )
+    supernet: SupernetConfig = Field(description="size of the search network")
+    search: SearchConfig = Field(default_factory=SearchConfig, description="ENAS, or random sampling")
+    validation_copies: int = Field(
+        default=4, ge=1, description="fixed versions of each validation clip that are scored; 1: as it is"
+    )
+    derivation: DerivationConfig = Field(default_factory=DerivationConfig, description="the final genotype")
+    parameters: int | None = Field(
+        default=2_300_000,
+        ge=1000,
+        description="parameter budget of the final network; none: network.channels",
+    )
+    network: NetworkConfig = Field(description="the final network")
+    training: TrainingConfig = Field(default_factory=TrainingConfig, description="the final training")
+    resources: ResourcesConfig = Field(default_factory=ResourcesConfig, description="workers and threads")
+    tracking: TrackingConfig | None = Field(
+        default_factory=TrackingConfig, description="MLflow; none: no record"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_data(cls, content: Any) -> Any:
+        """Networks take their classes and image size from the data: give them any until the data is there."""
+        if not isinstance(content, Mapping):
+            return content
+        filled = dict(content)
+        for section in ("supernet", "network"):
+            given = filled.get(section, {})
+            if not isinstance(given, Mapping):
+                continue
+            for name in _FROM_DATA:
+                if name in given:
+                    raise ValueError(
+                        f"setting '{section}.{name}' cannot be given; it follows from the data and encoding"
+                    )
+            filled[section] = {**given, "num_classes": 2, "image_size": 32}
+        return filled
+
+    @classmethod
+    def preset(cls, name: Preset, changes: Mapping[str, Any] | None = None) -> Self:
+        """One of the presets, with changes by dotted name, as {"search.epochs": 20}.
+
+        Raises:
+            ValueError: no such preset, or a change that is not allowed.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"there is no preset {name!r}; the presets are {', '.join(PRESETS)}")
+        return check_settings(cls, override(_preset_settings(name), changes or {}), f"preset {name}")
+
+    @classmethod
+    def from_file(cls, path: Path, changes: Mapping[str, Any] | None = None) -> Self:
+        """Read a YAML or JSON file: `preset: NAME` (small by default) and what differs from it.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: a setting is wrong; the sentence names it, what came and what is allowed.
+        """
+        content = read_settings_file(path)
+        name = content.pop("preset", "small")
+        if name not in PRESETS:
+            raise ValueError(f"{path}: preset is {name!r}; it must be one of {', '.join(PRESETS)}")
+        return check_settings(
+            cls, override(_merged(_preset_settings(name), content), changes or {}), str(path)
+        )
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """This experiment with some settings changed, by dotted name.
+
+        Raises:
+            ValueError: a change is not allowed.
+        """
+        return check_settings(type(self), override(self.to_dict(), changes), "the experiment")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values of every setting that can be set."""
+        return self.model_dump(
+            mode="json", exclude={name: set(_FROM_DATA) for name in ("supernet", "network")}
+        )
+
+    def result_settings(self) -> dict[str, Any]:
+        """The settings that the result depends on."""
+        return {name: value for name, value in self.to_dict().items() if name not in _OUTSIDE_RESULT}
+
+    def search_settings(self) -> dict[str, Any]:
+        """The settings that the state after some steps of the search depends on: not how many follow."""
+        settings = self.to_dict()
+        settings["search"].pop("epochs")
+        return {name: settings[name] for name in _SEARCH}
+
+    def training_settings(self) -> dict[str, Any]:
+        """The settings of data and images that the final training depends on beside its own."""
+        settings = self.to_dict()
+        return {name: settings[name] for name in ("data", "encoding", "augmentation")}
+
+    def genotype_settings(self) -> dict[str, Any]:
+        """The settings that the genotype found depends on: all but the size of the final network."""
+        return {name: value for name, value in self.result_settings().items() if name != "parameters"}
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of `result_settings`."""
+        return configuration_hash(self.result_settings())
+
+
+def _preset_settings(name: Preset) -> dict[str, Any]:
+    """What a preset says, section by section."""
+    return {
+        "search": SearchConfig.preset(name).model_dump(mode="json"),
+        "training": TrainingConfig.preset(name).model_dump(mode="json"),
+        **_SIZES[name],
+    }
+
+
+# Networks and derivation. `small`: for 100 to 300 images on a few cores; the others: as on CIFAR-10, where
+# the released program's final network has 15 + 2 cells.
+_SIZES: dict[Preset, dict[str, Any]] = {
+    "small": {
+        "supernet": {"channels": 8, "normal_cells": 3, "auxiliary_channels": [32, 64]},
+        "network": {"normal_cells": 3},
+    },
+    "released": {"network": {"normal_cells": 15}, "derivation": {"epochs": 60}},
+    "paper": {"network": {"normal_cells": 15}, "derivation": {"epochs": 60}},
+}
+
+
+def _merged(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """`content` over `base`, section by section."""
+    result = dict(base)
+    for key, value in content.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = _merged(below, value) if both else value  # type: ignore[arg-type]
+    return result

@@ -1,0 +1,97 @@
+"""What a search has done so far: one row an epoch for the curves, and every architecture with its reward.
+
+It is part of the checkpoint, so that a resumed search tells its whole history.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nas.genotype import Genotype
+from nas.search import EpochMetrics, StepRecord
+
+__all__ = ["SearchHistory", "epoch_row"]
+
+# Under which names a record keeps the scalars of an epoch; the others keep theirs.
+_NAMES = {"reward_mean": "reward"}
+
+
+class SearchHistory:
+    """Grows step by step and epoch by epoch.
+
+    Args:
+        now: seconds since 1970, for the time of each epoch.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self.epochs: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self._numbers: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        self._scores: list[tuple[float, float, float, float]] = []
+        self._phase_seconds = {"weights": 0.0, "controller": 0.0}
+
+    @property
+    def rewards(self) -> list[float]:
+        """Of every architecture sampled by a controller step, in order."""
+        return [score[1] for score in self._scores]
+
+    def add_step(self, record: StepRecord, seconds: float) -> None:
+        """A finished step and how long it took."""
+        self.seconds += seconds
+        self._phase_seconds[record.position.phase] += seconds
+        for genotype, reward, score in zip(record.genotypes, record.rewards, record.scores, strict=False):
+            self._numbers.append(genotype.to_numbers())
+            self._scores.append((record.position.epoch + 1, reward, score.accuracy, score.loss))
+
+    def add_epoch(self, metrics: EpochMetrics) -> dict[str, Any]:
+        """A finished epoch; returns its row."""
+        steps = {
+            phase: sum(r.position.phase == phase for r in metrics.records) for phase in self._phase_seconds
+        }
+        row = epoch_row(metrics)
+        row["weight_seconds"] = self._phase_seconds["weights"] / steps["weights"]
+        row["controller_seconds"] = self._phase_seconds["controller"] / steps["controller"]
+        row["timestamp"] = self._now()
+        self._phase_seconds = dict.fromkeys(self._phase_seconds, 0.0)
+        self.epochs.append(row)
+        return row
+
+    def sampled(self) -> list[dict[str, Any]]:
+        """Every architecture sampled: epoch, genotype, reward, validation accuracy and loss."""
+        return [
+            {
+                "epoch": int(epoch),
+                "genotype": str(Genotype.from_numbers(*numbers)),
+                "reward": reward,
+                "accuracy": accuracy,
+                "loss": loss,
+            }
+            for numbers, (epoch, reward, accuracy, loss) in zip(self._numbers, self._scores, strict=True)
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint; the samples as arrays, which stay small over many epochs."""
+        return {
+            "epochs": [dict(row) for row in self.epochs],
+            "seconds": self.seconds,
+            "phase_seconds": dict(self._phase_seconds),
+            "numbers": np.array(self._numbers, np.int16),
+            "scores": np.array(self._scores, np.float64),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.epochs = [dict(row) for row in state["epochs"]]
+        self.seconds = float(state["seconds"])
+        self._phase_seconds = dict(state["phase_seconds"])
+        self._numbers = [(tuple(normal), tuple(reduction)) for normal, reduction in state["numbers"].tolist()]
+        self._scores = [(score[0], score[1], score[2], score[3]) for score in state["scores"].tolist()]
+
+
+def epoch_row(metrics: EpochMetrics) -> dict[str, Any]:
+    """One epoch as plain data; epochs are counted from 1 here, as people count them."""
+    scalars = {_NAMES.get(name, name): value for name, value in metrics.scalars().items()}
+    return {"epoch": metrics.epoch + 1, **scalars, "best_genotype": str(metrics.best_genotype)}

@@ -1,0 +1,73 @@
+"""Clips as the images that `nas` asks for: augmented as poses, encoded, scaled to [-1, 1]."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from encoding.augment import AugmentationConfig, encode_augmented
+from encoding.datasets import Clip
+from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
+from nas.images import IntArray, TensorImages
+
+__all__ = ["PoseImages", "to_network"]
+
+
+class PoseImages:
+    """An `nas.images.ImageSource` over clips.
+
+    With a generator every asked-for clip is augmented afresh and encoded; without one the images are those of
+    the clips as they are, encoded once. Pure in (indices, state of the generator): it does not matter which
+    process asks.
+
+    Args:
+        clips: the clips, at least one.
+        num_classes: classes of the split, absent ones included.
+        encoding: how poses become an image.
+        augmentation: how clips vary in training.
+        statistics: fitted on the training part.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        num_classes: int,
+        encoding: EncodingConfig,
+        augmentation: AugmentationConfig,
+        statistics: EncodingStatistics,
+    ) -> None:
+        self._poses = [clip.poses for clip in clips]
+        self._encoding, self._augmentation, self._statistics = encoding, augmentation, statistics
+        plain = to_network(encode_all(self._poses, encoding, statistics))
+        self._plain = TensorImages(plain, np.array([clip.label for clip in clips], np.int64), num_classes)
+
+    @property
+    def labels(self) -> IntArray:
+        """int64 (N,)."""
+        return self._plain.labels
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the split."""
+        return self._plain.num_classes
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(3, S, S)."""
+        return self._plain.image_shape
+
+    def batch(self, indices: IntArray, rng: np.random.Generator | None) -> Tensor:
+        """float32 (n, 3, S, S) in [-1, 1]: augmented by `rng`, or as they are when it is None."""
+        if rng is None:
+            return self._plain.batch(indices, None)
+        clips = [self._poses[index] for index in indices]
+        images = encode_augmented(clips, self._encoding, self._augmentation, self._statistics, rng)
+        return torch.from_numpy(to_network(images))
+
+
+def to_network(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """SPMF images, uint8 (N, S, S, 3), as a network takes them: float32 (N, 3, S, S), 0..255 to -1..1."""
+    scaled = images.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))

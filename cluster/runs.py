@@ -1,0 +1,162 @@
+"""The folder of one run: what lies where, and who may write there.
+
+run.json            the run's own id, by which MLflow knows it, and when it was started
+experiment.json     the whole configuration; `posenas search --config` reads it back
+environment.json    versions, machine and threads of each stage that ran
+checkpoints/        the search, at step boundaries
+derivation/         the candidates retrained to choose the final genotype, one folder each
+search.json         curves of the search, every architecture sampled, the candidates and their scores
+genotype.json       the cells found
+training/           checkpoints of the final training
+training.json       curves of the final training
+model/              the trained classifier: all that prediction needs
+evaluation.json     accuracy per original test sequence, confusion matrix, every prediction
+pictures/           cells, network, curves and images as SVG and PNG
+report.html         all of it on one page
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cluster.config import ExperimentConfig
+from cluster.files import write_atomically
+from nas.genotype import Genotype
+
+__all__ = ["RunFolder", "read_json", "write_json"]
+
+
+class RunFolder:
+    """Names the files of a run; never lets one run write over another."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.identity_file = path / "run.json"
+        self.experiment_file = path / "experiment.json"
+        self.environment_file = path / "environment.json"
+        self.checkpoints = path / "checkpoints"
+        self.derivation = path / "derivation"
+        self.search_file = path / "search.json"
+        self.genotype_file = path / "genotype.json"
+        self.training = path / "training"
+        self.training_file = path / "training.json"
+        self.model = path / "model"
+        self.evaluation_file = path / "evaluation.json"
+        self.pictures = path / "pictures"
+        self.report_file = path / "report.html"
+
+    @classmethod
+    def create(cls, path: Path, config: ExperimentConfig) -> "RunFolder":
+        """Start a run here.
+
+        Raises:
+            FileExistsError: the folder holds a run already, or files that are not ours.
+        """
+        run = cls(Path(path))
+        if run.experiment_file.exists():
+            raise FileExistsError(
+                f"{path} already holds a run; continue it with --resume, or give another folder with --out"
+            )
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise FileExistsError(
+                f"{path} is not empty and holds no posenas run; give a new folder with --out"
+            )
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_json(run.identity_file, {"run_id": uuid4().hex, "started": datetime.now(UTC).isoformat()})
+        run.replace_config(config)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """The run that lies here.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        run = cls(Path(path))
+        if not run.experiment_file.exists():
+            raise FileNotFoundError(
+                f"{path} holds no run (no {run.experiment_file.name}); "
+                f"`posenas search --out {path}` starts one"
+            )
+        return run
+
+    def config(self) -> ExperimentConfig:
+        """The configuration that this run was started with."""
+        return ExperimentConfig.from_file(self.experiment_file)
+
+    def replace_config(self, config: ExperimentConfig) -> None:
+        """Keep other settings from now on; the caller knows that what is done does not depend on them."""
+        write_json(self.experiment_file, config.to_dict())
+
+    @property
+    def run_id(self) -> str:
+        """The run's own id."""
+        return str(read_json(self.identity_file)["run_id"])
+
+    def genotype(self) -> Genotype:
+        """The cells found.
+
+        Raises:
+            FileNotFoundError: the search has not ended.
+            ValueError: the file holds no genotype.
+        """
+        if not self.genotype_file.exists():
+            raise FileNotFoundError(
+                f"{self.path} has no {self.genotype_file.name} yet; "
+                f"`posenas search --resume --out {self.path}` brings the search to its end"
+            )
+        return Genotype.from_json(self.genotype_file.read_text(encoding="utf-8"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run against a second writer; the lock falls with the process, however it dies.
+
+        Raises:
+            BlockingIOError: another process works on this run.
+        """
+        with (self.path / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise BlockingIOError(
+                    f"process {file.read().strip() or 'unknown'} is working on the run in {self.path};"
+                    " wait for it, or stop it first"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def note_environment(self, stage: str, facts: Mapping[str, Any]) -> None:
+        """Add what `stage` (search, training, evaluation) ran on to environment.json."""
+        known = read_json(self.environment_file) if self.environment_file.exists() else {}
+        write_json(self.environment_file, {**known, stage: dict(facts)})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is not a JSON object; the text names the file and the place.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not readable as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a JSON {type(content).__name__}; an object is needed")
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, beside and renamed. NaN is refused: other readers cannot read it."""
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

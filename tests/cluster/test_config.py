@@ -1,0 +1,99 @@
+"""Experiments from presets, files and changes, and the sentences that wrong settings earn."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.config import PRESETS, ExperimentConfig
+from cluster.settings import difference, override, read_settings_file
+
+SMALL = ExperimentConfig.preset("small")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_survives_its_own_json(name: str, tmp_path: Path) -> None:
+    config = ExperimentConfig.preset(name)
+    path = tmp_path / "experiment.json"
+    path.write_text(json.dumps(config.to_dict()))
+    assert ExperimentConfig.from_file(path) == config
+    assert ExperimentConfig.from_file(path).hash == config.hash
+
+
+def test_a_file_changes_a_preset_and_the_command_line_changes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text("preset: paper\nsearch:\n  epochs: 7\n  batch_size: 9\n")
+    config = ExperimentConfig.from_file(path, {"search.epochs": 8})
+    assert (config.search.epochs, config.search.batch_size) == (8, 9)
+    assert config.search.controller.temperature == 5.0  # from the preset
+
+
+def test_workers_and_tracking_do_not_enter_the_hash_but_the_seed_does() -> None:
+    assert SMALL.changed({"resources.workers": 4, "tracking": None}).hash == SMALL.hash
+    assert SMALL.changed({"search.seed": 1}).hash != SMALL.hash
+
+
+def test_more_epochs_leave_the_state_of_the_search_usable() -> None:
+    longer = SMALL.changed({"search.epochs": 99, "parameters": 5000, "derivation.epochs": 2})
+    assert longer.search_settings() == SMALL.search_settings()
+    assert longer.genotype_settings() != SMALL.genotype_settings()
+
+
+def test_networks_take_classes_and_image_size_from_the_data() -> None:
+    assert "num_classes" not in SMALL.to_dict()["supernet"]
+    with pytest.raises(ValueError, match=r"'network.num_classes' cannot be given; it follows from the data"):
+        SMALL.changed({"network.num_classes": 8})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"search.epochz": 3},
+            r"there is no setting 'search.epochz' \(did you mean 'epochs'\?\); the settings of",
+        ),
+        ({"serach.epochs": 3}, r"there is no setting 'serach' \(did you mean 'search'\?\)"),
+        ({"search.epochs": 0}, r"search.epochs is 0; it must be greater than or equal to 1$"),
+        (
+            {"search.reward": "acc"},
+            r"search.reward is 'acc'; it must be 'accuracy' or 'loss' \(did you mean 'acc",
+        ),
+        (
+            {"resources.workers": "many"},
+            r"resources.workers is 'many'; it must be a valid integer or 'auto'$",
+        ),
+        ({"resources.workers": -1}, r"`workers` is -1; 0 or more, or 'auto', is needed"),
+        ({"search": 3}, r"search is 3; settings by name are needed"),
+        ({"search.epochs": "x", "training.epochs": "y"}, r"search.epochs is 'x'; .* \(and 1 more\)$"),
+        ({"search.epochs.more": 1}, r"'search.epochs.more' cannot be: 'epochs' is a single value"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_came_and_what_is_allowed(changes: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        SMALL.changed(changes)
+
+
+def test_a_file_that_is_wrong_says_where(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no experiment file"):
+        read_settings_file(tmp_path / "none.yaml")
+    for name, text, sentence in (
+        ("a.yaml", "a: [1", "not readable: while parsing"),
+        ("b.json", "[1, 2]", "holds a list; settings by name"),
+        ("c.toml", "", "ends in '.toml'; .yaml, .yml or .json is needed"),
+        ("d.yaml", "preset: tiny", "preset is 'tiny'; it must be one of small"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ValueError, match=sentence):
+            ExperimentConfig.from_file(tmp_path / name)
+
+
+def test_an_unknown_preset_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="no preset 'huge'; the presets are small, released, paper"):
+        ExperimentConfig.preset("huge")  # type: ignore[arg-type]
+
+
+def test_override_leaves_the_original_alone_and_difference_finds_what_changed() -> None:
+    before = {"a": {"b": 1, "c": 2}, "d": 3}
+    after = override(before, {"a.b": 5, "e": 6})
+    assert before == {"a": {"b": 1, "c": 2}, "d": 3}
+    assert difference(before, after) == [("a.b", 1, 5), ("e", None, 6)]
