@@ -34,26 +34,36 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: DataName = Field("synthetic", description="The data set.")
+    name: DataName = Field(default="synthetic", description="The data set.")
     root: Path | None = Field(
-        None, description="Folder or file of the data; by default the data set's folder under $POSENAS_DATA."
+        default=None,
+        description="Folder or file of the data; by default the data set's folder under $POSENAS_DATA.",
     )
-    subset: msr.Subset = Field("AS1", description="msr: eight actions (AS1, AS2, AS3) or all 20.")
+    subset: msr.Subset = Field(default="AS1", description="msr: eight actions (AS1, AS2, AS3) or all 20.")
     file_list: msr.FileList = Field(
-        "557", description="msr: the 557 sequences of Wang et al. 2012, or all 567."
+        default="557", description="msr: the 557 sequences of Wang et al. 2012, or all 567."
     )
-    protocol: msr.Protocol = Field("cross-subject", description="msr: by subject, or a random test.")
-    fold: int = Field(1, ge=1, le=5, description="sbu: the fold that is the test part.")
-    people: Literal[1, 2] = Field(1, description="synthetic: actions of one person or interactions of two.")
-    num_subjects: int = Field(10, ge=2, description="synthetic: number of people.")
-    clips_per_action: int = Field(2, ge=1, description="synthetic: clips of each action by each person.")
+    protocol: msr.Protocol = Field(default="cross-subject", description="msr: by subject, or a random test.")
+    fold: int = Field(default=1, ge=1, le=5, description="sbu: the fold that is the test part.")
+    people: Literal[1, 2] = Field(
+        default=1, description="synthetic: actions of one person or interactions of two."
+    )
+    num_subjects: int = Field(default=10, ge=2, description="synthetic: number of people.")
+    clips_per_action: int = Field(
+        default=2, ge=1, description="synthetic: clips of each action by each person."
+    )
     validation_fraction: float = Field(
-        0.2, ge=0, lt=1, description="Share of the training subjects (or sequences) held out for validation."
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Share of the training subjects (or sequences) held out for validation.",
     )
     validation_by: HoldOutBy = Field(
-        "auto", description="Hold out whole subjects, single sequences, or (auto) subjects if enough."
+        default="auto", description="Hold out whole subjects, single sequences, or (auto) subjects if enough."
     )
-    seed: int = Field(0, ge=0, description="Of every random draw of the split, and of the synthetic clips.")
+    seed: int = Field(
+        default=0, ge=0, description="Of every random draw of the split, and of the synthetic clips."
+    )
 
     @model_validator(mode="after")
     def _only_own_fields(self) -> Self:

@@ -20,7 +20,7 @@ from lifting.poses import PoseSequence3D
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton
 
 HOW_TO_GET = (
-    "name a .npz with the arrays xyz, offsets, labels, class_names, skeleton, fps and unit (docs/datasets.md), "
+    "name a .npz with arrays xyz, offsets, labels, class_names, skeleton, fps and unit (docs/datasets.md), "
     "as encoding.datasets.save_clips writes it"
 )
 
@@ -123,7 +123,7 @@ def _read(path: Path) -> Arrays:
     if not path.is_file():
         raise FileNotFoundError(f"no clips at {path}: {HOW_TO_GET}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a readable .npz without pickles: {error}") from error

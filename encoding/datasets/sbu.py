@@ -135,8 +135,9 @@ def load_sbu(
 def _read_tree(root: Path) -> list[Clip]:
     if not root.is_dir():
         raise FileNotFoundError(f"SBU is not at {root}: {HOW_TO_GET}")
-    # Unpacked as published, a set lies in a folder of its own name twice over: s01s02/s01s02/01/001.
-    found = [(_place(path), path) for path in sorted(root.rglob("skeleton_pos.txt"))]
+    # Unpacked into a folder of its own name, a set lies twice deep: s01s02/s01s02/01/001.
+    takes = (path for depth in ("s*s*", "s*s*/s*s*") for path in root.glob(f"{depth}/*/*/skeleton_pos.txt"))
+    found = [(_place(path), path) for path in sorted(takes)]
     missing = sorted(set(FOLD_OF_SET) - {place[0] for place, _ in found})
     if missing:
         raise FileNotFoundError(
@@ -170,7 +171,7 @@ def _place(path: Path) -> tuple[str, int, str]:
 def _read_arrays(path: Path) -> list[Clip]:
     """The .npz: skeleton (N, 3, F, 15, 2) padded with zeros, num_frames, label and fold (N,)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             skeleton, num_frames, label, fold = (
                 file[key] for key in ("skeleton", "num_frames", "label", "fold")
             )

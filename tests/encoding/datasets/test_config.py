@@ -1,0 +1,71 @@
+"""One configuration and one call for every data set."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from encoding.datasets import DataConfig, load, save_clips
+
+
+def test_the_default_is_synthetic_and_needs_nothing() -> None:
+    split = load(DataConfig())
+    assert (len(split.development), len(split.test), split.num_people) == (100, 100, 1)
+
+
+def test_two_people_are_an_option_of_the_synthetic_data() -> None:
+    assert load(DataConfig(people=2, num_subjects=4, clips_per_action=1)).num_people == 2
+
+
+def test_each_name_loads_its_data_set(msr_root: Path, sbu_root: Path, tmp_path: Path) -> None:
+    assert (
+        load(DataConfig(name="msr", root=msr_root, subset="AS2")).name
+        == "MSR Action3D AS2, 557 list, cross-subject"
+    )
+    sbu = load(DataConfig(name="sbu", root=sbu_root, fold=2))
+    assert sbu.name == "SBU Kinect Interaction, fold 2"
+    save_clips(tmp_path / "own.npz", sbu)
+    assert load(DataConfig(name="npz", root=tmp_path / "own.npz")).name == "own.npz"
+
+
+def test_the_root_comes_from_the_environment_where_none_is_given(
+    msr_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msr_action3d").symlink_to(msr_root)
+    monkeypatch.setenv("POSENAS_DATA", str(tmp_path))
+    assert len(load(DataConfig(name="msr", subset="AS1")).test) == 105
+    with pytest.raises(FileNotFoundError, match=r"SBU is not at .*/sbu: get the clean version"):
+        load(DataConfig(name="sbu"))
+
+
+def test_without_root_and_environment_the_message_says_what_to_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POSENAS_DATA", raising=False)
+    with pytest.raises(
+        FileNotFoundError, match=r"no root is given and POSENAS_DATA is not set: get 'Skeleton data"
+    ):
+        load(DataConfig(name="msr"))
+    with pytest.raises(
+        FileNotFoundError, match=r"the data set 'npz' needs a root, the file: name a \.npz with arrays"
+    ):
+        load(DataConfig(name="npz"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "sbu", "subset": "AS2"}, "subset='AS2' is for the data set 'msr'; the data set is 'sbu'"),
+        ({"name": "msr", "fold": 2}, "fold=2 is for the data set 'sbu'; the data set is 'msr'"),
+        ({"root": "/somewhere"}, "root='/somewhere' is given; the data set 'synthetic' is drawn, not read"),
+        ({"name": "kinetics"}, "Input should be 'msr', 'sbu', 'npz' or 'synthetic'"),
+        ({"validation_fraction": 1.0}, "Input should be less than 1"),
+        ({"subset_": "AS1"}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_field_that_would_be_ignored_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        DataConfig.model_validate(fields)
+
+
+def test_a_configuration_survives_json() -> None:
+    config = DataConfig(name="msr", root=Path("data/msr"), subset="AS3", seed=4)
+    assert DataConfig.model_validate_json(config.model_dump_json()) == config
