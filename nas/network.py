@@ -12,13 +12,14 @@ Source: the released program of Pham et al., "Efficient Neural Architecture Sear
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from nas.genotype import Cell, Genotype
+from nas.genotype import Genotype
 from nas.layers import (
     AuxiliaryHead,
     Calibration,
@@ -72,34 +73,68 @@ class NetworkConfig(BaseModel):
         return self.reductions[1] + 1
 
 
+@dataclass(frozen=True)
+class LayerPlan:
+    """One cell's place in a network.
+
+    Attributes:
+        number: counted from 0.
+        reduction: which of the two cells.
+        channels: width of the states in the cell.
+        in_channels: of the layer before the last, and of the last.
+        in_sizes: height and width of the same, pixels.
+        out_channels: of the cell's output.
+        out_size: height and width of the same, pixels.
+    """
+
+    number: int
+    reduction: bool
+    channels: int
+    in_channels: tuple[int, int]
+    in_sizes: tuple[int, int]
+    out_channels: int
+    out_size: int
+
+
+def plan(genotype: Genotype, config: NetworkConfig) -> tuple[LayerPlan, ...]:
+    """Widths and sizes through the network, cell by cell.
+
+    In the search form the last input of a reduction cell has been halved before it, and so counts as a layer.
+    """
+    stem = STEM_WIDTH * config.channels
+    size = math.ceil(config.image_size / config.stem_stride)
+    widths, sizes, channels = (stem, stem), (size, size), config.channels
+    layers = []
+    for number in range(config.num_layers):
+        reduction = number in config.reductions
+        cell = genotype.reduction if reduction else genotype.normal
+        out_size = math.ceil(sizes[1] / 2) if reduction else sizes[1]
+        channels *= 2 if reduction else 1
+        if reduction and config.search_form:
+            widths, sizes = (widths[1], channels), (sizes[1], out_size)
+        out_channels = channels if config.search_form else channels * len(cell.loose_ends)
+        layers.append(LayerPlan(number, reduction, channels, widths, sizes, out_channels, out_size))
+        widths, sizes = (widths[1], out_channels), (sizes[1], out_size)
+    return tuple(layers)
+
+
 class CellLayer(nn.Module):
     """One cell of the final network on the outputs of the two layers before it.
 
     Args:
-        cell: which operations, on which states.
-        in_channels: channels of the layer before the last, and of the last.
-        channels: width of every state in the cell.
-        stride: of the operations on the cell's two inputs: 2 in a reduction cell, else 1.
-        calibrate_stride: 2 where the layer before the last has twice the size of the last.
-        search_form: end in ReLU, 1x1, BN instead of the plain concatenation, and no extra 1x1 on the second
-            input.
+        genotype: which operations, on which states.
+        layer: the cell's place.
+        search_form: end in ReLU, 1x1, BN instead of the plain concatenation, and neither strides nor an extra
+            1x1 on the second input.
     """
 
-    def __init__(
-        self,
-        cell: Cell,
-        in_channels: tuple[int, int],
-        channels: int,
-        *,
-        stride: int = 1,
-        calibrate_stride: int = 1,
-        search_form: bool = False,
-    ) -> None:
+    def __init__(self, genotype: Genotype, layer: LayerPlan, search_form: bool) -> None:
         super().__init__()
-        self.cell = cell
-        before, last = in_channels
-        self.calibrate_x = _calibration(before, channels, calibrate_stride)
-        self.calibrate_y = _calibration(last, channels, 1)
+        cell = self.cell = genotype.reduction if layer.reduction else genotype.normal
+        channels, (before, last) = layer.channels, layer.in_channels
+        stride = 2 if layer.reduction and not search_form else 1
+        self.calibrate_x = _calibration(before, channels, halve=layer.in_sizes[0] != layer.in_sizes[1])
+        self.calibrate_y = _calibration(last, channels, halve=False)
         self.base = nn.Identity() if search_form else Calibration(channels, channels)
         self.x_operations = nn.ModuleList(
             operation(node.x_operation, channels, stride if node.x_input < 2 else 1) for node in cell.nodes
@@ -114,7 +149,6 @@ class CellLayer(nn.Module):
         )  # fmt: skip
         width = channels * len(cell.loose_ends)
         self.output = Calibration(width, channels) if search_form else nn.Identity()
-        self.out_channels = channels if search_form else width
 
     def forward(self, before: Tensor, last: Tensor, path_masks: Tensor | None = None) -> Tensor:
         """The cell's output.
@@ -164,9 +198,9 @@ class _States:
         return y
 
 
-def _calibration(in_channels: int, channels: int, stride: int) -> nn.Module:
+def _calibration(in_channels: int, channels: int, *, halve: bool) -> nn.Module:
     """Brings a cell's input to the cell's size and width; nothing to do where it already has them."""
-    if stride == 2:
+    if halve:
         return FactorizedReduction(in_channels, channels, relu=True)
     return nn.Identity() if in_channels == channels else Calibration(in_channels, channels)
 
@@ -202,35 +236,22 @@ class Network(nn.Module):
 
     def _build(self) -> None:
         config = self.config
-        width = STEM_WIDTH * config.channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 3, stride=config.stem_stride, padding=1, bias=False), batch_norm(width)
+        layers = plan(self.genotype, config)
+        stem, last = layers[0].in_channels[1], layers[-1]
+        stride = config.stem_stride
+        self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, stride, padding=1, bias=False), batch_norm(stem))
+        self.reducers = nn.ModuleDict(
+            {
+                str(layer.number): FactorizedReduction(layer.in_channels[0], layer.channels)
+                for layer in layers
+                if layer.reduction and config.search_form
+            }
         )
-        self.reducers = nn.ModuleDict()
-        self.layers = nn.ModuleList()
-        size = math.ceil(config.image_size / config.stem_stride)
-        sizes, widths, channels = [size, size], [width, width], config.channels
-        for number in range(config.num_layers):
-            reduction = number in config.reductions
-            channels *= 2 if reduction else 1
-            if reduction and config.search_form:
-                self.reducers[str(number)] = FactorizedReduction(widths[-1], channels)
-                widths.append(channels)
-                sizes.append(math.ceil(sizes[-1] / 2))
-            layer = CellLayer(
-                self.genotype.reduction if reduction else self.genotype.normal,
-                (widths[-2], widths[-1]),
-                channels,
-                stride=2 if reduction and not config.search_form else 1,
-                calibrate_stride=1 if sizes[-2] == sizes[-1] else 2,
-                search_form=config.search_form,
-            )
-            self.layers.append(layer)
-            widths.append(layer.out_channels)
-            sizes.append(math.ceil(sizes[-1] / 2) if reduction and not config.search_form else sizes[-1])
-            if number == config.auxiliary_layer and config.auxiliary:
-                self.auxiliary = AuxiliaryHead(widths[-1], config.num_classes, sizes[-1])
-        self.classifier = nn.Linear(widths[-1], config.num_classes, bias=False)
+        self.layers = nn.ModuleList(CellLayer(self.genotype, layer, config.search_form) for layer in layers)
+        if config.auxiliary:
+            at = layers[config.auxiliary_layer]
+            self.auxiliary = AuxiliaryHead(at.out_channels, config.num_classes, at.out_size)
+        self.classifier = nn.Linear(last.out_channels, config.num_classes, bias=False)
 
     def _initialise(self, generator: torch.Generator) -> None:
         for module in self.modules():

@@ -1,0 +1,1 @@
+"""How cells and networks are drawn; `nas.draw` is the door."""

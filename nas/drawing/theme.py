@@ -1,0 +1,110 @@
+"""Colours of the drawings, the blank sheet, and the file that a sheet becomes."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nas.genotype import OPERATIONS
+
+ThemeName = Literal["light", "dark"]
+
+# Okabe and Ito, "Color Universal Design" (2008): told apart with every form of colour blindness.
+OPERATION_COLOURS = dict(
+    zip(OPERATIONS, ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"), strict=True)
+)
+"""One colour for each operation, the same on light and dark ground and in every picture."""
+
+OPERATION_LABELS = dict(
+    zip(OPERATIONS, ("sep conv 3×3", "sep conv 5×5", "avg pool 3×3", "max pool 3×3", "identity"), strict=True)
+)
+LETTER_COLOURS = dict(zip(OPERATIONS, ("#ffffff", "#000000", "#000000", "#000000", "#000000"), strict=True))
+"""On the operation's colour: whichever of black and white has the higher contrast, 5 to 1 or more."""
+
+FONT_SIZE = 8.5
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of everything but the operations."""
+
+    ground: str
+    ink: str
+    muted: str
+    line: str
+    fill: str
+    border: str
+
+
+THEMES: dict[str, Theme] = {
+    "light": Theme("#ffffff", "#16191d", "#59616b", "#737b86", "#f3f4f6", "#a3aab4"),
+    "dark": Theme("#14181d", "#f0f2f4", "#a9b1bc", "#8d96a1", "#232a33", "#525c69"),
+}
+
+
+def get_theme(name: str) -> Theme:
+    """The colours of a theme.
+
+    Raises:
+        ValueError: there is no such theme.
+    """
+    if name not in THEMES:
+        raise ValueError(f"theme {name!r} does not exist; there are {', '.join(THEMES)}")
+    return THEMES[name]
+
+
+def blank_sheet(width: float, height: float, theme: Theme) -> tuple[Figure, Axes]:
+    """A figure of `width` x `height` inches whose one axes counts in inches from its bottom left corner."""
+    figure = Figure(figsize=(width, height), facecolor=theme.ground)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def save_figure(figure: Figure, path: Path | str, dpi: int = 160) -> None:
+    """Write a drawing as .svg or .png: equal figures give equal bytes, and text in an SVG stays text.
+
+    The file is written beside its place and renamed, so that it is whole or not there.
+
+    Args:
+        figure: what `draw_cell`, `draw_genotype` or `draw_network` made.
+        path: the folder must exist.
+        dpi: pixels an inch, of a PNG.
+
+    Raises:
+        ValueError: another ending than .svg or .png.
+        FileNotFoundError: the folder does not exist.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("svg", "png"):
+        raise ValueError(f"a drawing is saved as .svg or .png; got {path.name!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} of the drawing {path.name!r} does not exist")
+    settings: Any = {"svg.hashsalt": "posenas", "svg.fonttype": "none"}
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as file, mpl.rc_context(settings):
+            figure.savefig(file, format=kind, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def wrapped(words: Sequence[str], longest: int) -> str:
+    """Words in lines of at most `longest` letters."""
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > longest:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
