@@ -1,0 +1,220 @@
+"""Joining a Ray cluster, or starting one on this machine, and finding room for workers in it."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import ray
+from pydantic import BaseModel, ConfigDict, Field
+from ray.exceptions import AuthenticationError
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+
+__all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "token_state"]
+
+HEALTH_CHECK = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 3,
+}
+"""A node that stopped answering is given up after 3 x (0.5 + 2) = 7.5 s; Ray's own settings take 64 s.
+
+A cluster that others started keeps its own; docs/cluster.md says how to give these to `ray start`.
+"""
+
+
+class RuntimeConfig(BaseModel):
+    """Where the workers run. Nothing here changes the result of a search."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str | None = Field(
+        None, description="`auto` or HOST:PORT of a running Ray cluster; none starts Ray on this machine"
+    )
+    workers: int | Literal["auto"] = Field(
+        "auto", description="evaluators; `auto`: as many as there is room for"
+    )
+    cpus_per_worker: float = Field(1.0, gt=0, description="CPUs that one worker occupies")
+    gpus_per_worker: float = Field(
+        0.0, ge=0, description="GPUs that one worker occupies; 0.5 puts two on one"
+    )
+    placement: Literal["PACK", "SPREAD"] = Field(
+        "PACK", description="PACK fills one machine before the next; SPREAD takes as many machines as it can"
+    )
+    placement_timeout_seconds: float = Field(60.0, gt=0, description="how long to wait for room")
+    shard_timeout_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="a worker that needs longer for one shard is replaced, and the shard repeated",
+    )
+    worker_timeout_seconds: float = Field(
+        120.0, gt=0, description="the search stops when no worker was left for this long"
+    )
+
+    def resources(self) -> dict[str, float]:
+        """What one worker occupies, in Ray's terms."""
+        gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
+        return {"CPU": self.cpus_per_worker, **gpus}
+
+
+class Runtime:
+    """A context in which Ray can be used; on leaving, only what was started here is stopped.
+
+    Args:
+        config: where to go.
+        num_cpus: how many CPUs a Ray started here offers; by default all.
+
+    Raises (on entering):
+        ValueError: no cluster can be joined at the address; the sentence says why and how to mend it.
+    """
+
+    def __init__(self, config: RuntimeConfig, num_cpus: int | None = None) -> None:
+        self.config = config
+        self._num_cpus = num_cpus
+        self._connected_here = False
+        self._groups: list[PlacementGroup] = []
+
+    def __enter__(self) -> Self:
+        if not ray.is_initialized():  # somebody else's connection is used, and left open
+            if self.config.address in (None, "local"):
+                _start(self._num_cpus)
+            else:
+                _join(str(self.config.address))
+            self._connected_here = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            for group in self._groups:
+                remove_placement_group(group)
+            self._groups.clear()
+        finally:
+            if self._connected_here:  # disconnects from a cluster that was joined; stops one started here
+                ray.shutdown()
+                self._connected_here = False
+
+    def room(self) -> int:
+        """How many more workers the cluster has room for now."""
+        free: Mapping[str, Mapping[str, float]]
+        free = ray._private.state.available_resources_per_node()  # type: ignore[no-untyped-call]
+        # 1e-6: what Ray has left of 1 CPU after ten times 0.1 is not exactly nothing
+        return sum(
+            min(int(node.get(name, 0) / need + 1e-6) for name, need in self._needs())
+            for node in free.values()
+        )
+
+    def place(self, workers: int | Literal["auto"] | None = None) -> list[tuple[PlacementGroup, int]]:
+        """Reserve room for workers.
+
+        Args:
+            workers: how many; by default as configured.
+
+        Returns:
+            One (placement group, bundle) for each worker.
+
+        Raises:
+            ValueError: there is no such room, or not in time; it says what was asked for and what there is.
+        """
+        workers = self.config.workers if workers is None else workers
+        count = self.room() if workers == "auto" else workers
+        if count < 1:
+            raise ValueError(self._no_room("at least 1 worker", "has no room"))
+        group = placement_group([self.config.resources()] * count, strategy=self.config.placement)
+        if not group.wait(self.config.placement_timeout_seconds):
+            remove_placement_group(group)
+            seconds = self.config.placement_timeout_seconds
+            raise ValueError(self._no_room(f"{count} workers", f"had no room within {seconds:g} s"))
+        self._groups.append(group)
+        return [(group, bundle) for bundle in range(count)]
+
+    def describe(self) -> str:
+        """What the cluster has, in one line."""
+        nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        parts = [
+            f"{total.get(name, 0):g} {name}s ({free.get(name, 0):g} free)"
+            for name in ("CPU", "GPU")
+            if name == "CPU" or total.get(name)
+        ]
+        return f"{len(nodes)} machine{'s' if len(nodes) != 1 else ''} with {' and '.join(parts)}"
+
+    def _needs(self) -> list[tuple[str, float]]:
+        return list(self.config.resources().items())
+
+    def _no_room(self, asked: str, verdict: str) -> str:
+        needs = " and ".join(f"{need:g} {name}" for name, need in self._needs())
+        return (
+            f"the Ray cluster {verdict} for {asked} of {needs} each (placement {self.config.placement}): "
+            f"it has {self.describe()}; ask for fewer workers, or start Ray on more machines"
+        )
+
+
+def token_state(environment: Mapping[str, str] = os.environ) -> tuple[str, bool]:
+    """Ray's token authentication as this process sees it: (RAY_AUTH_MODE or "", whether a token is at hand).
+
+    A token is looked for where Ray looks: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.
+    """
+    path = environment.get("RAY_AUTH_TOKEN_PATH") or str(Path.home() / ".ray" / "auth_token")
+    return environment.get("RAY_AUTH_MODE", ""), bool(environment.get("RAY_AUTH_TOKEN")) or Path(
+        path
+    ).is_file()
+
+
+def _start(num_cpus: int | None) -> None:
+    """Start Ray on this machine. It turns token authentication on by itself and keeps its token at home."""
+    ray.init(
+        address="local",
+        num_cpus=num_cpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _system_config=dict(HEALTH_CHECK),
+    )
+
+
+def _join(address: str) -> None:
+    """Join a running cluster, with the token if one is at hand: a cluster without tokens ignores it."""
+    mode, has_token = token_state()
+    if not mode and has_token:
+        os.environ["RAY_AUTH_MODE"] = "token"
+    if address != "auto":
+        _check_reachable(address)
+    _connect(address, lambda: ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR))
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself waits more than a minute for an address where nobody listens, then ends the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(
+            f"the Ray address is {address!r}; HOST:PORT (the port is usually 6379) or `auto` is needed"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise ValueError(
+            f"no Ray cluster answers at {address} ({error}); start one with `ray start --head` there, "
+            "or give the address that `ray start --head` printed"
+        ) from error
+
+
+def _connect(address: str, connect: Callable[[], object]) -> None:
+    """Turn what Ray raises on joining into one sentence with a remedy."""
+    try:
+        connect()
+    except (AuthenticationError, ConnectionError, RuntimeError) as error:
+        mode, has_token = token_state()
+        ours = f"RAY_AUTH_MODE={mode or 'unset'} and {'a' if has_token else 'no'} token"
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"the Ray cluster at {address!r} could not be joined with {ours} here ({reason}); if it uses "
+            "token authentication, set RAY_AUTH_MODE=token and copy the head's token (`ray get-auth-token` "
+            "prints it there) to ~/.ray/auth_token; if none runs, start one with `ray start --head`"
+        ) from error
