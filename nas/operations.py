@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nas import kernels
 from nas.genotype import OPERATIONS
 from nas.layout import ParameterSpec
 
-BN_EPSILON = 1e-5
 KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5}
 Weights = Mapping[str, Tensor]
 
@@ -28,8 +28,7 @@ def batch_norm_specs(prefix: str, channels: int) -> list[ParameterSpec]:
 
 def batch_norm(weights: Weights, prefix: str, x: Tensor) -> Tensor:
     """(x - mean) / sqrt(var + 1e-5) * scale + offset with mean and variance of the batch."""
-    scale, offset = weights[f"{prefix}.scale"], weights[f"{prefix}.offset"]
-    return F.batch_norm(x, None, None, scale, offset, training=True, eps=BN_EPSILON)
+    return kernels.batch_norm(x, weights[f"{prefix}.scale"], weights[f"{prefix}.offset"])
 
 
 def conv_bn_specs(prefix: str, into: int, out: int, kernel: int) -> list[ParameterSpec]:
@@ -62,10 +61,9 @@ def sep_conv(weights: Weights, prefix: str, rectified: Tensor) -> Tensor:
     x = rectified
     for stack in (0, 1):
         name = f"{prefix}.{stack}"
-        depthwise = weights[f"{name}.depthwise"]
         if stack:
-            x = F.relu(x)
-        x = F.conv2d(x, depthwise, padding=depthwise.shape[-1] // 2, groups=x.shape[1])
+            x = F.relu(x, inplace=True)
+        x = kernels.depthwise_conv(x, weights[f"{name}.depthwise"])
         x = F.conv2d(x, weights[f"{name}.pointwise"])
         x = batch_norm(weights, name, x)
     return x
