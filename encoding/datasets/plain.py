@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from encoding.datasets.findings import PARTS, Arrays, Finding, Report, check_arrays, clip_names
+from encoding.datasets.findings import PARTS, Finding, Report
+from encoding.datasets.form import Arrays, check_arrays, clip_names, clip_parts, clip_subjects
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy, hold_out
 from lifting.poses import PoseSequence3D
@@ -80,7 +81,7 @@ def load_clips(
             "`posenas data check` lists them)"
         )
     clips = _clips(path, arrays)
-    parts = [str(part) for part in arrays["split"]] if "split" in arrays else ["train"] * len(clips)
+    parts = clip_parts(arrays)
     chosen = {
         part: tuple(clip for clip, own in zip(clips, parts, strict=True) if own == part) for part in PARTS
     }
@@ -135,14 +136,14 @@ def _clips(path: Path, arrays: Arrays) -> list[Clip]:
     names = clip_names(arrays)
     N = len(names)
     fps = np.broadcast_to(arrays["fps"], (N,))
-    subjects = arrays.get("subjects", np.full(N, -1))
+    subjects = clip_subjects(arrays)
     groups = arrays.get("groups", np.full(N, ""))
     return [
         Clip(
             name=names[n],
             poses=_poses(path, names[n], arrays["xyz"][offsets[n] : offsets[n + 1]], float(fps[n]), skeleton),
             label=int(arrays["labels"][n]),
-            subject=None if subjects[n] < 0 else int(subjects[n]),
+            subject=subjects[n],
             group=str(groups[n]) or None,
         )
         for n in range(N)

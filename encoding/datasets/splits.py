@@ -96,7 +96,7 @@ def _hold_out_units(
     if any(clip.unit is None for clip in clips):
         return "the subjects are not known"
     if len(units) < MIN_UNITS:
-        return f"{len(units)} subjects, fewer than {MIN_UNITS}"
+        return f"{len(units)} of the at least {MIN_UNITS} subjects needed"
     count = max(int(fraction * len(units) + 0.5), 1)
     best: tuple[int, frozenset[str]] | None = None
     for _ in range(SUBSETS_TRIED):

@@ -66,7 +66,7 @@ def test_two_subjects_are_too_few_so_sequences_are_drawn(make_clip: MakeClip) ->
     held = hold_out(by_subject(make_clip, range(2), classes=3, takes=5), num_classes=3)
     # 10 clips a class: round(0.2 x 10) = 2 of each.
     assert Counter(clip.label for clip in held.validation) == {0: 2, 1: 2, 2: 2}
-    assert held.rule == "by sequence, stratified by class, 6 of 30 (2 subjects, fewer than 3)"
+    assert held.rule == "by sequence, stratified by class, 6 of 30 (2 of the at least 3 subjects needed)"
 
 
 def test_without_subjects_sequences_are_drawn(make_clip: MakeClip) -> None:

@@ -1,0 +1,139 @@
+"""The form of the plain .npz, array by array, and the findings about one."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoding.datasets.findings import (
+    PARTS,
+    Finding,
+    Report,
+    clip_findings,
+    error,
+    part_findings,
+    twin_findings,
+)
+
+Arrays = Mapping[str, NDArray[Any]]
+NEEDED = ("xyz", "offsets", "labels", "class_names", "skeleton", "fps", "unit")
+ONE_A_CLIP = ("labels", "names", "subjects", "groups", "split")
+KINDS = (
+    ("xyz", np.floating, "float32 numbers"),
+    ("fps", np.number, "numbers"),
+    ("offsets", np.integer, "integers"),
+    ("labels", np.integer, "integers"),
+    ("subjects", np.integer, "integers"),
+)
+
+
+def check_arrays(source: Path, arrays: Arrays) -> Report:
+    """Findings about the arrays of a plain .npz (docs/datasets.md): their form first, then what they hold."""
+    findings = list(form_findings(arrays))
+    if findings:
+        return Report(source=str(source), num_clips=0, num_frames=0, findings=tuple(findings))
+    offsets = arrays["offsets"]
+    N = len(offsets) - 1
+    names = clip_names(arrays)
+    clips = [arrays["xyz"][offsets[n] : offsets[n + 1]] for n in range(N)]
+    joints = tuple(str(joint) for joint in arrays["joints"]) if "joints" in arrays else None
+    parts = clip_parts(arrays)
+    findings += [
+        finding
+        for name, xyz in zip(names, clips, strict=True)
+        for finding in clip_findings(name, xyz, joints)
+    ]
+    findings += part_findings(
+        names=names,
+        labels=arrays["labels"].tolist(),
+        subjects=clip_subjects(arrays),
+        parts=parts,
+        class_names=[str(name) for name in arrays["class_names"]],
+    )
+    findings += twin_findings(names, clips, parts)
+    return Report(source=str(source), num_clips=N, num_frames=len(arrays["xyz"]), findings=tuple(findings))
+
+
+def clip_names(arrays: Arrays) -> list[str]:
+    """The names given, else clip_0000 and so on."""
+    if "names" in arrays:
+        return [str(name) for name in arrays["names"]]
+    return [f"clip_{n:04}" for n in range(len(arrays["offsets"]) - 1)]
+
+
+def clip_parts(arrays: Arrays) -> list[str]:
+    """The parts given, else train."""
+    if "split" in arrays:
+        return [str(part) for part in arrays["split"]]
+    return ["train"] * (len(arrays["offsets"]) - 1)
+
+
+def clip_subjects(arrays: Arrays) -> list[int | None]:
+    """The subjects given, None for a negative one or where there are none."""
+    if "subjects" in arrays:
+        return [None if subject < 0 else int(subject) for subject in arrays["subjects"]]
+    return [None] * (len(arrays["offsets"]) - 1)
+
+
+def form_findings(arrays: Arrays) -> Iterator[Finding]:
+    """Missing arrays, wrong shapes and types: all that makes the rest unreadable."""
+    missing = [key for key in NEEDED if key not in arrays]
+    if missing:
+        yield error(f"no array {', '.join(missing)}; {', '.join(NEEDED)} are needed")
+        return
+    wrong_type = list(_type_findings(arrays))
+    yield from wrong_type
+    yield from _pose_findings(arrays)
+    xyz, offsets = arrays["xyz"], arrays["offsets"]
+    if wrong_type:
+        return
+    if (
+        offsets.ndim != 1
+        or len(offsets) < 2
+        or (offsets[0], offsets[-1]) != (0, len(xyz))
+        or (np.diff(offsets) < 0).any()
+    ):
+        yield error(
+            f"offsets must rise from 0 to the {len(xyz)} frames of xyz, one more than there are clips; "
+            f"shape {offsets.shape} came"
+        )
+        return
+    N = len(offsets) - 1
+    for key in ONE_A_CLIP:
+        if key in arrays and arrays[key].shape != (N,):
+            yield error(f"{key} has shape {arrays[key].shape}; ({N},) is needed, one a clip")
+    if arrays["fps"].shape not in ((), (N,)) or not np.all(arrays["fps"] > 0):
+        yield error(f"fps must be one positive number or {N} of them, one a clip")
+    yield from _value_findings(arrays)
+
+
+def _type_findings(arrays: Arrays) -> Iterator[Finding]:
+    for key, kind, name in KINDS:
+        if key in arrays and not np.issubdtype(arrays[key].dtype, kind):
+            yield error(f"{key} is of type {arrays[key].dtype}; {name} are needed")
+    if arrays["class_names"].ndim != 1:
+        yield error(f"class_names has shape {arrays['class_names'].shape}; one name a class is needed")
+
+
+def _pose_findings(arrays: Arrays) -> Iterator[Finding]:
+    xyz = arrays["xyz"]
+    if xyz.ndim not in (3, 4) or xyz.shape[-1] != 3 or (xyz.ndim == 4 and xyz.shape[1] != 2):
+        yield error(
+            f"xyz has shape {xyz.shape}; (frames, J, 3), or (frames, 2, J, 3) for two people, is needed"
+        )
+    if str(arrays["unit"]) != "mm":
+        yield error(
+            f"unit is {str(arrays['unit'])!r}; 'mm' is needed: convert the coordinates to millimetres"
+        )
+
+
+def _value_findings(arrays: Arrays) -> Iterator[Finding]:
+    labels = arrays["labels"]
+    K = arrays["class_names"].size
+    if ((labels < 0) | (labels >= K)).any():
+        yield error(f"labels must be in 0..{K - 1}, the indices of the {K} class_names")
+    odd = sorted({str(part) for part in arrays["split"].ravel()} - set(PARTS)) if "split" in arrays else []
+    if odd:
+        yield error(f"split holds {odd[0]!r}; each clip needs one of {', '.join(PARTS)}")
