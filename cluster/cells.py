@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.mlflow_store import connect, said_clearly
-from cluster.tracking import RUN_ID
+from cluster.tracking import RUN_ID, SPLIT
 from nas.genotype import OPERATIONS, Cell, Genotype
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FoundCells", "SortBy", "cell_lines", "cells_table", "describe", "find_cells", "list_cells"]
 
 # What a search records about its result; `cluster.worker` writes under these names.
-GENOTYPE, DATA, SPLIT = "posenas.genotype", "posenas.data", "posenas.split"
+GENOTYPE, DATA = "posenas.genotype", "posenas.data"
 TEST_ACCURACY, VALIDATION_ACCURACY, PARAMETERS = "test_accuracy", "retrained_accuracy", "parameters"
 
 SortBy = Literal["date", "accuracy", "parameters", "name"]

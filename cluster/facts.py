@@ -4,12 +4,17 @@ import csv
 import io
 import json
 import platform
+import re
+import shlex
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["as_csv", "environment_tags", "flat", "git_commit"]
+__all__ = ["as_csv", "environment_tags", "flat", "git_commit", "without_passwords"]
+
+_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
 
 
 def flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:
@@ -28,6 +33,11 @@ def flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     return result
 
 
+def without_passwords(text: str) -> str:
+    """Text with the password of every address in it replaced: records and reports are shown to others."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
 def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows as CSV with a header; the columns are those of all rows, in the order of first appearance."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -39,10 +49,13 @@ def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def environment_tags(repository: Path | None = None) -> dict[str, str]:
-    """Versions of posenas, Python and the libraries that numbers depend on; the git commit if any."""
+    """Versions of posenas, Python and the libraries that numbers depend on; the command; the git commit."""
     libraries = ("torch", "numpy", "scipy", "opencv-python", "ray", "mlflow")
     versions = {name: _version(name) for name in libraries}
+    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
     tags = {
+        "mlflow.source.name": shlex.join(command)[:200],
+        "mlflow.source.type": "LOCAL",
         "posenas.version": _version("posenas"),
         "posenas.libraries": " ".join(f"{name} {version}" for name, version in versions.items() if version),
         "posenas.platform": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cluster.facts import without_passwords
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -172,11 +174,13 @@ def said_clearly(uri: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"the MLflow store {_shown(uri)} needs the Python package {error.name}"
+            f"the MLflow store {without_passwords(uri)} needs the Python package {error.name}"
         ) from error
     except (MlflowException, SQLAlchemyError) as error:
         if urlsplit(uri).scheme not in _SERVERS:
-            raise ValueError(f"MLflow cannot use the store {_shown(uri)}: {_first_line(error)}") from error
+            raise ValueError(
+                f"MLflow cannot use the store {without_passwords(uri)}: {_first_line(error)}"
+            ) from error
         if isinstance(error, MlflowException) and "failed with exception" in str(error):
             raise ConnectionError(
                 f"no MLflow server answers at {uri}: start it (posenas ui), give another address, or record"
@@ -189,9 +193,3 @@ def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[
         :400
     ]
-
-
-def _shown(uri: str) -> str:
-    """The address without the password in it: it ends in logs and reports."""
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri

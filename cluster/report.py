@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cluster.charts import line_chart, scatter_chart
 from cluster.curves import Panel
-from cluster.facts import flat
+from cluster.facts import flat, without_passwords
 from cluster.files import write_atomically
 from cluster.html_parts import (
     Picture,
@@ -179,7 +179,7 @@ def _cells(content: ReportContent) -> str:
             f" y input, y operation. Inputs 0 and 1 are the cells before; operations: {numbers}."
         )
         genotype = card("Genotype", code(content.genotype), caption)
-    return _pictures(content.cells, "pair") + _pictures(content.network, "stack") + genotype
+    return _pictures([*content.cells, *content.network], "stack") + genotype
 
 
 def _search(content: ReportContent) -> str:
@@ -214,8 +214,8 @@ def _test(content: ReportContent) -> str:
 def _settings(content: ReportContent) -> str:
     parts = card("Environment", pairs_table(content.environment)) if content.environment else ""
     if content.configuration:
-        settings = flat(content.configuration)
-        as_json = json.dumps(content.configuration, indent=2, default=str)
+        settings = {name: without_passwords(value) for name, value in flat(content.configuration).items()}
+        as_json = without_passwords(json.dumps(content.configuration, indent=2, default=str))
         lists = details(f"All {len(settings)} settings", pairs_table(settings))
         parts += card("Configuration", lists + details("The same as JSON", code(as_json)))
     return parts

@@ -7,8 +7,8 @@ STYLE = """
 :root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--ink:#1f2328;--faint:#656d76;--rule:#dfe3e8;
 --accent:#0072b2;--code:#f0f2f5;--shade:0,114,178;--picture:#fff;--on:#fff;
 --c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#cc79a7;--c4:#e69f00;--c5:#56b4e9}
-@media(prefers-color-scheme:dark){:root{--ground:#0f1318;--card:#181d24;--ink:#e6e9ee;--faint:#98a2b0;
---rule:#2c333d;--accent:#56b4e9;--code:#222933;--shade:86,180,233;--picture:#181d24;--on:#0b1016;
+@media(prefers-color-scheme:dark){:root{--ground:#0b0e11;--card:#14181d;--ink:#e6e9ee;--faint:#98a2b0;
+--rule:#2c333d;--accent:#56b4e9;--code:#222933;--shade:86,180,233;--picture:#14181d;--on:#0b1016;
 --c0:#56b4e9;--c1:#f28e4b;--c2:#3ccfa0;--c3:#e29cc4;--c4:#f0b83c;--c5:#9ad4f5}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",

@@ -4,6 +4,8 @@ A `Tracker` is told facts and answers nothing; each fact may be told twice and i
 search tells its history again without doubling a point, and a durable outbox can stand before any tracker.
 """
 
+import hashlib
+import json
 import math
 import re
 import time
@@ -13,17 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from cluster import mlflow_model
-from cluster.facts import as_csv, flat
+from cluster.facts import as_csv, flat, without_passwords
 from cluster.mlflow_store import connect, experiment_id, resolve, said_clearly
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-__all__ = ["RUN_ID", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker"]
+__all__ = ["RUN_ID", "SPLIT", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker"]
 
 RUN_ID = "posenas.run_id"
 """The tag that holds our own id of a run: by it a resumed search finds the MLflow run that it began."""
+
+SPLIT = "posenas.split"
+"""The tag that says what a run was trained and tested on."""
 
 Status = Literal["finished", "failed", "killed"]
 
@@ -142,7 +147,7 @@ class MlflowTracker:
         with said_clearly(self.uri):
             self.experiment_id = experiment_id(self._client, self.uri, experiment)
         self._run: Run | None = None
-        self._logged: set[tuple[str, int]] = set()
+        self._logged: dict[tuple[str, int], float] = {}
 
     @property
     def mlflow_run_id(self) -> str:
@@ -179,11 +184,13 @@ class MlflowTracker:
                 self._run = self._client.create_run(
                     self.experiment_id, run_name=name, tags={RUN_ID: run_id} | parents
                 )
-                self._logged = set()
+                self._logged = {}
             else:
                 self._client.update_run(self.mlflow_run_id, status="RUNNING", name=name)
                 self._logged = self._points_of(self._run)
             self._log_params(params)
+            if SPLIT in tags:
+                self._log_data(tags[SPLIT])
         self.set_tags(tags)
 
     def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
@@ -194,24 +201,23 @@ class MlflowTracker:
         """Metrics of many steps, 1000 to a call; points recorded before are left out.
 
         A point is known by its name and step: a step done again after a crash gives the same numbers, and the
-        first record of it, with its time, stays.
+        first record of it, with its time, stays. Step 0 is for scores of the run as a whole (epochs count
+        from 1): there another value is a correction, which is recorded as well and becomes the one shown.
         """
         from mlflow.entities import Metric
 
-        fresh = {
-            (_name(key), point.step): Metric(
-                _name(key), _finite(value), round(point.timestamp * 1000), point.step
-            )
-            for point in points
-            for key, value in point.metrics.items()
-            if (_name(key), point.step) not in self._logged
-        }
+        fresh: dict[tuple[str, int], Metric] = {}
+        for point in points:
+            for name, number in point.metrics.items():
+                key, value = (_name(name), point.step), _finite(number)
+                if key not in self._logged or (point.step == 0 and self._logged[key] != value):
+                    fresh[key] = Metric(key[0], value, round(point.timestamp * 1000), point.step)
         metrics = list(fresh.values())
         with said_clearly(self.uri):
             for begin in range(0, len(metrics), _METRICS_PER_BATCH):
                 batch = metrics[begin : begin + _METRICS_PER_BATCH]
                 self._client.log_batch(self.mlflow_run_id, metrics=batch)
-                self._logged.update((metric.key, metric.step) for metric in batch)
+                self._logged |= {(metric.key, metric.step): metric.value for metric in batch}
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Tags, set or replaced; a value longer than MLflow's 8000 characters is cut, which its end says."""
@@ -287,9 +293,19 @@ class MlflowTracker:
             )
         return str(parent.info.run_id)
 
-    def _points_of(self, run: "Run") -> set[tuple[str, int]]:
+    def _points_of(self, run: "Run") -> dict[tuple[str, int], float]:
         histories = (self._client.get_metric_history(run.info.run_id, key) for key in run.data.metrics)
-        return {(point.key, point.step) for history in histories for point in history}
+        points = sorted((p for history in histories for p in history), key=lambda point: point.timestamp)
+        return {(point.key, point.step): point.value for point in points}
+
+    def _log_data(self, split: str) -> None:
+        """Name the data in MLflow's own way, which its run list shows in a column."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        digest = hashlib.sha256(split.encode()).hexdigest()[:12]
+        data = Dataset(split[:500], digest, "local", json.dumps({"split": split}))
+        used = DatasetInput(data, [InputTag("mlflow.data.context", "search")])
+        self._client.log_inputs(self.mlflow_run_id, [used])
 
     def _log_params(self, params: Mapping[str, object]) -> None:
         from mlflow.entities import Param, RunTag
@@ -320,6 +336,7 @@ def _finite(value: Any) -> float:
 
 
 def _cut(value: str, limit: int) -> str:
+    value = without_passwords(value)
     if len(value) <= limit:
         return value
     note = f" ... (cut: {len(value)} characters)"

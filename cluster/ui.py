@@ -13,6 +13,9 @@ __all__ = ["free_port", "serve", "server_command", "server_environment"]
 
 HOST = "127.0.0.1"
 _PORTS_TRIED = 50
+# Without it MLflow 3.17 opens in its GenAI mode in a browser that has not seen it before, whatever the
+# experiment's tag says.
+_TRAINING_MODE = "workflowType=machine_learning"
 
 
 def server_command(uri: str, port: int) -> list[str]:
@@ -22,6 +25,7 @@ def server_command(uri: str, port: int) -> list[str]:
     """
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", resolve(uri)]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--uvicorn-opts", "--log-level warning"]
     root = artifact_root(uri)
     # for experiments that someone makes in the UI: beside the database, not in the current folder
     return command if root is None else [*command, "--default-artifact-root", root]
@@ -29,8 +33,12 @@ def server_command(uri: str, port: int) -> list[str]:
 
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of the server: no job runner, and nothing told to anyone."""
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return {**environment, **quiet}
+    ours = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONWARNINGS": "ignore",  # of MLflow's own making; they would bury the address
+    }
+    return {**environment, **ours}
 
 
 def free_port(wanted: int) -> int:
@@ -74,7 +82,7 @@ def serve(
     """
     client = connect(uri, create=False)
     found = client.get_experiment_by_name(experiment)
-    page = "" if found is None else f"#/experiments/{found.experiment_id}"
+    page = "" if found is None else f"#/experiments/{found.experiment_id}/runs?{_TRAINING_MODE}"
     if urlsplit(resolve(uri)).scheme in ("http", "https"):
         say(f"MLflow is already served at {resolve(uri)}/{page}")
         return 0

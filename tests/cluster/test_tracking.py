@@ -60,6 +60,33 @@ def test_a_history_longer_than_a_batch_is_recorded_whole(uri: str) -> None:
     assert len(points(tracker, "b")) == 600
 
 
+def test_a_corrected_score_of_the_whole_run_becomes_the_one_shown(uri: str) -> None:
+    tracker = started(uri, "search-corrected")
+    tracker.log(0, {"test_accuracy": 0.9}, 1.0)
+    again = started(uri, "search-corrected")
+    again.log(0, {"test_accuracy": 0.9}, 2.0)
+    again.log(0, {"test_accuracy": 0.8}, 3.0)
+    assert points(again, "test_accuracy") == [(0, 0.8), (0, 0.9)]
+    run = again._client.get_run(again.mlflow_run_id)
+    assert run.data.metrics["test_accuracy"] == 0.8
+
+
+def test_the_data_are_named_in_the_way_of_mlflow_once(uri: str) -> None:
+    for _ in range(2):
+        tracker = MlflowTracker(uri, "tests")
+        tracker.start("search-data", "data", {}, {"posenas.split": "MSR Action3D AS1"})
+    inputs = tracker._client.get_run(tracker.mlflow_run_id).inputs.dataset_inputs
+    assert [used.dataset.name for used in inputs] == ["MSR Action3D AS1"]
+
+
+def test_passwords_never_reach_the_record(uri: str) -> None:
+    tracker = started(uri, "search-password", tracking={"uri": "postgresql://me:secret@host/mlflow"})
+    tracker.set_tags({"command": "posenas search --tracking postgresql://me:secret@host/mlflow"})
+    data = tracker._client.get_run(tracker.mlflow_run_id).data
+    assert data.params["tracking.uri"] == "postgresql://me:***@host/mlflow"
+    assert "secret" not in str(data.tags)
+
+
 def test_infinity_is_recorded_as_not_a_number(uri: str) -> None:
     tracker = started(uri, "search-5")
     tracker.log(0, {"loss": float("inf")}, 1.0)

@@ -20,6 +20,7 @@ def test_the_server_has_one_worker_on_loopback_and_keeps_artifacts_beside_the_da
     assert command[1:] == [
         *("-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"),
         *("--host", "127.0.0.1", "--port", "5123", "--workers", "1"),
+        *("--uvicorn-opts", "--log-level warning"),
         *("--default-artifact-root", (tmp_path / "mlartifacts").as_uri()),
     ]
 
@@ -63,7 +64,10 @@ def test_the_page_whose_address_is_printed_is_served_until_interrupted(tmp_path:
     )
     try:
         assert process.stdout is not None
-        found = re.search(r"at (http://127.0.0.1:\d+)/#/experiments/(\d+)", process.stdout.readline())
+        found = re.search(
+            r"at (http://127.0.0.1:\d+)/#/experiments/\d+/runs\?workflowType=machine_learning",
+            process.stdout.readline(),
+        )
         assert found is not None
         assert b"<title>MLflow</title>" in _answer(found[1])
     finally:
