@@ -12,11 +12,9 @@ Source: the released program of Pham et al., "Efficient Neural Architecture Sear
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from nas.genotype import Genotype
@@ -29,93 +27,12 @@ from nas.layers import (
     keep_mask,
     operation,
 )
+from nas.plan import LayerPlan, NetworkConfig, plan
 from nas.random import torch_generator
 
-STEM_WIDTH = 3
+__all__ = ["Network", "NetworkConfig", "channels_for_budget", "num_parameters"]
+
 DROP_PATH_OPERATIONS = (0, 1, 2, 3)
-
-
-class NetworkConfig(BaseModel):
-    """The size and regularisation of a final network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    num_classes: int = Field(ge=2, description="number of actions")
-    channels: int = Field(
-        default=36, ge=2, description="C, the width of the first cells; each reduction doubles it"
-    )
-    normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
-    image_size: int = Field(default=32, ge=4, description="height and width of an image, pixels")
-    stem_stride: int = Field(
-        default=1, ge=1, le=2, description="2 halves the image in the stem: a quarter of the time"
-    )
-    auxiliary: bool = Field(default=True, description="an auxiliary head for training")
-    dropout_keep: float = Field(default=0.8, gt=0, le=1, description="kept fraction before the classifier")
-    drop_path_keep: float = Field(
-        default=0.6, gt=0, le=1, description="kept fraction of paths, last layer, last step"
-    )
-    search_form: bool = Field(default=False, description="reduction and cell output as in the search network")
-
-    @property
-    def num_layers(self) -> int:
-        """Cells of both kinds."""
-        return self.normal_cells + 2
-
-    @property
-    def reductions(self) -> tuple[int, int]:
-        """Layer numbers of the two reduction cells: 2 and 5 of 0..7 for six normal cells."""
-        stage = self.normal_cells // 3
-        return stage, 2 * stage + 1
-
-    @property
-    def auxiliary_layer(self) -> int:
-        """The layer whose output feeds the auxiliary head: the one after the second reduction."""
-        return self.reductions[1] + 1
-
-
-@dataclass(frozen=True)
-class LayerPlan:
-    """One cell's place in a network.
-
-    Attributes:
-        number: counted from 0.
-        reduction: which of the two cells.
-        channels: width of the states in the cell.
-        in_channels: of the layer before the last, and of the last.
-        in_sizes: height and width of the same, pixels.
-        out_channels: of the cell's output.
-        out_size: height and width of the same, pixels.
-    """
-
-    number: int
-    reduction: bool
-    channels: int
-    in_channels: tuple[int, int]
-    in_sizes: tuple[int, int]
-    out_channels: int
-    out_size: int
-
-
-def plan(genotype: Genotype, config: NetworkConfig) -> tuple[LayerPlan, ...]:
-    """Widths and sizes through the network, cell by cell.
-
-    In the search form the last input of a reduction cell has been halved before it, and so counts as a layer.
-    """
-    stem = STEM_WIDTH * config.channels
-    size = math.ceil(config.image_size / config.stem_stride)
-    widths, sizes, channels = (stem, stem), (size, size), config.channels
-    layers = []
-    for number in range(config.num_layers):
-        reduction = number in config.reductions
-        cell = genotype.reduction if reduction else genotype.normal
-        out_size = math.ceil(sizes[1] / 2) if reduction else sizes[1]
-        channels *= 2 if reduction else 1
-        if reduction and config.search_form:
-            widths, sizes = (widths[1], channels), (sizes[1], out_size)
-        out_channels = channels if config.search_form else channels * len(cell.loose_ends)
-        layers.append(LayerPlan(number, reduction, channels, widths, sizes, out_channels, out_size))
-        widths, sizes = (widths[1], out_channels), (sizes[1], out_size)
-    return tuple(layers)
 
 
 class CellLayer(nn.Module):
@@ -237,7 +154,7 @@ class Network(nn.Module):
     def _build(self) -> None:
         config = self.config
         layers = plan(self.genotype, config)
-        stem, last = layers[0].in_channels[1], layers[-1]
+        stem, last = layers[0].in_channels[0], layers[-1]
         stride = config.stem_stride
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, stride, padding=1, bias=False), batch_norm(stem))
         self.reducers = nn.ModuleDict(

@@ -16,9 +16,20 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from nas.images import FloatArray, ImageSource, IntArray
+from nas.evaluate import Evaluation, check_fit, evaluate
+from nas.images import ImageSource, IntArray
 from nas.network import Network
 from nas.random import generator, torch_generator
+
+__all__ = [
+    "Evaluation",
+    "Training",
+    "TrainingConfig",
+    "TrainingMetrics",
+    "batches",
+    "evaluate",
+    "learning_rate",
+]
 
 Preset = Literal["paper", "released", "small"]
 
@@ -102,23 +113,6 @@ class TrainingMetrics:
     gradient_norm: float
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """A network's score on every image of a source, each once.
-
-    Attributes:
-        loss: mean cross-entropy.
-        accuracy: fraction of images that are right, 0 to 1.
-        probabilities: float32 (N, K), rows sum to 1.
-        predictions: int64 (N,), the likeliest class.
-    """
-
-    loss: float
-    accuracy: float
-    probabilities: FloatArray
-    predictions: IntArray
-
-
 def learning_rate(config: TrainingConfig, epoch: int) -> float:
     """Learning rate of an epoch, counted from 0: linear warm-up, then cosine, with restarts if asked for.
 
@@ -158,13 +152,14 @@ class Training:
     """
 
     def __init__(self, network: Network, source: ImageSource, config: TrainingConfig) -> None:
-        _check_fit(network, source)
+        check_fit(network, source)
         if len(source.labels) < 2:
             raise ValueError("the training part has 1 image; batch normalisation needs 2 or more")
         self.network = network
         self.source = source
         self.config = config
         self.epoch = 0
+        self._steps = 0
         self._optimizer = _optimizer(network, config)
         self._average = _detached_copy(network) if config.ema_decay else None
 
@@ -221,10 +216,13 @@ class Training:
     def _update_average(self) -> None:
         if self._average is None:
             return
+        # A fixed decay would remember the initial weights for 1 / (1 - decay) steps.
+        self._steps += 1
+        decay = min(self.config.ema_decay, (1 + self._steps) / (10 + self._steps))
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
                 if value.is_floating_point():
-                    self._average[name].lerp_(value, 1 - self.config.ema_decay)
+                    self._average[name].lerp_(value, 1 - decay)
                 else:
                     self._average[name].copy_(value)
 
@@ -242,6 +240,7 @@ class Training:
         names: dict[Tensor, str] = {parameter: name for name, parameter in self.network.named_parameters()}
         return {
             "epoch": self.epoch,
+            "steps": self._steps,
             "network": _detached_copy(self.network),
             "average": {name: value.clone() for name, value in (self._average or {}).items()},
             "optimizer": {
@@ -260,53 +259,13 @@ class Training:
             self.network.load_state_dict(state["network"])
         except RuntimeError as error:
             raise ValueError(f"the training state is of another network: {error}") from error
-        self.epoch = int(state["epoch"])
+        self.epoch, self._steps = int(state["epoch"]), int(state["steps"])
         if self._average is not None:
             self._average = {name: value.clone() for name, value in state["average"].items()}
         parameters = dict(self.network.named_parameters())
         self._optimizer = _optimizer(self.network, self.config)
         for name, values in state["optimizer"].items():
             self._optimizer.state[parameters[name]] = {key: value.clone() for key, value in values.items()}
-
-
-def evaluate(network: Network, source: ImageSource, batch_size: int = 128) -> Evaluation:
-    """Score a network on every image as it is, without augmentation and with running BN statistics.
-
-    Raises:
-        ValueError: the source has other classes or another image size than the network.
-    """
-    _check_fit(network, source)
-    was_training = network.training
-    network.eval()
-    device = network.classifier.weight.device
-    indices = np.arange(len(source.labels))
-    with torch.inference_mode():
-        logits = torch.cat(
-            [
-                network(source.batch(indices[start : start + batch_size], None).to(device)).cpu()
-                for start in range(0, len(indices), batch_size)
-            ]
-        )
-    network.train(was_training)
-    labels = torch.from_numpy(source.labels)
-    predictions = logits.argmax(dim=1)
-    return Evaluation(
-        loss=F.cross_entropy(logits, labels).item(),
-        accuracy=(predictions == labels).to(torch.float64).mean().item(),
-        probabilities=logits.softmax(dim=1).numpy(),
-        predictions=predictions.numpy(),
-    )
-
-
-def _check_fit(network: Network, source: ImageSource) -> None:
-    config = network.config
-    if source.num_classes != config.num_classes:
-        raise ValueError(
-            f"the images have {source.num_classes} classes; the network needs {config.num_classes}"
-        )
-    needed = (3, config.image_size, config.image_size)
-    if tuple(source.image_shape) != needed:
-        raise ValueError(f"the images have shape {tuple(source.image_shape)}; the network needs {needed}")
 
 
 def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -11,7 +11,8 @@ from matplotlib.path import Path
 from nas.drawing.cells import ARROW, LINE_WIDTH, MARGIN
 from nas.drawing.theme import FONT_SIZE, Theme, ThemeName, blank_sheet, get_theme
 from nas.genotype import Genotype
-from nas.network import STEM_WIDTH, LayerPlan, Network, NetworkConfig, num_parameters, plan
+from nas.network import Network, NetworkConfig, num_parameters
+from nas.plan import STEM_WIDTH, LayerPlan, plan
 
 LANES = 0.55  # room on the left for the lines that pass over a layer
 ROW_WIDTH, ROW_HEIGHT, ROW_GAP = 3.3, 0.36, 0.2
