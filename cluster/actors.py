@@ -111,8 +111,8 @@ class Evaluator:
     Args:
         supernet: shapes.
         config: of the search.
-        train_source: training images.
-        validation_source: validation images.
+        sources: training and validation images in the object store. References, because Ray warns of actors
+            that it may have to restart with large arguments; the driver holds them as long as it lives.
         device: "cpu" or "cuda".
     """
 
@@ -120,14 +120,13 @@ class Evaluator:
         self,
         supernet: SupernetConfig,
         config: SearchConfig,
-        train_source: ImageSource,
-        validation_source: ImageSource,
+        sources: Sequence["ObjectRef[ImageSource]"],
         device: str = "cpu",
     ) -> None:
         torch.set_num_threads(1)
         self._supernet = Supernet(supernet)
         self._config = config
-        self._train_source, self._validation_source = train_source, validation_source
+        self._train_source, self._validation_source = ray.get(list(sources))
         self._received = torch.zeros(self._supernet.layout.size)
         self._weights = self._received.to(device)
         self._object = ""  # which published object the weights are a copy of
@@ -243,11 +242,11 @@ class ControllerHost:
     """Holds the strategy.
 
     Args:
-        strategy: at its beginning.
+        strategy: a reference to it, which the driver holds; one item.
     """
 
-    def __init__(self, strategy: Strategy) -> None:
-        self._strategy = strategy
+    def __init__(self, strategy: Sequence["ObjectRef[Strategy]"]) -> None:
+        self._strategy = ray.get(strategy[0])
         self._lease = ""
 
     def load(self, lease: str, state: dict[str, Any]) -> None:

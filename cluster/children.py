@@ -40,7 +40,7 @@ __all__ = ["Measurement", "RayChildren", "near_the_driver"]
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_STEPS = 50
-"""Weight steps after which the owner's state is fetched if no checkpoint did so: the most that is repeated."""
+"""Weight steps after which the owner's state is fetched if no checkpoint did so: what is repeated at most."""
 
 GROW_SECONDS = 10.0
 """With `workers: auto`, how often the cluster is asked whether it has grown."""
@@ -113,7 +113,7 @@ class RayChildren:
         check_source(network, train_source, "training")
         check_source(network, validation_source, "validation")
         self._runtime, self._config = runtime, config
-        self._arguments = supernet, config, ray.put(train_source), ray.put(validation_source)
+        self._arguments = supernet, config, [ray.put(train_source), ray.put(validation_source)]
         settings = runtime.config
         self._dispatcher = Dispatcher(
             map(self._evaluator, runtime.place()),
@@ -123,7 +123,7 @@ class RayChildren:
         self._owner = LeasedActor(
             lambda: near_the_driver(WeightsOwner).remote(supernet, config),
             "owner of the shared weights",
-            call_seconds=settings.shard_timeout_seconds,
+            call_seconds=settings.owner_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
         )
         self._kept: dict[str, Any] | None = None  # the owner's state some steps ago; None: its initial state

@@ -111,12 +111,16 @@ class Dispatcher:
         shard_seconds: a worker that needs longer for one shard is taken for frozen. The time counts from
             when a ready worker was given the shard, and doubles for a shard that ran out of it.
         give_up_seconds: how long to go on without any worker.
+
+    Attributes:
+        workers: all, by number.
+        repeated: how many shards had to be given out again so far.
     """
 
     def __init__(
         self, creates: Iterable[Callable[[], Any]], *, shard_seconds: float, give_up_seconds: float
     ) -> None:
-        self._shard_seconds = shard_seconds
+        self.shard_seconds = shard_seconds
         self._give_up_seconds = give_up_seconds
         self._run_number = 0
         self.repeated = 0
@@ -139,7 +143,7 @@ class Dispatcher:
         """
         self._run_number += 1
         count = len(submits)
-        run = _Run(self._run_number, submits, deque(range(count)), [self._shard_seconds] * count)
+        run = _Run(self._run_number, submits, deque(range(count)), [self.shard_seconds] * count)
         alive_at = time.monotonic()
         while len(run.finished) < count:
             self._greet()
@@ -253,7 +257,7 @@ class Dispatcher:
         """Replace a frozen process. Its answer, should it wake before it is ended, belongs to no call."""
         call = worker.call
         assert call is not None
-        seconds = START_SECONDS if call.shard is None else self._shard_seconds
+        seconds = START_SECONDS if call.shard is None else self.shard_seconds
         logger.warning("worker %d gave no answer for %g s; it is replaced", worker.number, seconds)
         if call.run == run.number and call.shard is not None:
             run.timeouts[call.shard] *= 2

@@ -47,9 +47,10 @@ class RuntimeConfig(BaseModel):
     )
     placement_timeout_seconds: float = Field(60.0, gt=0, description="how long to wait for room")
     shard_timeout_seconds: float = Field(
-        600.0,
-        gt=0,
-        description="a worker that needs longer for one shard is replaced, and the shard repeated",
+        120.0, gt=0, description="a worker is replaced that needs longer for a shard; then twice as long"
+    )
+    owner_timeout_seconds: float = Field(
+        120.0, gt=0, description="the owner of the weights and the controller are replaced after this"
     )
     worker_timeout_seconds: float = Field(
         120.0, gt=0, description="the search stops when no worker was left for this long"

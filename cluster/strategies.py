@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import ray
+
 from cluster.actors import ControllerHost
 from cluster.children import near_the_driver
 from cluster.leases import ActorLostError, LeasedActor
@@ -26,10 +28,11 @@ class ActorStrategy:
     def __init__(self, runtime: Runtime, strategy: Strategy) -> None:
         self.name = strategy.name
         self._state = strategy.state_dict()
+        self._initial = [ray.put(strategy)]  # held here: a restarted actor asks for it again
         self._host = LeasedActor(
-            lambda: near_the_driver(ControllerHost).remote(strategy),
+            lambda: near_the_driver(ControllerHost).remote(self._initial),
             "host of the controller",
-            call_seconds=runtime.config.shard_timeout_seconds,
+            call_seconds=runtime.config.owner_timeout_seconds,
             give_up_seconds=runtime.config.worker_timeout_seconds,
         )
         self._host.load(self._state)

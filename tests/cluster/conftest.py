@@ -41,15 +41,16 @@ CONFIG = SearchConfig(
 
 @dataclass(frozen=True, eq=False)
 class Disturbed:
-    """Images that can take their time, and can end or freeze the process that asks for them.
+    """Images that take their time, and can end or freeze the process that asks for them.
 
-    While `trap` is a file whose text is a signal number, the first to ask for a batch takes the file away
-    and sends itself that signal: exactly one process, in the middle of a shard.
+    Delays differ between minibatches, so that shards do not finish in the order in which they began. While
+    `trap` is a file whose text is a signal number, the first to ask for a batch takes the file away and
+    sends itself that signal: exactly one process, in the middle of a shard.
     """
 
     images: TensorImages
-    delays: tuple[float, ...] = (0.0,)
-    trap: Path = Path("/nonexistent")
+    trap: Path
+    delays: tuple[float, ...] = (0.04, 0.0, 0.02)
 
     @property
     def labels(self) -> IntArray:
@@ -74,75 +75,75 @@ class Disturbed:
         return self.images.batch(indices, rng)
 
 
-class SearchCase:
-    """Builds searches over the same data, alike in everything but who computes them."""
+def images(count: int, seed: int) -> TensorImages:
+    """Noise whose mean tells the class."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % SUPERNET.num_classes
+    pixels = rng.standard_normal((count, 3, 8, 8)) + labels[:, None, None, None]
+    return TensorImages(pixels.astype(np.float32), labels, SUPERNET.num_classes)
 
-    supernet = SUPERNET
+
+class Searches:
+    """The same search with and without Ray. Actors are started once: they take seconds.
+
+    Args:
+        runtime: Ray.
+        folder: where the trap is set.
+    """
+
     config = CONFIG
+    supernet = SUPERNET
 
-    def __init__(self, runtime: Runtime | None, folder: Path) -> None:
-        self.runtime = runtime
-        self.trap = folder / "trap"
-        self._open: list[Any] = []
+    def __init__(self, runtime: Runtime, folder: Path) -> None:
+        self._trap = folder / "trap"
+        sources = [Disturbed(images(*what), self._trap) for what in ((24, 1), (12, 2))]
+        self.children = RayChildren(runtime, SUPERNET, CONFIG, sources[0], sources[1])
+        self.strategy = ActorStrategy(runtime, build_strategy(CONFIG, SUPERNET.num_nodes))
 
-    def images(self, count: int, seed: int) -> TensorImages:
-        """Noise whose mean tells the class."""
-        rng = np.random.default_rng(seed)
-        labels = np.arange(count) % SUPERNET.num_classes
-        images = rng.standard_normal((count, 3, 8, 8)) + labels[:, None, None, None]
-        return TensorImages(images.astype(np.float32), labels, SUPERNET.num_classes)
+    @staticmethod
+    def local() -> Search:
+        """The search in this process, at its beginning."""
+        children = LocalChildren(Supernet(SUPERNET), CONFIG, images(24, 1), images(12, 2))
+        return Search(CONFIG, build_strategy(CONFIG, SUPERNET.num_nodes), children)
 
-    def local(self, **changes: Any) -> Search:
-        """The search in this process."""
-        config = CONFIG.model_copy(update=changes)
-        children = LocalChildren(Supernet(SUPERNET), config, self.images(24, 1), self.images(12, 2))
-        return Search(config, build_strategy(config, SUPERNET.num_nodes), children)
-
-    def children(
-        self, workers: int, delays: tuple[float, ...] = (0.0,), config: SearchConfig = CONFIG, **settings: Any
-    ) -> RayChildren:
-        """Children over `workers` evaluators."""
-        assert self.runtime is not None
-        runtime = Runtime(RuntimeConfig(workers=workers, worker_timeout_seconds=60, **settings))
-        runtime.__enter__()
-        train, validation = (Disturbed(self.images(*what), delays, self.trap) for what in ((24, 1), (12, 2)))
-        children = RayChildren(runtime, SUPERNET, config, train, validation)
-        self._open += [runtime, children]
-        return children
-
-    def on_ray(self, workers: int, **settings: Any) -> Search:
-        """The search on Ray, controller and all."""
-        children = self.children(workers, **settings)
-        assert self.runtime is not None
-        strategy = ActorStrategy(self.runtime, build_strategy(CONFIG, SUPERNET.num_nodes))
-        self._open.append(strategy)
-        return Search(CONFIG, strategy, children)
+    def on_ray(self, workers: int = 2) -> Search:
+        """The search on Ray, controller and all, at its beginning; with at least so many workers."""
+        missing = workers - len(self.children.dispatcher.workers)
+        if missing > 0:
+            self.children.add_workers(missing)
+        self.children.dispatcher.infos()
+        search = Search(CONFIG, self.strategy, self.children)
+        search.load_state_dict(self.local().state_dict())
+        return search
 
     def set_trap(self, number: signal.Signals) -> None:
         """The next evaluator that fetches images gets this signal."""
-        self.trap.write_text(str(int(number)))
+        for old in self._trap.parent.glob("trap*"):
+            old.unlink()
+        self._trap.write_text(str(int(number)))
 
-    def trapped(self, seconds: float = 20.0) -> int:
+    def trapped(self, seconds: float = 30.0) -> int:
         """The process that went into the trap; waits for it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for path in self.trap.parent.glob("trap.*"):
+            for path in self._trap.parent.glob("trap.*"):
                 return int(path.suffix[1:])
             time.sleep(0.02)
         raise AssertionError("nobody went into the trap")
 
     def close(self) -> None:
-        for item in reversed(self._open):
-            item.__exit__(None, None, None) if isinstance(item, Runtime) else item.close()
+        self.strategy.close()
+        self.children.close()
 
 
 def outcome(search: Search) -> dict[str, Any]:
-    """All that a search gives, from where it stands to its end: to be compared exactly."""
-    records = []
+    """All that a search gives, from where it stands to its end, to be compared exactly."""
+    between_epochs = search.position.phase == "weights" and search.position.step == 0
+    records = [] if between_epochs else [*search.epoch_records]
     while not search.finished:
-        records.append(search.step().to_dict())
+        records.append(search.step())
     return {
-        "records": records,
+        "records": [record.to_dict() for record in records],
         "digest": search.children.digest(),
         "proposals": [str(genotype) for genotype in search.strategy.sample(6, "derivation", 0)],
         "evaluation": search.children.evaluate(search.strategy.sample(3, "derivation", 1)),
@@ -152,27 +153,27 @@ def outcome(search: Search) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def ray_runtime() -> Iterator[Runtime]:
-    """Ray with room for four workers; tests make children of their own and close them."""
+    """Ray with room for four workers."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a conftest
-    with Runtime(RuntimeConfig(workers=1), num_cpus=4) as runtime:
+    with Runtime(RuntimeConfig(workers=1, worker_timeout_seconds=60), num_cpus=4) as runtime:
         yield runtime
 
 
-@pytest.fixture
-def case(ray_runtime: Runtime, tmp_path: Path) -> Iterator[SearchCase]:
-    """Searches on the session's Ray."""
-    case = SearchCase(ray_runtime, tmp_path)
-    yield case
-    case.close()
-
-
 @pytest.fixture(scope="session")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What every run of the search must give: that of this process, without Ray."""
-    return outcome(SearchCase(None, tmp_path_factory.mktemp("local")).local())
+def searches(ray_runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searches]:
+    """The search of these tests on the session's Ray; begins with one worker."""
+    searches = Searches(ray_runtime, tmp_path_factory.mktemp("ray"))
+    yield searches
+    searches.close()
 
 
 @pytest.fixture(scope="session")
 def run_to_end() -> Callable[[Search], dict[str, Any]]:
     """`outcome`, for tests, which cannot import a conftest."""
     return outcome
+
+
+@pytest.fixture(scope="session")
+def expected() -> dict[str, Any]:
+    """What every run of the search must give: that of this process, without Ray."""
+    return outcome(Searches.local())
