@@ -20,7 +20,7 @@ class StepMetrics:
     Attributes:
         loss, accuracy: means over the M shards, on training minibatches.
         gradient_norm: of the averaged gradient, before clipping.
-        num_used: parameter values that were updated.
+        num_used: values of the flat buffer that were updated.
         bytes_returned: size of the M gradients.
     """
 

@@ -111,8 +111,8 @@ def _last(x: Tensor) -> tuple[int, int, int, int]:
 class _DepthwiseConv(torch.autograd.Function):
     """Depthwise convolution whose weight gradient is taken in strips of at most three columns.
 
-    oneDNN has a fast kernel for the weight gradient only up to that width; a 5x5 filter falls back to one that
-    takes four times as long. Strip [a, b) of the filter sees the image shifted by its own columns.
+    oneDNN has a fast kernel for the weight gradient only up to that width; a 5x5 filter falls back to one
+    that takes four times as long. Strip [a, b) of the filter sees the image shifted by its own columns.
     """
 
     @staticmethod

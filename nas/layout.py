@@ -2,7 +2,8 @@
 
 All shared weights live in one buffer: it is sent, hashed and saved as one array, and a view of a part of it
 is a parameter. Convolution kernels are stored (out, height, width, in), so that their views have the
-channels-last strides that convolutions want.
+channels-last strides that convolutions want. Every parameter begins at a multiple of 64 bytes, because
+matrix kernels may round differently on other addresses; the gaps stay zero.
 """
 
 import math
@@ -18,6 +19,9 @@ from torch import Tensor
 RangeArray = npt.NDArray[np.int64]
 
 Initial = Literal["he", "one", "zero"]
+
+ALIGNMENT = 16
+"""float32 values in 64 bytes, the width of a cache line and of the widest vectors."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,17 @@ class ParameterSpec:
         """Number of values."""
         return math.prod(self.shape)
 
+    @property
+    def room(self) -> int:
+        """Size with the gap up to the next parameter."""
+        return -(-self.size // ALIGNMENT) * ALIGNMENT
+
     def view(self, values: Tensor) -> Tensor:
         """(size,) seen in the parameter's shape; no copy."""
         if len(self.shape) != 4:
             return values.view(self.shape)
         out, into, height, width = self.shape
         return values.view(out, height, width, into).permute(0, 3, 1, 2)
-
-    def flatten(self, tensor: Tensor) -> Tensor:
-        """Inverse of `view`: (size,) in the order of the buffer."""
-        if len(self.shape) != 4:
-            return tensor.reshape(-1)
-        return tensor.permute(0, 2, 3, 1).reshape(-1)
 
 
 class ParameterLayout:
@@ -79,7 +82,7 @@ class ParameterLayout:
                 raise ValueError(f"two parameters are named {spec.name!r}; names must differ")
             self.specs[spec.name] = spec
             self.offsets[spec.name] = self.size
-            self.size += spec.size
+            self.size += spec.room
 
     def view(self, buffer: Tensor, name: str) -> Tensor:
         """The named parameter as a view of the (size,) buffer."""
@@ -95,20 +98,34 @@ class ParameterLayout:
         return tuple(sorted(names, key=self.offsets.__getitem__))
 
     def ranges(self, names: Sequence[str]) -> RangeArray:
-        """int64 (R, 2): [start, stop) of parameters named in buffer order; neighbours are merged."""
+        """int64 (R, 2): [start, stop) of parameters named in buffer order, gaps behind them included.
+
+        Ranges that touch are merged.
+        """
         merged: list[list[int]] = []
         for name in names:
             start = self.offsets[name]
-            stop = start + self.specs[name].size
+            stop = start + self.specs[name].room
             if merged and merged[-1][1] == start:
                 merged[-1][1] = stop
             else:
                 merged.append([start, stop])
         return np.array(merged, dtype=np.int64).reshape(-1, 2)
 
+    def pack(self, names: Sequence[str], tensors: Sequence[Tensor]) -> Tensor:
+        """float32 values of the named parameters, in buffer order, as they lie in their `ranges`."""
+        packed = torch.zeros(sum(self.specs[name].room for name in names), device=tensors[0].device)
+        position = 0
+        for name, tensor in zip(names, tensors, strict=True):
+            spec = self.specs[name]
+            spec.view(packed[position : position + spec.size]).copy_(tensor)
+            position += spec.room
+        return packed
+
     def initial(self, rng: np.random.Generator) -> Tensor:
         """float32 (size,) drawn in buffer order on the CPU, so that it is the same for every device."""
-        buffer = np.zeros(self.size, dtype=np.float32)
+        values = torch.zeros(self.size)
+        buffer = values.numpy()
         for name, spec in self.specs.items():
             part = buffer[self.offsets[name] : self.offsets[name] + spec.size]
             if spec.initial == "he":
@@ -116,12 +133,12 @@ class ParameterLayout:
                 part *= np.float32(math.sqrt(2.0 / spec.fan_in))
             elif spec.initial == "one":
                 part[:] = 1.0
-        return torch.from_numpy(buffer)
+        return values
 
 
-def gather(buffer: npt.NDArray[np.float32], ranges: RangeArray) -> npt.NDArray[np.float32]:
-    """Copy the given ranges of a buffer into one shorter array."""
-    return np.concatenate([buffer[:0], *(buffer[start:stop] for start, stop in ranges)])
+def aligned(buffer: Tensor) -> Tensor:
+    """The buffer, or a copy of it where its first value does not lie at a multiple of 64 bytes."""
+    return buffer if buffer.data_ptr() % (4 * ALIGNMENT) == 0 else buffer.clone()
 
 
 def union(ranges: Iterable[RangeArray]) -> RangeArray:

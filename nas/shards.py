@@ -15,7 +15,7 @@ from torch import Tensor
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource, IntArray
-from nas.layout import RangeArray
+from nas.layout import RangeArray, aligned
 from nas.random import generator
 from nas.supernet import Supernet
 
@@ -101,15 +101,14 @@ def train_shard(
     counter = step * config.num_shards + shard
     indices = pass_indices(config.seed, "training pass", len(source.labels), counter, config.batch_size)
     images, labels = _fetch(source, indices, generator(config.seed, "augmentation", step, shard), weights)
-    names = supernet.used(genotype)
+    names, weights = supernet.used(genotype), aligned(weights)
     leaves = [supernet.layout.view(weights, name).detach().requires_grad_() for name in names]
     dropout = generator(config.seed, "dropout", step, shard)
     logits, auxiliary = supernet.logits(dict(zip(names, leaves, strict=True)), genotype, images, dropout)
     loss = F.cross_entropy(logits, labels)
     total = loss if auxiliary is None else loss + config.auxiliary_weight * F.cross_entropy(auxiliary, labels)
     gradients = torch.autograd.grad(total, leaves)
-    flat = [supernet.layout.specs[n].flatten(g) for n, g in zip(names, gradients, strict=True)]
-    values = torch.cat(flat).cpu().numpy()
+    values = supernet.layout.pack(names, gradients).cpu().numpy()
     if not (torch.isfinite(total) and np.isfinite(values).all()):
         raise NonFiniteLossError(
             f"loss {total.item()} or its gradient is not finite in weight step {step}, shard {shard}, "
@@ -209,7 +208,7 @@ def _score(
     shard: int,
 ) -> ShardScore:
     loss, correct, count = 0.0, 0, 0
-    views = supernet.layout.views(weights, supernet.used(genotype))
+    views = supernet.layout.views(aligned(weights), supernet.used(genotype))
     with torch.inference_mode():
         for indices in batches:
             images, labels = _fetch(source, indices, None, weights)

@@ -30,7 +30,7 @@ class UpdateMetrics:
 
     Attributes:
         gradient_norm: global norm of the averaged gradient before clipping.
-        num_used: parameters values that were updated.
+        num_used: values that were updated, gaps of the layout included.
         bytes_returned: size of all gradients that the shards returned.
     """
 
@@ -128,6 +128,7 @@ class SharedWeights:
     def __init__(self, supernet: Supernet, config: SearchConfig) -> None:
         self._config = config
         self.size = supernet.layout.size
+        # Memory of torch, which is aligned; see `nas.layout`.
         self.values: FloatArray = supernet.initial_weights(config.seed).numpy()
         self._momentum: FloatArray = np.zeros_like(self.values)
         self.version = 0
@@ -203,8 +204,8 @@ class SharedWeights:
                     f"`{name}` of the checkpoint has shape {tuple(state[name].shape)}; this search network "
                     f"needs ({self.size},)"
                 )
-        self.values = np.array(state["weights"], dtype=np.float32)
-        self._momentum = np.array(state["momentum"], dtype=np.float32)
+        self.values[:] = np.asarray(state["weights"])
+        self._momentum[:] = np.asarray(state["momentum"])
         self.version = int(state["version"])
 
 
