@@ -1,25 +1,34 @@
-"""The trained network as an MLflow model without a pickle: exported graph, signature, pinned requirements.
+"""What was trained as MLflow models, without a pickle: signature, input example, pinned requirements.
 
-The form is MLflow 3's `pt2`: torch.export writes the graph and the weights, and MLflow loads it with
-MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false, by torch and mlflow alone; posenas need not be installed.
+Two forms, both of which MLflow loads with MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false. The network alone
+takes images; it is MLflow 3's `pt2` form, written by torch.export, and needs torch and mlflow, no posenas.
+The whole classifier takes a clip of 3D poses and names the action; it is MLflow's "models from code", and
+carries the code of posenas with it.
 """
 
 import hashlib
+import re
 import shutil
 import warnings
+from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from lifting.poses import PoseSequence3D
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["award", "record", "register", "save_network_model"]
+__all__ = ["award", "record", "register", "save_network_model", "save_pose_model"]
+
+_CODE = Path(__file__).resolve().parents[1]  # the folder in which the four packages lie
 
 DIGEST, SCORE, MODEL_ID = "posenas.digest", "posenas.score", "posenas.model_id"
 
@@ -77,17 +86,58 @@ def _save(
             signature=ModelSignature(Schema([images]), Schema([logits])),
             input_example=example,
             serialization_format="pt2",
-            pip_requirements=_requirements(),
+            pip_requirements=_pinned(("mlflow", "torch", "numpy")),
             metadata={"class_names": list(class_names)},
         )
 
 
-def _requirements() -> list[str]:
-    """What the saved model needs, pinned; the local part of a version (2.6.0+cpu) is on no index."""
-    import mlflow
+def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_names: Sequence[str]) -> None:
+    """Write a trained classifier as an MLflow model folder.
 
-    versions = {"mlflow": mlflow.__version__, "torch": torch.__version__, "numpy": np.__version__}
-    return [f"{name}=={version.split('+')[0]}" for name, version in versions.items()]
+    The saved model maps one clip, float32 (T, J, 3) or (T, 2, J, 3) in millimetres with any T, to one row:
+    label, probability, and the probability of every class; see `cluster.served_model`.
+
+    Args:
+        folder: made here; must not exist.
+        classifier: folder of a `cluster.classifier.TrainedClassifier`.
+        clip: an example, as the classifier takes it.
+        class_names: as the classifier's.
+
+    Raises:
+        ValueError: the folder exists.
+    """
+    if Path(folder).exists():
+        raise ValueError(f"the model folder {folder} exists already; give one that does not")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+        poses = TensorSpec(np.dtype(np.float32), (-1, *clip.xyz.shape[1:]))
+        columns: list[Any] = [ColSpec("string", "label"), ColSpec("double", "probability")]
+        columns += [ColSpec("double", f"p: {name}") for name in class_names]
+        rate = ParamSpec("fps", "double", clip.fps)
+        mlflow.pyfunc.save_model(
+            str(folder),
+            python_model=str(_CODE / "cluster" / "served_model.py"),
+            artifacts={"classifier": str(Path(classifier).absolute())},
+            code_paths=[str(_CODE / room) for room in ("lifting", "encoding", "nas", "cluster")],
+            signature=ModelSignature(Schema([poses]), Schema(columns), ParamSchema([rate])),
+            input_example=np.asarray(clip.xyz),
+            pip_requirements=_pinned(_dependencies()),
+        )
+
+
+def _dependencies() -> list[str]:
+    """The distributions that posenas needs, without its extras."""
+    wanted = [line for line in metadata.requires("posenas") or () if "extra ==" not in line]
+    return [re.split(r"[^\w.\-]", line, maxsplit=1)[0] for line in wanted]
+
+
+def _pinned(names: Sequence[str]) -> list[str]:
+    """Each with the version that is installed; its local part (2.6.0+cpu) is on no index."""
+    return [f"{name}=={metadata.version(name).split('+')[0]}" for name in names]
 
 
 def record(client: "MlflowClient", experiment: str, run: str, folder: Path, name: str) -> str:

@@ -1,14 +1,25 @@
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from cluster.classifier import TrainedClassifier
 from cluster.facts import as_csv, environment_tags, flat
-from cluster.mlflow_model import save_network_model
+from cluster.mlflow_model import save_network_model, save_pose_model
 from cluster.mlflow_store import artifact_root, resolve
 from cluster.tracking import MetricPoint, MlflowTracker, NullTracker
+from encoding.spmf import EncodingConfig, EncodingStatistics
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import MSR_20
+from nas.genotype import Cell, Genotype, Node
+from nas.network import Network, NetworkConfig
 
 
 @pytest.fixture(scope="session")
@@ -158,35 +169,97 @@ def test_the_status_of_a_finished_run_is_recorded(uri: str) -> None:
     assert started(uri, "search-12")._client.get_run(tracker.mlflow_run_id).info.status == "RUNNING"
 
 
-def test_a_network_is_recorded_once_and_loads_with_pickle_forbidden(
-    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(
-        nn.Conv2d(3, 4, 3),
-        nn.BatchNorm2d(4),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(4, 5),
+@pytest.fixture(scope="module")
+def models(uri: str, tmp_path_factory: pytest.TempPathFactory) -> "Models":
+    """A network and a classifier, recorded, and read back by another process with pickle forbidden."""
+    folder = tmp_path_factory.mktemp("models")
+    classifier, clip = tiny_classifier(), random_clip()
+    images = np.random.default_rng(0).random((6, 3, 32, 32), dtype=np.float32)
+    classifier.save(folder / "classifier")
+    save_network_model(folder / "net", classifier.network, images, classifier.class_names)
+    save_pose_model(folder / "poses", folder / "classifier", clip, classifier.class_names)
+    tracker = started(uri, "search-models")
+    for name in ("net", "poses") * 2:
+        tracker.log_model(folder / name, name, registered_name=name, alias="champion", score=0.5)
+    np.savez(folder / "inputs.npz", net=images, poses=clip.xyz)
+    code = (
+        "import sys, json, numpy as np, mlflow.pyfunc; mlflow.set_tracking_uri(sys.argv[1]);"
+        "answers = {name: mlflow.pyfunc.load_model(f'models:/{name}@champion').predict(values)"
+        " for name, values in np.load('inputs.npz').items()};"
+        "json.dump(answers, open('answers.json', 'w'), default=np.ndarray.tolist)"
     )
-    images = np.random.default_rng(0).random((6, 3, 8, 8), dtype=np.float32)
-    save_network_model(tmp_path / "model", network, images, ("a", "b", "c", "d", "e"))
-    tracker = started(uri, "search-13")
-    for _ in range(2):
-        tracker.log_model(
-            tmp_path / "model", "network", registered_name="posenas-test", alias="champion", score=0.5
-        )
-    versions = tracker._client.search_model_versions("name = 'posenas-test'")
-    assert [version.version for version in versions] in ([1], ["1"])
+    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    subprocess.run([sys.executable, "-c", code, uri], check=True, env=environment, timeout=300, cwd=folder)
+    answers = json.loads((folder / "answers.json").read_text("utf-8"))
+    return Models(tracker, classifier, clip, images, answers)
 
-    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    import mlflow
 
-    mlflow.set_tracking_uri(uri)
-    loaded = mlflow.pyfunc.load_model("models:/posenas-test@champion")
-    expected = network.eval()(torch.from_numpy(images)).detach().numpy()
-    np.testing.assert_allclose(loaded.predict(images), expected, atol=1e-6)
+class Models(NamedTuple):
+    tracker: MlflowTracker
+    classifier: TrainedClassifier
+    clip: PoseSequence3D
+    images: np.ndarray[Any, Any]
+    answers: dict[str, Any]
+
+
+def tiny_classifier() -> TrainedClassifier:
+    node = Node(x_input=0, x_operation=4, y_input=1, y_operation=2)
+    size = NetworkConfig(num_classes=2, image_size=32, channels=4, normal_cells=3)
+    return TrainedClassifier(
+        network=Network(Genotype(Cell((node,)), Cell((node,))), size, 0).eval(),
+        class_names=("wave", "kick"),
+        skeleton=MSR_20,
+        num_people=1,
+        encoding=EncodingConfig(),
+        statistics=EncodingStatistics(pose_distance_max=2000.0, motion_distance_max=2000.0),
+        notes={},
+    )
+
+
+def random_clip() -> PoseSequence3D:
+    xyz = np.random.default_rng(0).uniform(-1000, 1000, (12, 20, 3)).astype(np.float32)
+    return PoseSequence3D(xyz=xyz, fps=15.0, skeleton=MSR_20)
+
+
+def test_a_model_recorded_twice_is_there_once(models: Models) -> None:
+    for name in ("net", "poses"):
+        assert len(models.tracker._client.search_model_versions(f"name = '{name}'")) == 1
+
+
+def test_a_recorded_network_takes_any_number_of_images_and_gives_the_same_logits(models: Models) -> None:
+    expected = models.classifier.network(torch.from_numpy(models.images)).detach().numpy()
+    np.testing.assert_allclose(np.array(models.answers["net"]), expected, atol=1e-5)
+
+
+def test_a_recorded_classifier_takes_a_pose_clip_and_names_the_action(models: Models) -> None:
+    (expected,) = models.classifier.predict([models.clip])
+    (answer,) = models.answers["poses"]
+    assert list(answer) == ["label", "probability", "p: wave", "p: kick"]
+    assert answer["label"] == ("wave", "kick")[int(expected.argmax())]
+    np.testing.assert_allclose([answer["p: wave"], answer["p: kick"]], expected, atol=1e-5)
+
+
+def test_an_alias_stays_with_the_better_version(uri: str, tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    images = np.zeros((2, 3, 8, 8), np.float32)
+    # 0.9 takes the alias, 0.7 does not get it, 0.9 again (the newer of equals) does
+    for number, score in enumerate((0.9, 0.7, 0.9), start=1):
+        save_network_model(tmp_path / f"{number}", network, images)
+        tracker = started(uri, f"search-alias-{number}")
+        tracker.log_model(tmp_path / f"{number}", "n", registered_name="aliased", alias="best", score=score)
+        holder = tracker._client.get_registered_model("aliased").aliases["best"]
+        assert int(holder) == (1, 1, 3)[number - 1]
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (3, 8, 8)])
+def test_too_few_example_images_are_said(shape: tuple[int, ...], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a model needs at least 2 examples"):
+        save_network_model(tmp_path / "model", nn.Flatten(), np.zeros(shape, np.float32))
+
+
+def test_a_model_folder_that_exists_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the model folder .* exists already; give one that does not"):
+        save_network_model(tmp_path, nn.Flatten(), np.zeros((2, 3, 8, 8), np.float32))
 
 
 def test_the_null_tracker_takes_everything(tmp_path: Path) -> None:
