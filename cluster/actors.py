@@ -124,6 +124,8 @@ class Evaluator:
         device: str = "cpu",
     ) -> None:
         torch.set_num_threads(1)
+        if device != "cpu":
+            _make_deterministic()
         self._supernet = Supernet(supernet)
         self._config = config
         self._train_source, self._validation_source = ray.get(list(sources))
@@ -212,12 +214,17 @@ class WeightsOwner:
     ) -> Update:
         """One update from the gradients of all shards, in whatever order; or the word that some are lost."""
         _check_lease(lease, self._lease)
-        fetched = [_fetch(reference) for reference in gradients]
+        fetched = _fetch(gradients)
         lost = tuple(position for position, gradient in enumerate(fetched) if gradient is None)
         if lost:
             return Update(lost=lost)
         metrics = self._weights.apply([g for g in fetched if g is not None], learning_rate)
         return Update(metrics=metrics, published=self._publish())
+
+    def publish(self, lease: str) -> Published:
+        """The same weights once more, where the published object was lost."""
+        _check_lease(lease, self._lease)
+        return self._publish()
 
     def state_dict(self, lease: str) -> dict[str, Any]:
         """State of the shared weights."""
@@ -272,13 +279,27 @@ class ControllerHost:
         return os.getpid()
 
 
+def _make_deterministic() -> None:
+    """The same bits on every GPU of one type: no atomics, no TF32, no choice of kernels by timing."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA starts, which is later
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def _check_lease(shown: str, held: str) -> None:
     if shown != held:
         raise StaleLeaseError(f"the call shows lease {shown!r}; this process was loaded under {held!r}")
 
 
-def _fetch(reference: "ObjectRef[ShardGradient]") -> ShardGradient | None:
-    """A gradient, or None if the machine that held it is gone."""
+def _fetch(references: Sequence["ObjectRef[ShardGradient]"]) -> list[ShardGradient | None]:
+    """Gradients, None where the machine that held one is gone or does not answer."""
+    arrived, _ = ray.wait(list(references), num_returns=len(references), timeout=FETCH_SECONDS)
+    return [_get(reference) if reference in arrived else None for reference in references]
+
+
+def _get(reference: "ObjectRef[ShardGradient]") -> ShardGradient | None:
     try:
         return ray.get(reference, timeout=FETCH_SECONDS)
     except RayError:

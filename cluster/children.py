@@ -13,20 +13,18 @@ All that is lost is time.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import ray
 from ray.util.placement_group import PlacementGroup
-from ray.util.scheduling_strategies import (
-    NodeAffinitySchedulingStrategy,
-    PlacementGroupSchedulingStrategy,
-)
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster.actors import Evaluator, Published, Update, WeightsOwner, WeightsUnavailableError
-from cluster.dispatch import Dispatcher, Finished, Submit
-from cluster.leases import ActorLostError, LeasedActor
+from cluster.dispatch import Dispatcher, Finished, Submit, WorkersLostError
+from cluster.leases import ActorLostError, LeasedActor, near_the_driver
+from cluster.measurements import Measurement, measure
 from cluster.runtime import Runtime
 from nas.children import StepMetrics, check_num_shards, check_source
 from nas.config import SearchConfig
@@ -35,53 +33,20 @@ from nas.images import ImageSource
 from nas.shards import ShardScore
 from nas.supernet import Supernet, SupernetConfig
 
-__all__ = ["Measurement", "RayChildren", "near_the_driver"]
+__all__ = ["RayChildren"]
 
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_STEPS = 50
 """Weight steps after which the owner's state is fetched if no checkpoint did so: what is repeated at most."""
 
+MOST_LOSSES = 5
+"""How often in a row the owner may be lost: more often it is not bad luck."""
+
 GROW_SECONDS = 10.0
 """With `workers: auto`, how often the cluster is asked whether it has grown."""
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """What one batch of shards cost. It differs from run to run; nothing in a result depends on it.
-
-    Attributes:
-        kind: "train", "score" or "evaluate".
-        seconds: from the call to the result.
-        update_seconds: of these, the reduction, update and publication by the owner.
-        bytes_in: weights copied by evaluators.
-        bytes_out: gradients returned.
-        repeated: shards that had to be computed again.
-        idle: by worker number, the share of `seconds` in which it computed nothing.
-    """
-
-    kind: str
-    seconds: float
-    update_seconds: float
-    bytes_in: int
-    bytes_out: int
-    repeated: int
-    idle: dict[int, float]
-
-    def scalars(self) -> dict[str, float]:
-        """Numbers by name, for a log."""
-        idle = list(self.idle.values())
-        return {
-            "seconds": self.seconds,
-            "update_seconds": self.update_seconds,
-            "bytes_in": float(self.bytes_in),
-            "bytes_out": float(self.bytes_out),
-            "repeated_shards": float(self.repeated),
-            "workers": float(len(idle)),
-            "idle_share": sum(idle) / len(idle),
-        }
 
 
 class RayChildren:
@@ -128,6 +93,7 @@ class RayChildren:
         )
         self._kept: dict[str, Any] | None = None  # the owner's state some steps ago; None: its initial state
         self._steps: list[tuple[int, tuple[Genotype, ...], float]] = []  # done since
+        self._owner_lost = False
         self._published: Published = self._owner.load(None)
         self._looked_at = time.monotonic()
         self.measurement: Measurement | None = None
@@ -188,6 +154,7 @@ class RayChildren:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave, here or without Ray."""
         self._published = self._owner.load(state)
+        self._owner_lost = False
         self._keep(state)
 
     def digest(self) -> str:
@@ -261,24 +228,31 @@ class RayChildren:
 
     def _surviving(self, action: Callable[[], Result]) -> Result:
         """Do something that needs the owner, again if it is lost meanwhile."""
-        while True:
+        for _ in range(MOST_LOSSES):
             try:
+                if self._owner_lost:
+                    self._restore()
                 return action()
             except (ActorLostError, WeightsUnavailableError) as error:
-                logger.warning("%s; its last %d steps are repeated", error, len(self._steps))
-                self._restore()
+                logger.warning("%s", error)
+                self._owner_lost = self._owner_lost or not self._publish_again()
+        raise WorkersLostError(f"the owner of the shared weights was lost {MOST_LOSSES} times in a row")
+
+    def _publish_again(self) -> bool:
+        """Whether the owner is well after all, and could publish its weights once more."""
+        try:
+            self._published = self._owner.call("publish")
+        except ActorLostError:
+            return False
+        return True
 
     def _restore(self) -> None:
         """Load the owner's kept state and repeat the steps since."""
-        while True:
-            self._published = self._owner.load(self._kept)
-            try:
-                for step in self._steps:
-                    self._train(*step)
-            except (ActorLostError, WeightsUnavailableError) as error:
-                logger.warning("%s, once more", error)
-            else:
-                return
+        logger.warning("the shared weights are restored; %d steps are repeated", len(self._steps))
+        self._published = self._owner.load(self._kept)
+        for step in self._steps:
+            self._train(*step)
+        self._owner_lost = False
 
     def _grow(self) -> None:
         """Use what has been added to the cluster."""
@@ -286,9 +260,13 @@ class RayChildren:
             return
         self._looked_at = time.monotonic()
         room = self._runtime.room()
-        if room:
-            logger.warning("the cluster has room for %d more workers; they are started", room)
-            self.add_workers(room)
+        if not room:
+            return
+        try:
+            self._dispatcher.add(map(self._evaluator, self._runtime.place(room, GROW_SECONDS)))
+        except ValueError:  # somebody else was faster
+            return
+        logger.warning("the cluster has room for %d more workers; they were started", room)
 
     def _evaluator(self, place: tuple[PlacementGroup, int]) -> Callable[[], Any]:
         """Makes an evaluator in its reserved place, as often as asked."""
@@ -304,28 +282,13 @@ class RayChildren:
         return lambda: actor.remote(*self._arguments, "cuda" if settings.gpus_per_worker else "cpu")
 
     def _measure(
-        self, kind: str, finished: Sequence[Finished], seconds: float, update_seconds: float, repeated: int
+        self, kind: str, finished: Sequence[Finished], seconds: float, update_seconds: float, before: int
     ) -> None:
-        busy = dict.fromkeys((worker.number for worker in self._dispatcher.workers), 0.0)
-        for shard in finished:
-            busy[shard.worker] += shard.report.seconds
-        self.measurement = Measurement(
-            kind=kind,
+        self.measurement = measure(
+            kind,
+            [(shard.worker, shard.report) for shard in finished],
+            [worker.number for worker in self._dispatcher.workers],
             seconds=seconds,
             update_seconds=update_seconds,
-            bytes_in=sum(shard.report.bytes_in for shard in finished),
-            bytes_out=sum(shard.report.bytes_out for shard in finished),
-            repeated=self._dispatcher.repeated - repeated,
-            idle={number: max(0.0, 1 - share / seconds) for number, share in busy.items()},
+            repeated=self._dispatcher.repeated - before,
         )
-
-
-def near_the_driver(cls: type) -> Any:
-    """An actor class that lives on the driver's machine if it can: with that machine all is lost anyway."""
-    node = ray.get_runtime_context().get_node_id()
-    return ray.remote(cls).options(
-        num_cpus=0,
-        max_restarts=-1,
-        max_task_retries=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
-    )

@@ -65,6 +65,7 @@ class _Call:
     deadline: float
     run: int = -1
     shard: int | None = None
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(eq=False)
@@ -85,6 +86,10 @@ class Worker:
     ready: bool = False
     failures: int = 0
     resume_at: float = 0.0
+
+    def __str__(self) -> str:
+        where = f" (process {self.info.pid} on {self.info.node})" if self.info else ""
+        return f"worker {self.number}{where}"
 
     @property
     def idle(self) -> bool:
@@ -210,14 +215,11 @@ class Dispatcher:
         moments += [w.resume_at for w in self.workers if w.call is None and not w.ready]
         pause = max(0.0, min([*moments, time.monotonic() + 1.0]) - time.monotonic())
         if calls:
-            answered, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0)
-            if not answered:
-                answered, _ = ray.wait(list(calls), num_returns=1, timeout=pause)
+            answered, _ = ray.wait(list(calls), num_returns=1, timeout=pause)
+            for reference in answered:
+                self._answered(calls[reference], run)
         else:
             time.sleep(pause)
-            answered = []
-        for reference in answered:
-            self._answered(calls[reference], run)
         for worker in self.workers:
             if worker.call is not None and time.monotonic() > worker.call.deadline:
                 self._timed_out(worker, run)
@@ -235,16 +237,27 @@ class Dispatcher:
         else:
             if isinstance(answer, WorkerInfo):
                 worker.info, worker.ready, worker.failures = answer, True, 0
+                self._compare(worker)
             elif call.run == run.number and call.shard is not None:
                 run.finished[call.shard] = Finished(answer, call.references[1:], worker.number)
+
+    def _compare(self, worker: Worker) -> None:
+        """Warn where machines compute differently: results may then depend on who computed a shard."""
+        for other in self.workers:
+            if worker.info and other.info and other.info.arithmetic != worker.info.arithmetic:
+                logger.warning(
+                    "%s computes with %s, %s with %s: last bits, and so results, may depend on the machine",
+                    *(worker, worker.info.arithmetic, other, other.info.arithmetic),
+                )
+                return
 
     def _lost(self, worker: Worker, call: _Call, run: _Run, error: RayError) -> None:
         """The process died, or cannot be reached: its shard goes back, and it is greeted again later."""
         if isinstance(error, RayActorError) and error.actor_init_failed:
-            raise RuntimeError(f"worker {worker.number} cannot be started: {error}") from error
+            raise RuntimeError(f"{worker} cannot be started: {error}") from error
         self._requeue(call, run)
         if worker.ready:
-            logger.warning("worker %d was lost (%s); it is restarted", worker.number, type(error).__name__)
+            logger.warning("%s was lost (%s); it is restarted", worker, type(error).__name__)
         worker.ready = False
         worker.failures += 1
         if worker.failures >= PATIENCE:
@@ -257,8 +270,8 @@ class Dispatcher:
         """Replace a frozen process. Its answer, should it wake before it is ended, belongs to no call."""
         call = worker.call
         assert call is not None
-        seconds = START_SECONDS if call.shard is None else self.shard_seconds
-        logger.warning("worker %d gave no answer for %g s; it is replaced", worker.number, seconds)
+        seconds = time.monotonic() - call.began
+        logger.warning("%s gave no answer for %.0f s; it is replaced", worker, seconds)
         if call.run == run.number and call.shard is not None:
             run.timeouts[call.shard] *= 2
         self._requeue(call, run)

@@ -8,10 +8,11 @@ from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.actors import StaleLeaseError
 
-__all__ = ["ActorLostError", "LeasedActor"]
+__all__ = ["ActorLostError", "LeasedActor", "near_the_driver"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between attempts to load a restarting actor; Ray takes about one to restart a process."""
@@ -104,3 +105,14 @@ class LeasedActor:
         """A frozen process is not noticed by Ray: end it, whenever it wakes, and start another."""
         ray.kill(self.handle)
         self.handle = self._create()
+
+
+def near_the_driver(cls: type) -> Any:
+    """An actor class that lives on the driver's machine if it can: with that machine all is lost anyway."""
+    node = ray.get_runtime_context().get_node_id()
+    return ray.remote(cls).options(
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
+    )

@@ -1,6 +1,7 @@
 """Joining a Ray cluster, or starting one on this machine, and finding room for workers in it."""
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -82,7 +83,7 @@ class Runtime:
     def __enter__(self) -> Self:
         if not ray.is_initialized():  # somebody else's connection is used, and left open
             if self.config.address in (None, "local"):
-                _start(self._num_cpus)
+                _start(self._num_cpus or self._asked_cpus())
             else:
                 _join(str(self.config.address))
             self._connected_here = True
@@ -110,11 +111,14 @@ class Runtime:
             for node in free.values()
         )
 
-    def place(self, workers: int | Literal["auto"] | None = None) -> list[tuple[PlacementGroup, int]]:
+    def place(
+        self, workers: int | Literal["auto"] | None = None, timeout_seconds: float | None = None
+    ) -> list[tuple[PlacementGroup, int]]:
         """Reserve room for workers.
 
         Args:
             workers: how many; by default as configured.
+            timeout_seconds: how long to wait for room; by default as configured.
 
         Returns:
             One (placement group, bundle) for each worker.
@@ -127,9 +131,9 @@ class Runtime:
         if count < 1:
             raise ValueError(self._no_room("at least 1 worker", "has no room"))
         group = placement_group([self.config.resources()] * count, strategy=self.config.placement)
-        if not group.wait(self.config.placement_timeout_seconds):
+        seconds = timeout_seconds or self.config.placement_timeout_seconds
+        if not group.wait(seconds):
             remove_placement_group(group)
-            seconds = self.config.placement_timeout_seconds
             raise ValueError(self._no_room(f"{count} workers", f"had no room within {seconds:g} s"))
         self._groups.append(group)
         return [(group, bundle) for bundle in range(count)]
@@ -145,6 +149,13 @@ class Runtime:
             if name == "CPU" or total.get(name)
         ]
         return f"{len(nodes)} machine{'s' if len(nodes) != 1 else ''} with {' and '.join(parts)}"
+
+    def _asked_cpus(self) -> int | None:
+        """CPUs that a Ray of our own must offer: more than there are, if so many workers are asked for."""
+        if self.config.workers == "auto":
+            return None
+        needed = math.ceil(self.config.workers * self.config.cpus_per_worker)
+        return max(needed, len(os.sched_getaffinity(0)))
 
     def _needs(self) -> list[tuple[str, float]]:
         return list(self.config.resources().items())
@@ -162,10 +173,9 @@ def token_state(environment: Mapping[str, str] = os.environ) -> tuple[str, bool]
 
     A token is looked for where Ray looks: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.
     """
-    path = environment.get("RAY_AUTH_TOKEN_PATH") or str(Path.home() / ".ray" / "auth_token")
-    return environment.get("RAY_AUTH_MODE", ""), bool(environment.get("RAY_AUTH_TOKEN")) or Path(
-        path
-    ).is_file()
+    file = Path(environment.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    has_token = bool(environment.get("RAY_AUTH_TOKEN")) or file.is_file()
+    return environment.get("RAY_AUTH_MODE", ""), has_token
 
 
 def _start(num_cpus: int | None) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 import ray
 
 from cluster.actors import ControllerHost
-from cluster.children import near_the_driver
-from cluster.leases import ActorLostError, LeasedActor
+from cluster.leases import ActorLostError, LeasedActor, near_the_driver
 from cluster.runtime import Runtime
 from nas.genotype import Genotype
 from nas.strategy import Strategy

@@ -96,8 +96,8 @@ class Searches:
 
     def __init__(self, runtime: Runtime, folder: Path) -> None:
         self._trap = folder / "trap"
-        sources = [Disturbed(images(*what), self._trap) for what in ((24, 1), (12, 2))]
-        self.children = RayChildren(runtime, SUPERNET, CONFIG, sources[0], sources[1])
+        self.sources = [Disturbed(images(*what), self._trap) for what in ((24, 1), (12, 2))]
+        self.children = RayChildren(runtime, SUPERNET, CONFIG, *self.sources)
         self.strategy = ActorStrategy(runtime, build_strategy(CONFIG, SUPERNET.num_nodes))
 
     @staticmethod

@@ -1,0 +1,106 @@
+"""The actors' classes, called without being actors."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+from ray._private.internal_api import free
+
+from cluster.actors import ControllerHost, Evaluator, StaleLeaseError, WeightsOwner, WeightsUnavailableError
+from nas.shards import evaluate_genotype, score_shard, train_shard
+from nas.supernet import Supernet
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture
+def owner(searches: Any) -> WeightsOwner:
+    return WeightsOwner(searches.supernet, searches.config)
+
+
+@pytest.fixture
+def evaluator(searches: Any) -> Evaluator:
+    sources = [ray.put(source) for source in searches.sources]
+    return Evaluator(searches.supernet, searches.config, sources)
+
+
+def test_an_evaluator_does_what_the_pure_functions_do(
+    searches: Any, owner: WeightsOwner, evaluator: Evaluator
+) -> None:
+    published = owner.load("a", None)
+    network, config = Supernet(searches.supernet), searches.config
+    weights = network.initial_weights(config.seed)
+    train, validation = searches.sources
+    (genotype,) = searches.local().strategy.sample(1, "weights", 0)
+
+    report, gradient = evaluator.train(published, genotype, 2, 3)
+    plain = train_shard(network, weights, genotype, train, config, 2, 3)
+    np.testing.assert_array_equal(gradient.values, plain.values)
+    assert (report.result.loss, report.result.accuracy) == (plain.loss, plain.accuracy)
+    assert report.bytes_out == plain.values.nbytes + plain.ranges.nbytes
+    score = score_shard(network, weights, genotype, validation, config, 2, 3)
+    assert evaluator.score(published, genotype, 2, 3).result == score
+    whole = evaluate_genotype(network, weights, genotype, validation, config)
+    assert evaluator.evaluate(published, genotype).result == whole
+
+
+def test_weights_are_copied_once_for_each_publication(
+    searches: Any, owner: WeightsOwner, evaluator: Evaluator
+) -> None:
+    (genotype,) = searches.local().strategy.sample(1, "weights", 0)
+    size = 4 * Supernet(searches.supernet).layout.size
+    first = owner.load("a", None)
+    copied = [evaluator.evaluate(first, genotype).bytes_in for _ in range(3)]
+    again = owner.publish("a")  # the same version, but it could have been loaded from another state
+    copied.append(evaluator.evaluate(again, genotype).bytes_in)
+    assert copied == [size, 0, 0, size]
+
+
+def test_an_evaluator_never_shares_memory_with_the_published_weights(
+    owner: WeightsOwner, evaluator: Evaluator
+) -> None:
+    published = owner.load("a", None)
+    evaluator._load(published)
+    evaluator._weights += 5
+    view = ray.get(published.reference[0])
+    assert not view.flags.writeable
+    assert hashlib.sha256(view).hexdigest() == owner.digest("a")
+
+
+def test_a_restarted_actor_refuses_until_it_is_loaded(searches: Any, owner: WeightsOwner) -> None:
+    with pytest.raises(StaleLeaseError, match="shows lease 'a'; this process was loaded under ''"):
+        owner.state_dict("a")
+    owner.load("a", None)
+    owner.state_dict("a")
+    host = ControllerHost([ray.put(searches.local().strategy)])
+    with pytest.raises(StaleLeaseError):
+        host.sample("a", 1, "weights", 0)
+
+
+def test_lost_gradients_are_named_and_change_nothing(
+    searches: Any, owner: WeightsOwner, evaluator: Evaluator
+) -> None:
+    published = owner.load("a", None)
+    genotypes = searches.local().strategy.sample(5, "weights", 0)
+    gradients = [ray.put(evaluator.train(published, g, 0, n)[1]) for n, g in enumerate(genotypes)]
+    before = owner.digest("a")
+    free([gradients[1], gradients[4]])
+    assert owner.update("a", gradients, 0.05).lost == (1, 4)
+    assert owner.digest("a") == before
+
+    for shard in (1, 4):
+        gradients[shard] = ray.put(evaluator.train(published, genotypes[shard], 0, shard)[1])
+    update = owner.update("a", gradients, 0.05)
+    assert update.lost == ()
+    assert update.published is not None
+    assert update.published.version == 1
+    assert owner.digest("a") != before
+
+
+def test_weights_that_are_gone_are_reported_as_such(owner: WeightsOwner, evaluator: Evaluator) -> None:
+    published = owner.load("a", None)
+    free(published.reference)
+    with pytest.raises(WeightsUnavailableError, match="version 0"):
+        evaluator._load(published)
