@@ -1,0 +1,205 @@
+"""`posenas search`, `train`, `evaluate` and `demo`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cluster.commands import options
+from cluster.commands.options import changes, data_changes, opened_progress
+
+if TYPE_CHECKING:
+    from cluster.config import ExperimentConfig
+
+__all__ = ["register"]
+
+PANEL = "Find, train, score"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (demo, search, train, evaluate):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def search(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Run folder; by default runs/ and the data set.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    data: options.Data = None,
+    root: options.Root = None,
+    subset: options.Subset = None,
+    file_list: options.FileList = None,
+    protocol: options.Protocol = None,
+    fold: options.Fold = None,
+    preset: options.Preset = None,
+    config: options.Config = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of the search.", rich_help_panel="Experiment", show_default=False),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="enas, or random.", rich_help_panel="Experiment", show_default=False),
+    ] = None,
+    seed: options.Seed = None,
+    settings: options.Settings = None,
+    workers: options.Workers = None,
+    address: options.Address = None,
+    gpus: options.Gpus = None,
+    tracking: options.Tracking = None,
+    mlflow: options.Mlflow = True,
+) -> None:
+    """Search for cells and choose a genotype.
+
+    Example:
+    [bold]posenas search --data msr --root PATH --subset AS1 --epochs 20 --workers 2 --out runs/as1[/bold]
+
+    Killed? [bold]posenas search --resume --out runs/as1[/bold] goes on to exactly the same result.
+
+    From Python: cluster.worker.run_search(config, folder, resume=False).
+    """
+    given = changes(
+        {
+            **data_changes(data, root, subset, file_list, protocol, fold),
+            "search.epochs": epochs,
+            "search.strategy": strategy,
+            "search.seed": seed,
+            "training.seed": seed,
+            "resources.workers": workers,
+            "resources.address": address,
+            "resources.gpus_per_worker": gpus,
+            "tracking.uri": tracking,
+        },
+        settings,
+    )
+    if not mlflow:
+        given["tracking"] = None
+    from cluster.worker import run_search
+
+    experiment = _experiment(config, preset, given, out if resume else None)
+    folder = out or default_folder(experiment)
+    with opened_progress() as progress:
+        outcome = run_search(experiment, folder, resume=resume, progress=progress)
+    _show(
+        f"genotype  {outcome.genotype}",
+        f"pictures  {folder / 'pictures'}",
+        f"report    {folder / 'report.html'}",
+        f"next      posenas train {folder}",
+    )
+
+
+def train(
+    run: Annotated[Path, typer.Argument(help="Run folder of a finished search.")],
+    epochs: Annotated[int | None, typer.Option(help="Epochs of training.", show_default=False)] = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="Parameter budget of the network.", show_default=False)
+    ] = None,
+    seed: options.Seed = None,
+    settings: options.Settings = None,
+    threads: options.Threads = None,
+    tracking: options.Tracking = None,
+    mlflow: options.Mlflow = True,
+) -> None:
+    """Train the found network at its full size on all training clips. Run it again to go on after a stop.
+
+    Example: [bold]posenas train runs/as1 --epochs 100[/bold]
+
+    From Python: cluster.worker.run_training(folder, changes={"training.epochs": 100}).
+    """
+    given = changes(
+        {
+            "training.epochs": epochs,
+            "training.seed": seed,
+            "parameters": parameters,
+            "resources.threads": threads,
+            "tracking.uri": tracking,
+        },
+        settings,
+    )
+    if not mlflow:
+        given["tracking"] = None
+    from cluster.progress import duration
+    from cluster.worker import run_training
+
+    with opened_progress() as progress:
+        outcome = run_training(run, changes=given, progress=progress)
+    _show(
+        f"trained   {outcome.num_parameters:,} parameters, {len(outcome.epochs)} epochs, "
+        f"{duration(outcome.seconds)}",
+        f"model     {outcome.model}",
+        f"next      posenas evaluate {run}",
+    )
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder with a trained classifier.")],
+) -> None:
+    """Score the trained classifier on the original test sequences, each once.
+
+    Example: [bold]posenas evaluate runs/as1[/bold]
+
+    From Python: cluster.worker.run_evaluation(folder).
+    """
+    from cluster.evaluation_run import class_lines
+    from cluster.worker import run_evaluation
+
+    with opened_progress() as progress:
+        outcome = run_evaluation(run, progress=progress)
+    _show(
+        *class_lines(outcome),
+        f"accuracy  {outcome.accuracy:.4f} ({outcome.correct} of {outcome.total} original test sequences)",
+        f"report    {run / 'report.html'}",
+        "compare   posenas cells list; posenas ui",
+    )
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Run folder; new.")] = Path("runs/demo"),
+    workers: Annotated[int, typer.Option("--workers", help="Ray evaluators; 0: no Ray.", min=0)] = 2,
+    tracking: options.Tracking = None,
+) -> None:
+    """The whole chain on built-in data in a few minutes: clips, images, search, training, test, report.
+
+    Example: [bold]posenas demo[/bold]
+
+    From Python: cluster.demo.run_demo(folder).
+    """
+    from cluster.demo import run_demo
+
+    with opened_progress() as progress:
+        outcome = run_demo(out, workers=workers, tracking=tracking, progress=progress)
+    _show(*outcome.lines())
+
+
+def default_folder(experiment: "ExperimentConfig") -> Path:
+    """runs/ and the data set's name, with the subset or fold that tells runs apart."""
+    data = experiment.data
+    part = {"msr": f"-{data.subset.lower()}", "sbu": f"-fold{data.fold}"}.get(data.name, "")
+    return Path("runs") / f"{data.name}{part}"
+
+
+def _experiment(
+    config: Path | None, preset: str | None, given: dict[str, object], run: Path | None
+) -> "ExperimentConfig":
+    """From the file, the run to be resumed, or a preset; then changed by the options."""
+    from cluster.config import ExperimentConfig
+    from cluster.runs import RunFolder
+
+    if config is not None:
+        if preset is not None:
+            raise ValueError("give --config or --preset; a file names its preset itself (`preset: small`)")
+        return ExperimentConfig.from_file(config, given)
+    if run is not None and preset is None:
+        return RunFolder.open(run).config().changed(given)
+    return ExperimentConfig.preset(preset or "small", given)  # type: ignore[arg-type]
+
+
+def _show(*lines: str) -> None:
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,60 @@
+"""`posenas doctor` and `posenas ui`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["register"]
+
+COLOURS = {"works": "green", "limited": "yellow", "missing": "red"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(rich_help_panel="This machine")(doctor)
+    app.command(rich_help_panel="Look at results")(ui)
+
+
+def doctor(
+    folder: Annotated[Path, typer.Option("--folder", help="Where runs would lie.")] = Path(),
+    ray: Annotated[bool, typer.Option(help="Start Ray and stop it again (about 5 s).")] = True,
+) -> None:
+    """What works on this machine, what is missing, and how to mend it.
+
+    Example: [bold]posenas doctor[/bold]
+
+    From Python: cluster.doctor.diagnose().
+    """
+    from cluster.doctor import diagnose
+
+    console = Console()
+    with console.status("looking ..."):
+        findings = list(diagnose(folder.absolute(), start_ray=ray))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", "state", "found", "how to mend it"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        state = Text(finding.state, style=COLOURS[finding.state])
+        table.add_row(finding.subject, state, Text(finding.found), Text(finding.mend))
+    console.print(table)
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(1)
+
+
+def ui(
+    uri: Annotated[str, typer.Option("--tracking", help="MLflow store to show.")] = "sqlite:///mlflow.db",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+) -> None:
+    """Open MLflow on the store that runs are recorded in. Ctrl-C ends it.
+
+    Example: [bold]posenas ui --tracking sqlite:///mlflow.db --port 5000[/bold]
+
+    From Python: cluster.ui.serve(uri, port).
+    """
+    from cluster.ui import serve
+
+    serve(uri, port=port)

@@ -1,0 +1,170 @@
+"""Options that several commands share, and how they become changes of an experiment."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+
+if TYPE_CHECKING:
+    from cluster.progress import Progress
+
+__all__ = [
+    "Address", "Config", "Data", "FileList", "Fold", "Gpus", "Mlflow", "Preset", "Protocol", "Root", "Seed",
+    "Settings", "Subset", "Threads", "Tracking", "Workers", "changes", "data_changes", "opened_progress",
+    "parse_settings",
+]  # fmt: skip
+
+_DATA, _WHERE, _EXPERIMENT = "Data", "Where it runs", "Experiment"
+
+Data = Annotated[
+    str | None,
+    typer.Option("--data", help="msr, sbu, npz or synthetic.", rich_help_panel=_DATA, show_default=False),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option("--root", help="Folder of the data set.", rich_help_panel=_DATA, show_default=False),
+]
+Subset = Annotated[
+    str | None,
+    typer.Option("--subset", help="MSR: AS1, AS2, AS3 or all.", rich_help_panel=_DATA, show_default=False),
+]
+FileList = Annotated[
+    str | None,
+    typer.Option("--file-list", help="MSR: 557 or 567.", rich_help_panel=_DATA, show_default=False),
+]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="MSR: cross-subject, one-third or two-thirds.",
+        rich_help_panel=_DATA,
+        show_default=False,
+    ),
+]
+Fold = Annotated[
+    int | None,
+    typer.Option("--fold", help="SBU: test fold, 1 to 5.", rich_help_panel=_DATA, show_default=False),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Experiment file (YAML or JSON).", rich_help_panel=_EXPERIMENT, show_default=False
+    ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help="small (for data of this size), released or paper.",
+        rich_help_panel=_EXPERIMENT,
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", help="Of every random draw.", rich_help_panel=_EXPERIMENT, show_default=False),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Any other setting, as search.batch_size=32; may be repeated.",
+        rich_help_panel=_EXPERIMENT,
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers", help="Ray evaluators; 0: no Ray; auto.", rich_help_panel=_WHERE, show_default=False
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="Ray cluster to join.", rich_help_panel=_WHERE, show_default=False),
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option("--gpus", help="GPUs for each evaluator.", rich_help_panel=_WHERE, show_default=False),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", help="Threads of the final training.", rich_help_panel=_WHERE, show_default=False
+    ),
+]
+Tracking = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking",
+        help="MLflow store; by default sqlite:///mlflow.db.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+Mlflow = Annotated[
+    bool, typer.Option("--mlflow/--no-mlflow", help="Record the run in MLflow.", rich_help_panel=_WHERE)
+]
+
+
+def data_changes(
+    data: str | None,
+    root: Path | None,
+    subset: str | None,
+    file_list: str | None,
+    protocol: str | None,
+    fold: int | None,
+) -> dict[str, Any]:
+    """The options of the data set as settings; None where one was not given."""
+    return {
+        "data.name": data,
+        "data.root": root,
+        "data.subset": subset,
+        "data.file_list": file_list,
+        "data.protocol": protocol,
+        "data.fold": fold,
+    }
+
+
+def changes(options: Mapping[str, Any], settings: list[str] | None) -> dict[str, Any]:
+    """Settings by dotted name: the options that were given, then what --set says."""
+    given = {name: _plain(name, value) for name, value in options.items() if value is not None}
+    return {**given, **parse_settings(settings or [])}
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """`name=value` texts; values are read as YAML does (20, 0.5, true, null, text).
+
+    Raises:
+        ValueError: a text has no `=`.
+    """
+    result: dict[str, Any] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ValueError(f"--set {text!r} must read NAME=VALUE, as search.batch_size=32")
+        result[name.strip()] = yaml.safe_load(value)
+    return result
+
+
+@contextmanager
+def opened_progress() -> Iterator["Progress"]:
+    """Bars for a person, lines for a file; the terminal is left as it was."""
+    from cluster.progress import RichProgress, console_progress
+
+    progress = console_progress()
+    if not isinstance(progress, RichProgress):
+        yield progress
+        return
+    with progress:
+        yield progress
+
+
+def _plain(name: str, value: Any) -> Any:
+    """As a settings file would hold it; paths absolute, since a run may be resumed from elsewhere."""
+    if isinstance(value, Path):
+        return str(value.absolute())
+    return int(value) if name == "resources.workers" and str(value).lstrip("-").isdigit() else value

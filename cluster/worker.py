@@ -1,0 +1,22 @@
+"""The outer loops: search, final training and evaluation of one run folder.
+
+Algorithms return numbers; these functions log, save and end. Each can be killed at any moment and called
+again, and then gives what an uninterrupted call gives, bit for bit.
+
+    outcome = run_search(ExperimentConfig.preset("small"), Path("runs/first"))
+    run_training(outcome.folder)
+    print(run_evaluation(outcome.folder).accuracy)
+"""
+
+from cluster.evaluation_run import EvaluationOutcome, run_evaluation
+from cluster.search_run import SearchOutcome, run_search
+from cluster.training_run import TrainingOutcome, run_training
+
+__all__ = [
+    "EvaluationOutcome",
+    "SearchOutcome",
+    "TrainingOutcome",
+    "run_evaluation",
+    "run_search",
+    "run_training",
+]

@@ -1,0 +1,69 @@
+"""The doctor: every check is a finding, and a broken one never stops the others."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster import doctor
+from cluster.doctor import Finding, diagnose
+
+
+def _found(folder: Path) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in diagnose(folder, start_ray=False)}
+
+
+def test_every_subject_is_looked_at(tmp_path: Path) -> None:
+    found = _found(tmp_path)
+    assert list(found) == [
+        "Python", "torch", "CUDA", "OpenCV", "Ray", "Ray token", "MLflow store", "disk", "memory", "shared memory",
+        "shared storage", "data set msr", "data set sbu",
+    ]  # fmt: skip
+    assert found["Python"].state == "works"
+    assert found["MLflow store"].found.endswith(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Finding:
+        raise ImportError("libGL.so.1 is missing\nand more")
+
+    monkeypatch.setattr(doctor, "_opencv", broken)
+    found = _found(tmp_path)
+    assert found["OpenCV"] == Finding(
+        subject="OpenCV",
+        state="missing",
+        found="libGL.so.1 is missing",
+        mend="reinstall with `make install`, then ask again",
+    )
+    assert found["disk"].state in ("works", "limited")
+
+
+def test_data_sets_are_looked_for_where_posenas_data_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSENAS_DATA", raising=False)
+    assert _found(tmp_path)["data set msr"].found == "POSENAS_DATA is not set"
+    monkeypatch.setenv("POSENAS_DATA", str(tmp_path))
+    missing = _found(tmp_path)["data set msr"]
+    assert missing.state == "limited"
+    assert f"--data msr --root {tmp_path / 'msr_action3d'}" in missing.mend
+    (tmp_path / "msr_action3d" / "real3d").mkdir(parents=True)
+    assert _found(tmp_path)["data set msr"].state == "works"
+
+
+def test_little_disk_is_said_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage:
+        free = 1 << 20
+
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: Usage)
+    found = _found(tmp_path)["disk"]
+    assert (found.state, found.mend) == ("limited", "a run needs about 1 GiB: free some space")
+
+
+@pytest.mark.ray
+def test_ray_is_started_and_stopped_again(tmp_path: Path) -> None:
+    import ray
+
+    found = {finding.subject: finding for finding in diagnose(tmp_path)}
+    assert found["Ray"].state == "works"
+    assert "starts here: 1 machine with" in found["Ray"].found
+    assert not ray.is_initialized()
