@@ -34,27 +34,31 @@ class RuntimeConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     address: str | None = Field(
-        None, description="`auto` or HOST:PORT of a running Ray cluster; none starts Ray on this machine"
+        default=None,
+        description="`auto` or HOST:PORT of a running Ray cluster; none starts Ray on this machine",
     )
     workers: int | Literal["auto"] = Field(
-        "auto", description="evaluators; `auto`: as many as there is room for"
+        default="auto", description="evaluators; `auto`: as many as there is room for"
     )
-    cpus_per_worker: float = Field(1.0, gt=0, description="CPUs that one worker occupies")
+    cpus_per_worker: float = Field(default=1.0, gt=0, description="CPUs that one worker occupies")
     gpus_per_worker: float = Field(
-        0.0, ge=0, description="GPUs that one worker occupies; 0.5 puts two on one"
+        default=0.0, ge=0, description="GPUs that one worker occupies; 0.5 puts two on one"
     )
     placement: Literal["PACK", "SPREAD"] = Field(
-        "PACK", description="PACK fills one machine before the next; SPREAD takes as many machines as it can"
+        default="PACK",
+        description="PACK fills one machine before the next; SPREAD takes as many machines as it can",
     )
-    placement_timeout_seconds: float = Field(60.0, gt=0, description="how long to wait for room")
+    placement_timeout_seconds: float = Field(default=60.0, gt=0, description="how long to wait for room")
     shard_timeout_seconds: float = Field(
-        120.0, gt=0, description="a worker is replaced that needs longer for a shard; then twice as long"
+        default=120.0,
+        gt=0,
+        description="a worker is replaced that needs longer for a shard; then twice as long",
     )
     owner_timeout_seconds: float = Field(
-        120.0, gt=0, description="the owner of the weights and the controller are replaced after this"
+        default=120.0, gt=0, description="the owner of the weights and the controller are replaced after this"
     )
     worker_timeout_seconds: float = Field(
-        120.0, gt=0, description="the search stops when no worker was left for this long"
+        default=120.0, gt=0, description="the search stops when no worker was left for this long"
     )
 
     def resources(self) -> dict[str, float]:
@@ -128,6 +132,8 @@ class Runtime:
         """
         workers = self.config.workers if workers is None else workers
         count = self.room() if workers == "auto" else workers
+        if workers != "auto" and count < 1:
+            raise ValueError(f"`workers` is {workers}; 1 or more, or `auto`, is needed to search on Ray")
         if count < 1:
             raise ValueError(self._no_room("at least 1 worker", "has no room"))
         group = placement_group([self.config.resources()] * count, strategy=self.config.placement)

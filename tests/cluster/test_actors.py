@@ -6,13 +6,31 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from ray._private.internal_api import free
+from ray.exceptions import GetTimeoutError
 
-from cluster.actors import ControllerHost, Evaluator, StaleLeaseError, WeightsOwner, WeightsUnavailableError
+from cluster.actors import (
+    ControllerHost,
+    Evaluator,
+    StaleLeaseError,
+    WeightsOwner,
+    WeightsUnavailableError,
+)
 from nas.shards import evaluate_genotype, score_shard, train_shard
 from nas.supernet import Supernet
 
 pytestmark = pytest.mark.ray
+
+
+def lose(monkeypatch: pytest.MonkeyPatch, *lost: Any) -> None:
+    """From now on these objects cannot be fetched."""
+    real = ray.get
+
+    def get(references: Any, timeout: float | None = None) -> Any:
+        if references in lost:
+            raise GetTimeoutError("it does not come")
+        return real(references, timeout=timeout)
+
+    monkeypatch.setattr(ray, "get", get)
 
 
 @pytest.fixture
@@ -80,18 +98,17 @@ def test_a_restarted_actor_refuses_until_it_is_loaded(searches: Any, owner: Weig
 
 
 def test_lost_gradients_are_named_and_change_nothing(
-    searches: Any, owner: WeightsOwner, evaluator: Evaluator
+    searches: Any, owner: WeightsOwner, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published = owner.load("a", None)
     genotypes = searches.local().strategy.sample(5, "weights", 0)
     gradients = [ray.put(evaluator.train(published, g, 0, n)[1]) for n, g in enumerate(genotypes)]
     before = owner.digest("a")
-    free([gradients[1], gradients[4]])
+    lose(monkeypatch, gradients[1], gradients[4])
     assert owner.update("a", gradients, 0.05).lost == (1, 4)
     assert owner.digest("a") == before
 
-    for shard in (1, 4):
-        gradients[shard] = ray.put(evaluator.train(published, genotypes[shard], 0, shard)[1])
+    monkeypatch.undo()
     update = owner.update("a", gradients, 0.05)
     assert update.lost == ()
     assert update.published is not None
@@ -99,8 +116,10 @@ def test_lost_gradients_are_named_and_change_nothing(
     assert owner.digest("a") != before
 
 
-def test_weights_that_are_gone_are_reported_as_such(owner: WeightsOwner, evaluator: Evaluator) -> None:
+def test_weights_that_are_gone_are_reported_as_such(
+    owner: WeightsOwner, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     published = owner.load("a", None)
-    free(published.reference)
+    lose(monkeypatch, *published.reference)
     with pytest.raises(WeightsUnavailableError, match="version 0"):
         evaluator._load(published)

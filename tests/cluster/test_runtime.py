@@ -131,6 +131,11 @@ def test_what_cannot_be_placed_is_said_with_what_there_is(ray_runtime: Runtime) 
         runtime.place()
 
 
+def test_no_worker_at_all_cannot_be_placed() -> None:
+    with pytest.raises(ValueError, match="`workers` is 0; 1 or more, or `auto`"):
+        Runtime(RuntimeConfig(workers=0)).place()
+
+
 @pytest.mark.ray
 def test_a_cluster_without_gpus_has_no_room_for_workers_that_need_one(ray_runtime: Runtime) -> None:
     config = RuntimeConfig(workers="auto", gpus_per_worker=0.5)
