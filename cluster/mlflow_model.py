@@ -186,7 +186,11 @@ def register(client: "MlflowClient", name: str, model_id: str, run: str, score: 
     served = client.tracking_uri.startswith("http")
     source = f"models:/{model_id}" if served else client.get_logged_model(model_id).artifact_location
     tags = {MODEL_ID: model_id} | ({} if score is None else {SCORE: repr(float(score))})
-    return str(client.create_model_version(name, source, run, tags=tags, model_id=model_id).version)
+    # not awaited: a database has made the version when it answers
+    version = client.create_model_version(
+        name, source, run, tags=tags, model_id=model_id, await_creation_for=0
+    )
+    return str(version.version)
 
 
 def award(client: "MlflowClient", name: str, alias: str, version: str, score: float | None) -> None:

@@ -38,7 +38,12 @@ _SERVERS = ("http", "https")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 # MLflow waits 247 s for a dead server with its own settings; with one retry a refused connection is known
 # at once, and a silent host after two of these.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 class TrackingConfig(BaseModel):
@@ -116,9 +121,8 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
             f"there is no MLflow store {file} yet; `posenas search` or `posenas demo` makes it, or name"
             " another one with --tracking"
         )
-    for name, value in _PATIENCE.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings(), said_clearly(resolved):
         # MLflow 3.17 configures its tables with an option that SQLAlchemy 2.1 has deprecated.
         warnings.filterwarnings(
@@ -129,9 +133,23 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
         # Says "Creating initial MLflow database tables..." on stderr, in the middle of a progress bar.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        if urlsplit(resolved).scheme not in _SERVERS and (file is None or file.exists()):
+            _open_database(resolved)
         client = MlflowClient(resolved, registry_uri=resolved)
         client.get_experiment_by_name("Default")  # the first call that a dead server would fail
     return client
+
+
+def _open_database(uri: str) -> None:
+    """Find out at once whether the database can be had: MLflow tries for 100 s before it says so."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(uri)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("PRAGMA schema_version" if engine.name == "sqlite" else "SELECT 1"))
+    finally:
+        engine.dispose()
 
 
 def experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
@@ -164,8 +182,7 @@ def said_clearly(uri: str) -> Iterator[None]:
 
     Raises:
         ConnectionError: a server does not answer, or something else answers at its address.
-        ValueError: MLflow or the database refuses.
-        ModuleNotFoundError: the driver of the database is not installed.
+        ValueError: MLflow or the database refuses, or the driver of the database is not installed.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -173,8 +190,8 @@ def said_clearly(uri: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"the MLflow store {without_passwords(uri)} needs the Python package {error.name}"
+        raise ValueError(
+            f"the MLflow store {without_passwords(uri)} needs the Python package {error.name}: install it"
         ) from error
     except (MlflowException, SQLAlchemyError) as error:
         if urlsplit(uri).scheme not in _SERVERS:

@@ -2,7 +2,10 @@ import json
 import os
 import subprocess
 import sys
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -275,6 +278,47 @@ def test_a_dead_server_is_said_within_seconds() -> None:
         MlflowTracker("http://127.0.0.1:9")
 
 
+def test_a_server_that_is_no_mlflow_is_said() -> None:
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # knows no request: answers 501
+    with server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(
+            ConnectionError, match=r"the MLflow server at http://127.0.0.1:\d+ refuses: .*501"
+        ):
+            MlflowTracker(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+def test_a_missing_database_driver_is_said() -> None:
+    with pytest.raises(
+        ValueError, match=r"store mysql://me:\*\*\*@host/name needs the Python package MySQLdb"
+    ):
+        MlflowTracker("mysql://me:secret@host/name")
+
+
+def test_a_tracker_without_a_run_is_said(uri: str) -> None:
+    with pytest.raises(ValueError, match="this tracker has no run yet: call start"):
+        MlflowTracker(uri).log(0, {"loss": 1.0})
+
+
+def test_a_run_id_that_cannot_be_searched_for_is_said(uri: str) -> None:
+    with pytest.raises(ValueError, match='"it\'s" cannot be a run id: use letters, digits'):
+        MlflowTracker(uri).start("it's", "", {}, {})
+
+
+def test_a_deleted_experiment_is_said(uri: str) -> None:
+    tracker = MlflowTracker(uri, "deleted")
+    tracker._client.delete_experiment(tracker.experiment_id)
+    with pytest.raises(ValueError, match=r"the MLflow experiment 'deleted' in .* was deleted; restore it"):
+        MlflowTracker(uri, "deleted")
+
+
+def test_a_new_experiment_is_one_of_model_training(uri: str) -> None:
+    tracker = MlflowTracker(uri, "kind")
+    tags = tracker._client.get_experiment(tracker.experiment_id).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+
+
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
@@ -296,6 +340,13 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("hello, I am no database", "utf-8")
     with pytest.raises(ValueError, match=r"MLflow cannot use the store sqlite:///.*file is not a database"):
         MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_a_file_that_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    with pytest.raises(ValueError, match=r"MLflow cannot use the store sqlite:.*unable to open database file"):
+        MlflowTracker(f"sqlite:///{tmp_path}")  # a folder
+    assert time.monotonic() - begin < 10  # MLflow itself tries for 100 s
 
 
 def test_a_relative_store_is_that_of_the_current_folder(
