@@ -24,6 +24,9 @@ class ControllerConfig(BaseModel):
         default=0.25, ge=0, description="fixed bonus of convolutions in the normal cell"
     )
     learning_rate: float = Field(default=0.0035, gt=0, description="rate of Adam")
+    adam_epsilon: float = Field(
+        default=1e-3, gt=0, description="Adam's epsilon; well below the gradients it makes steps of one size"
+    )
     entropy_weight: float = Field(default=1e-4, ge=0, description="weight of the entropy in the reward")
     baseline_decay: float = Field(
         default=0.99, ge=0, lt=1, description="decay of the moving average of rewards"

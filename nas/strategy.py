@@ -161,12 +161,12 @@ class EnasStrategy:
         return advantages
 
     def _adam(self, gradients: dict[str, Tensor]) -> None:
-        """w <- w - rate sqrt(1 - beta2^t) g / (sqrt(v) + 1e-3): epsilon where TensorFlow has it.
+        """w <- w - rate sqrt(1 - beta2^t) g / (sqrt(v) + epsilon): epsilon where TensorFlow has it.
 
-        torch's Adam divides by the bias correction first, which would make 1e-3 up to 30 times smaller
+        torch's Adam divides by the bias correction first, which would make epsilon up to 30 times smaller
         in effect.
         """
-        beta2, epsilon = 0.999, 1e-3
+        beta2, epsilon = 0.999, self._config.adam_epsilon
         self._num_updates += 1
         rate = self._config.learning_rate * (1 - beta2**self._num_updates) ** 0.5
         with torch.no_grad():
