@@ -112,3 +112,7 @@ def _sentence(error: Exception) -> str:
 
 def _say(sentence: str, colour: str) -> None:
     Console(stderr=True).print(Text(sentence, style=colour), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,18 @@ class Experiment:
         """
         return cls(config, load(config.data))
 
+    def check_searchable(self) -> None:
+        """Whether there is something to search with.
+
+        Raises:
+            ValueError: there is no validation part.
+        """
+        if not self.split.validation:
+            raise ValueError(
+                f"{self.split.name} has no validation clips, and the search needs some: "
+                "set data.validation_fraction above 0"
+            )
+
     def statistics(self, clips: Sequence[Clip]) -> EncodingStatistics:
         """Encoding statistics of these clips."""
         return fit_statistics((clip.poses for clip in clips), self.config.encoding)
@@ -57,16 +69,7 @@ class Experiment:
         return PoseImages(clips, self.split.num_classes, self.config.encoding, varied, statistics)
 
     def search_images(self) -> tuple[PoseImages, PoseImages]:
-        """Training and validation part, both encoded with the statistics of the training part.
-
-        Raises:
-            ValueError: there is no validation part.
-        """
-        if not self.split.validation:
-            raise ValueError(
-                f"{self.split.name} has no validation clips, and the search needs some: "
-                "set data.validation_fraction above 0"
-            )
+        """Training and validation part, both encoded with the statistics of the training part."""
         statistics = self.statistics(self.split.train)
         return self.images(self.split.train, statistics), self.images(self.split.validation, statistics)
 

@@ -59,18 +59,27 @@ class RunFolder:
             FileExistsError: the folder holds a run already, or files that are not ours.
         """
         run = cls(Path(path))
-        if run.experiment_file.exists():
-            raise FileExistsError(
-                f"{path} already holds a run; continue it with --resume, or give another folder with --out"
-            )
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise FileExistsError(
-                f"{path} is not empty and holds no posenas run; give a new folder with --out"
-            )
+        run.check_free()
         run.path.mkdir(parents=True, exist_ok=True)
         write_json(run.identity_file, {"run_id": uuid4().hex, "started": datetime.now(UTC).isoformat()})
         run.replace_config(config)
         return run
+
+    def check_free(self) -> None:
+        """Whether a run can be started here.
+
+        Raises:
+            FileExistsError: the folder holds a run already, or files that are not ours.
+        """
+        if self.experiment_file.exists():
+            raise FileExistsError(
+                f"{self.path} already holds a run; continue it with --resume, "
+                "or give another folder with --out"
+            )
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise FileExistsError(
+                f"{self.path} is not empty and holds no posenas run; give a new folder with --out"
+            )
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

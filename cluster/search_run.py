@@ -72,14 +72,19 @@ def run_search(
         Interrupted: SIGINT or SIGTERM came; the state is saved.
     """
     progress = progress or SilentProgress()
-    run = _open_run(config, folder, resume)
+    run = RunFolder(Path(folder))
+    config = _resumed_config(run, config) if resume else _new_config(run, config)
+    # The data first: a folder made for a search that cannot start would be in the way of the next try.
+    experiment = Experiment.load(config)
+    experiment.check_searchable()
+    if not resume:
+        RunFolder.create(run.path, config)
     with run.locked(), torch_threads(1):
-        config = run.config()
+        run.replace_config(config)
         found = _finished_search(run, config)
         if found is not None:
             progress.say(f"the search in {run.path} is finished")
             return found
-        experiment = Experiment.load(config)
         progress.say(experiment.split.describe())
         run.note_environment("search", environment(1))
         tracker = tracker or open_tracker(config, progress)
@@ -207,22 +212,24 @@ def _finished_search(run: RunFolder, config: ExperimentConfig) -> SearchOutcome 
     )
 
 
-def _open_run(config: ExperimentConfig | None, folder: Path, resume: bool) -> RunFolder:
-    if not resume:
-        if config is None:
-            raise ValueError("a new run needs an experiment; only a resumed one brings its own")
-        return RunFolder.create(folder, config)
-    run = RunFolder.open(folder)
-    if config is not None:
-        differing = difference(run.config().search_settings(), config.search_settings())
-        if differing:
-            name, was, now = differing[0]
-            raise ValueError(
-                f"the run in {folder} was started with {name} {was!r} and cannot be resumed with {now!r}; "
-                "leave the option out, or start another run with --out"
-            )
-        run.replace_config(config)
-    return run
+def _new_config(run: RunFolder, config: ExperimentConfig | None) -> ExperimentConfig:
+    if config is None:
+        raise ValueError("a new run needs an experiment; only a resumed one brings its own")
+    run.check_free()
+    return config
+
+
+def _resumed_config(run: RunFolder, config: ExperimentConfig | None) -> ExperimentConfig:
+    """The settings to go on with."""
+    started = RunFolder.open(run.path).config()
+    differing = difference(started.search_settings(), config.search_settings()) if config else []
+    if differing:
+        name, was, now = differing[0]
+        raise ValueError(
+            f"the run in {run.path} was started with {name} {was!r} and cannot be resumed with {now!r}; "
+            "leave the option out, or start another run with --out"
+        )
+    return config or started
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:

@@ -79,6 +79,8 @@ def search(
     )
     if not mlflow:
         given["tracking"] = None
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the folder of the run to go on with")
     from cluster.worker import run_search
 
     experiment = _experiment(config, preset, given, out if resume else None)

@@ -1,0 +1,255 @@
+"""The stages of a run: what they leave behind, and that a killed one ends exactly as an uninterrupted one."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cluster import evaluation_run, search_run, training_run
+from cluster.config import ExperimentConfig
+from cluster.evaluation_run import class_lines
+from cluster.interruption import Interrupted
+from cluster.preparation import Experiment
+from cluster.progress import PlainProgress, SilentProgress
+from cluster.recording import PatientTracker
+from cluster.runs import RunFolder, read_json
+from cluster.tracking import NullTracker
+from cluster.worker import run_evaluation, run_search, run_training
+from nas.genotype import Genotype
+
+TINY_FILE = Path(__file__).parent / "tiny.yaml"
+TINY = ExperimentConfig.from_file(TINY_FILE)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take longer than everything else here; one test draws them."""
+    for module in (search_run, training_run, evaluation_run):
+        monkeypatch.setattr(module, "write_results", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted search, drawn."""
+    folder = tmp_path_factory.mktemp("searched") / "run"
+    run_search(TINY, folder)
+    return folder
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Everything that a search found, without the times it took."""
+    content = read_json(folder / "search.json")
+    content.pop("seconds")
+    for row in content["epochs"]:
+        for name in ("timestamp", "weight_seconds", "controller_seconds"):
+            row.pop(name)
+    return content
+
+
+def test_a_search_leaves_genotype_curves_samples_candidates_pictures_and_report(searched: Path) -> None:
+    run = RunFolder.open(searched)
+    content = read_json(run.search_file)
+    assert run.genotype() == Genotype.parse(content["genotype"])
+    assert [row["epoch"] for row in content["epochs"]] == [1, 2, 3]
+    assert len(content["sampled"]) == 3 * 2 * 3  # epochs x controller steps x samples
+    retrained = [row["retrained"] for row in content["candidates"] if row["retrained"] is not None]
+    assert len(retrained) == 2
+    assert retrained == sorted(retrained, reverse=True)
+    assert content["candidates"][0]["chosen"]
+    assert content["candidates"][0]["genotype"] == content["genotype"]
+    assert read_json(run.environment_file)["search"]["torch_threads"] == 1
+    names = {path.name for path in run.pictures.iterdir()}
+    assert {
+        "normal_cell.svg",
+        "reduction_cell.png",
+        "network.svg",
+        "search.png",
+        "contact_sheet.png",
+    } <= names
+    assert content["genotype"] in run.report_file.read_text()
+
+
+def test_a_finished_search_is_not_repeated_but_shown(searched: Path) -> None:
+    lines: list[str] = []
+    outcome = run_search(None, searched, resume=True, progress=PlainProgress(lines.append))
+    assert lines == [f"the search in {searched} is finished"]
+    assert outcome.genotype == RunFolder.open(searched).genotype()
+    assert len(outcome.candidates) == 2
+
+
+@pytest.mark.slow
+def test_a_search_killed_in_a_step_and_again_while_deriving_ends_as_an_uninterrupted_one(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "cluster.cli", "search", "--out", str(folder)]
+    _kill_at("epoch 1/3", [*command, "--config", str(TINY_FILE)])
+    assert not (folder / "genotype.json").exists()
+    _kill_at("candidate 1:", [*command, "--resume"])
+    assert not (folder / "genotype.json").exists()
+    lines: list[str] = []
+    run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
+    assert "going on after step 15 of the search" in lines  # 3 epochs x (3 + 2) steps: only deriving was left
+    assert _facts(folder) == _facts(searched)
+    assert (folder / "genotype.json").read_bytes() == (searched / "genotype.json").read_bytes()
+
+
+def _kill_at(text: str, command: list[str]) -> None:
+    """Run until a line that begins with `text` comes, then kill -9."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        seen = any(line.startswith(text) for line in process.stdout)
+        process.kill()
+        assert seen, process.stderr.read()
+
+
+@pytest.mark.ray
+def test_a_search_on_ray_gives_what_one_without_ray_gives(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folder = tmp_path / "ray"
+    run_search(TINY.changed({"resources.workers": 2}), folder)
+    assert _facts(folder) == _facts(searched)
+
+
+class _Stopper(SilentProgress):
+    """Sends this process a signal when the progress comes to a step."""
+
+    def __init__(self, phase: str, step: int) -> None:
+        self.where, self.phase = (phase, step), ""
+
+    def begin(self, phase: str, total: int, done: int = 0) -> None:
+        self.phase = phase
+
+    def advance(self, done: int, note: str = "") -> None:
+        if (self.phase, done) == self.where:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_ends_after_the_step_and_more_epochs_can_follow(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted, match=f"SIGTERM, all is saved: `posenas search --resume --out {folder}`"):
+        run_search(TINY.changed({"search.epochs": 2}), folder, progress=_Stopper("search", 7))
+    outcome = run_search(TINY, folder, resume=True)  # TINY has 3 epochs
+    assert _facts(folder) == _facts(searched)
+    assert outcome.seconds > 0
+
+
+def test_resuming_with_other_settings_names_the_first_that_differs(searched: Path) -> None:
+    with pytest.raises(ValueError, match=r"started with search.seed 0 and cannot be resumed with 5"):
+        run_search(TINY.changed({"search.seed": 5}), searched, resume=True)
+
+
+def test_a_new_search_in_the_same_folder_is_refused(searched: Path) -> None:
+    with pytest.raises(FileExistsError, match="already holds a run"):
+        run_search(TINY, searched)
+
+
+def test_a_corrupt_checkpoint_is_skipped_and_said(tmp_path: Path, searched: Path, undrawn: None) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        run_search(TINY, folder, progress=_Stopper("search", 7))
+    newest = folder / "checkpoints" / "step-00000007.json"
+    newest.write_text(newest.read_text()[:-100])
+    lines: list[str] = []
+    run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
+    assert any("step-00000007.json is not readable and was skipped" in line for line in lines)
+    assert "going on after step 6 of the search" in lines
+    assert _facts(folder) == _facts(searched)
+
+
+def test_no_validation_part_is_refused_with_the_setting_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"has no validation clips, .* set data.validation_fraction above 0"):
+        run_search(TINY.changed({"data.validation_fraction": 0}), tmp_path / "run")
+
+
+def test_train_and_evaluate_score_every_original_test_sequence_once(searched: Path, undrawn: None) -> None:
+    training = run_training(searched)
+    assert [row["epoch"] for row in training.epochs] == [1, 2, 3]
+    assert 4000 < training.num_parameters < 9000
+    outcome = run_evaluation(searched)
+    split = Experiment.load(TINY).split
+    assert outcome.total == len(split.test) == outcome.confusion.sum()
+    assert outcome.accuracy == outcome.correct / outcome.total == np.trace(outcome.confusion) / outcome.total
+    content = read_json(searched / "evaluation.json")
+    assert [row["clip"] for row in content["predictions"]] == [clip.name for clip in split.test]
+    assert sum(row["class"] == row["answer"] for row in content["predictions"]) == outcome.correct
+    lines = class_lines(outcome)
+    assert len(lines) == len(outcome.class_names)
+    assert f"{outcome.confusion[0, 0]} of {outcome.confusion[0].sum()}" in lines[0]
+
+
+def test_a_stopped_training_ends_as_an_uninterrupted_one(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folders = [tmp_path / name for name in ("straight", "stopped")]
+    for folder in folders:
+        _copy_search(searched, folder)
+    run_training(folders[0])
+    with pytest.raises(Interrupted, match=f"`posenas train {folders[1]}` continues exactly here"):
+        run_training(folders[1], progress=_Stopper("training", 1))
+    run_training(folders[1])
+    weights = [(folder / "model" / "weights.safetensors").read_bytes() for folder in folders]
+    assert weights[0] == weights[1]
+    assert read_json(folders[0] / "training.json") == read_json(folders[1] / "training.json")
+
+
+def _copy_search(source: Path, folder: Path) -> None:
+    folder.mkdir()
+    for name in ("run.json", "experiment.json", "search.json", "genotype.json"):
+        (folder / name).write_bytes((source / name).read_bytes())
+
+
+def test_training_settings_may_change_before_the_training_and_no_others_ever(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folder = tmp_path / "run"
+    _copy_search(searched, folder)
+    with pytest.raises(
+        ValueError, match=r"search.seed is 0 in .* cannot become 4: the genotype was found with"
+    ):
+        run_training(folder, changes={"search.seed": 4})
+    assert len(run_training(folder, changes={"training.epochs": 2}).epochs) == 2
+    assert RunFolder.open(folder).config().training.epochs == 2
+    with pytest.raises(ValueError, match=r"has begun with training.epochs 2 and cannot go on with 9; remove"):
+        run_training(folder, changes={"training.epochs": 9})
+
+
+def test_training_before_the_search_has_ended_says_what_to_do(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", TINY)
+    with pytest.raises(FileNotFoundError, match=r"has no genotype.json yet; `posenas search --resume"):
+        run_training(tmp_path / "run")
+
+
+def test_the_record_of_a_run_is_one_tree_in_mlflow(searched: Path, tmp_path: Path, undrawn: None) -> None:
+    folder, uri = tmp_path / "run", f"sqlite:///{tmp_path / 'mlflow.db'}"
+    config = TINY.changed({"tracking": {"uri": uri, "experiment": "test"}})
+    run_search(config, folder)
+    run_training(folder)
+    accuracy = run_evaluation(folder).accuracy
+    from cluster.cells import find_cells
+
+    found = find_cells("run", uri, "test")
+    assert found.genotype == RunFolder.open(searched).genotype()
+    assert found.test_accuracy == pytest.approx(accuracy)
+    assert found.run_id == RunFolder.open(folder).run_id
+    assert found.status == "finished"
+
+
+def test_a_record_that_fails_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
+    class Broken(NullTracker):
+        def log(self, step: int, metrics: Any, timestamp: float | None = None) -> None:
+            raise ConnectionError("no MLflow server answers")
+
+    lines: list[str] = []
+    tracker = PatientTracker(Broken(), PlainProgress(lines.append))
+    tracker.log(1, {"loss": 1.0})
+    tracker.log(2, {"loss": 1.0})
+    assert lines == ["no longer recorded in MLflow, the run goes on: no MLflow server answers"]
