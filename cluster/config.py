@@ -176,6 +176,12 @@ class ExperimentConfig(BaseModel):
         return {name: value for name, value in self.result_settings().items() if name != "parameters"}
 
     @property
+    def data_label(self) -> str:
+        """The data set's name with the part that tells runs apart, as "msr-as1"."""
+        parts = {"msr": f"-{self.data.subset.lower()}", "sbu": f"-fold{self.data.fold}"}
+        return self.data.name + parts.get(self.data.name, "")
+
+    @property
     def hash(self) -> str:
         """SHA-256 of `result_settings`."""
         return configuration_hash(self.result_settings())

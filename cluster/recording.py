@@ -9,7 +9,7 @@ from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
 from cluster.facts import environment_tags
 from cluster.images import to_network
-from cluster.mlflow_model import save_network_model
+from cluster.mlflow_model import save_network_model, save_pose_model
 from cluster.preparation import Experiment
 from cluster.progress import Progress
 from cluster.runs import RunFolder, read_json
@@ -69,18 +69,30 @@ def record_search(tracker: Tracker, run: RunFolder) -> None:
 def record_model(
     tracker: Tracker, run: RunFolder, experiment: Experiment, classifier: TrainedClassifier
 ) -> None:
-    """The trained classifier's folder, and its network as an MLflow model."""
+    """The trained classifier: its folder, its network on images, and the whole of it on poses, registered.
+
+    The alias "champion" goes to the version whose genotype had the highest validation accuracy when it was
+    retrained; test accuracies choose nothing.
+    """
     tracker.log_artifact(run.model, "classifier")
     _record_files(tracker, run)
     if isinstance(tracker, NullTracker):
         return
     clips = [clip.poses for clip in experiment.split.train[:2]]
+    score = float(read_json(run.search_file)["candidates"][0]["retrained"])
     with TemporaryDirectory(prefix="posenas-") as place:
-        folder = Path(place) / "network"
-        save_network_model(
-            folder, classifier.network, to_network(classifier.images(clips)), classifier.class_names
+        network, recognizer = Path(place) / "network", Path(place) / "recognizer"
+        images = to_network(classifier.images(clips))
+        save_network_model(network, classifier.network, images, classifier.class_names)
+        tracker.log_model(network, "network")
+        save_pose_model(recognizer, run.model, clips[0], classifier.class_names)
+        tracker.log_model(
+            recognizer,
+            "recognizer",
+            registered_name=f"posenas-{experiment.config.data_label}",
+            alias="champion",
+            score=score,
         )
-        tracker.log_model(folder, "network")
 
 
 def record_evaluation(

@@ -84,7 +84,7 @@ def search(
     from cluster.worker import run_search
 
     experiment = _experiment(config, preset, given, out if resume else None)
-    folder = out or default_folder(experiment)
+    folder = out or Path("runs") / experiment.data_label
     with opened_progress() as progress:
         outcome = run_search(experiment, folder, resume=resume, progress=progress)
     _show(
@@ -176,13 +176,6 @@ def demo(
     with opened_progress() as progress:
         outcome = run_demo(out, workers=workers, tracking=tracking, progress=progress)
     _show(*outcome.lines())
-
-
-def default_folder(experiment: "ExperimentConfig") -> Path:
-    """runs/ and the data set's name, with the subset or fold that tells runs apart."""
-    data = experiment.data
-    part = {"msr": f"-{data.subset.lower()}", "sbu": f"-fold{data.fold}"}.get(data.name, "")
-    return Path("runs") / f"{data.name}{part}"
 
 
 def _experiment(
