@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +18,16 @@ from nas.genotype import OPERATIONS, Cell, Genotype
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-__all__ = ["FoundCells", "SortBy", "cell_lines", "cells_table", "describe", "find_cells", "list_cells"]
+__all__ = [
+    "CellsTable",
+    "FoundCells",
+    "SortBy",
+    "cell_lines",
+    "cells_table",
+    "describe",
+    "find_cells",
+    "list_cells",
+]
 
 # What a search records about its result; `cluster.worker` writes under these names.
 GENOTYPE, DATA = "posenas.genotype", "posenas.data"
@@ -26,6 +36,7 @@ TEST_ACCURACY, VALIDATION_ACCURACY, PARAMETERS = "test_accuracy", "retrained_acc
 SortBy = Literal["date", "accuracy", "parameters", "name"]
 
 _PICTURES = (".svg", ".png", ".html")
+_WIDE = 170  # characters: a genotype of five nodes takes 80 of them
 _INPUTS = ("cell before last", "last cell")
 
 
@@ -129,27 +140,46 @@ def find_cells(run: str, uri: str = "sqlite:///mlflow.db", experiment: str = "po
     )
 
 
-def cells_table(cells: Sequence[FoundCells]) -> Table:
+@dataclass(frozen=True)
+class CellsTable:
+    """The list for a terminal; a wide one shows the genotypes too."""
+
+    cells: Sequence[FoundCells]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it in the width that there is."""
+        wide = options.max_width >= _WIDE
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("run", overflow="fold", style="bold")
+        table.add_column("id", no_wrap=True)
+        table.add_column("data", overflow="fold")
+        for heading in ("test", "valid.", "params"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("begun", no_wrap=True)
+        if wide:
+            table.add_column("genotype", no_wrap=True, style="dim")
+        for cell in self.cells:
+            table.add_row(*_row(cell)[: None if wide else -1])
+        yield table
+
+
+def cells_table(cells: Sequence[FoundCells]) -> CellsTable:
     """The list for a terminal."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("run", no_wrap=True)
-    table.add_column("data", overflow="fold")
-    for heading in ("test", "validation", "parameters"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("begun", no_wrap=True)
-    table.add_column("genotype", overflow="fold")
-    for cell in cells:
-        parameters = "" if cell.parameters is None else f"{cell.parameters:,}"
-        table.add_row(
-            Text(cell.run_id),
-            Text(cell.split or cell.data),
-            _percent(cell.test_accuracy),
-            _percent(cell.validation_accuracy),
-            parameters,
-            cell.started.astimezone().strftime("%Y-%m-%d %H:%M"),
-            Text(str(cell.genotype), style="dim"),
-        )
-    return table
+    return CellsTable(cells)
+
+
+def _row(cell: FoundCells) -> list[Text]:
+    values = (
+        cell.name,
+        cell.run_id[:8],
+        cell.split or cell.data,
+        _percent(cell.test_accuracy),
+        _percent(cell.validation_accuracy),
+        "" if cell.parameters is None else f"{cell.parameters:,}",
+        cell.started.astimezone().strftime("%Y-%m-%d"),
+        str(cell.genotype),
+    )
+    return [Text(value) for value in values]
 
 
 def describe(cells: FoundCells) -> str:

@@ -111,10 +111,20 @@ def test_a_run_in_full_says_where_its_pictures_are(uri: str) -> None:
     assert "/pictures/normal.svg" in text
 
 
-def test_the_list_names_every_run(uri: str) -> None:
-    console = Console(width=160)
+def shown(uri: str, width: int) -> str:
+    console = Console(width=width)
     with console.capture() as captured:
         console.print(cells_table(list_cells(uri)))
-    text = captured.get()
-    assert "as1-run  MSR Action3D AS1" in text
-    assert "95.0%" in text
+    return captured.get()
+
+
+def test_the_list_fits_a_terminal_of_80_characters(uri: str) -> None:
+    lines = shown(uri, 80).splitlines()
+    assert lines[0].split() == ["run", "id", "data", "test", "valid.", "params", "begun"]
+    assert lines[2].split()[:6] == ["as2-run", "as2-run", "MSR", "Action3D", "AS2", "95.0%"]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_wide_terminal_shows_the_genotypes(uri: str) -> None:
+    assert str(GENOTYPE) in shown(uri, 200)
+    assert str(GENOTYPE) not in shown(uri, 80)
