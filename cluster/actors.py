@@ -18,6 +18,7 @@ import ray
 import torch
 from ray import ObjectRef
 from ray.exceptions import RayError
+from torch import Tensor
 
 from nas.config import SearchConfig
 from nas.genotype import Genotype
@@ -30,6 +31,7 @@ from nas.weights import SharedWeights, UpdateMetrics
 __all__ = [
     "ControllerHost",
     "Evaluator",
+    "NotPreparedError",
     "Published",
     "ShardReport",
     "StaleLeaseError",
@@ -41,6 +43,10 @@ __all__ = [
 
 FETCH_SECONDS = 60.0
 """How long an object may take to arrive before it counts as lost; 10 MB take some hundredths of a second."""
+
+
+class NotPreparedError(Exception):
+    """The evaluator's process was restarted since it was prepared: it must be greeted anew."""
 
 
 class StaleLeaseError(Exception):
@@ -108,34 +114,39 @@ class Update:
 class Evaluator:
     """Computes shards on one torch thread; keeps nothing but a copy of one version of the weights.
 
-    Args:
-        supernet: shapes.
-        config: of the search.
-        sources: training and validation images in the object store. References, because Ray warns of actors
-            that it may have to restart with large arguments; the driver holds them as long as it lives.
-        device: "cpu" or "cuda".
+    A new process knows nothing until `prepare`; the driver greets it so whenever it was restarted.
     """
 
-    def __init__(
+    def __init__(self) -> None:
+        self._parts: _Parts | None = None
+        self._object = ""  # which published object the weights are a copy of
+
+    def prepare(
         self,
         supernet: SupernetConfig,
         config: SearchConfig,
         sources: Sequence["ObjectRef[ImageSource]"],
         device: str = "cpu",
-    ) -> None:
+    ) -> WorkerInfo:
+        """Get ready for work, and say who this is.
+
+        Args:
+            supernet: shapes.
+            config: of the search.
+            sources: training and validation images in the object store.
+            device: "cpu" or "cuda".
+        """
         torch.set_num_threads(1)
         if device != "cpu":
             _make_deterministic()
-        self._supernet = Supernet(supernet)
-        self._config = config
-        self._train_source, self._validation_source = ray.get(list(sources))
-        self._received = torch.zeros(self._supernet.layout.size)
-        self._weights = self._received.to(device)
-        self._object = ""  # which published object the weights are a copy of
-
-    def describe(self) -> WorkerInfo:
-        """Who this is; answers as soon as the evaluator is ready for work."""
+        train_source, validation_source = ray.get(list(sources))
+        network = Supernet(supernet)
+        received = torch.zeros(network.layout.size)
+        self._parts = _Parts(network, config, train_source, validation_source, received, received.to(device))
+        self._object = ""
         arithmetic = f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()}"
+        if device != "cpu":
+            arithmetic += f" {torch.cuda.get_device_name()}"
         node: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return WorkerInfo(pid=os.getpid(), node=node, arithmetic=arithmetic)
 
@@ -143,33 +154,40 @@ class Evaluator:
         self, weights: Published, genotype: Genotype, step: int, shard: int
     ) -> tuple[ShardReport, ShardGradient]:
         """A report for the driver and, as an object of its own, the gradient."""
-        start, bytes_in = time.perf_counter(), self._load(weights)
+        start, parts, bytes_in = self._begin(weights)
         gradient = train_shard(
-            self._supernet, self._weights, genotype, self._train_source, self._config, step, shard
+            parts.supernet, parts.weights, genotype, parts.train_source, parts.config, step, shard
         )
         result = ShardScore(
             shard=shard, loss=gradient.loss, accuracy=gradient.accuracy, num_images=gradient.num_images
         )
-        seconds, bytes_out = time.perf_counter() - start, gradient.values.nbytes + gradient.ranges.nbytes
-        return ShardReport(result=result, seconds=seconds, bytes_in=bytes_in, bytes_out=bytes_out), gradient
+        bytes_out = gradient.values.nbytes + gradient.ranges.nbytes
+        return _report(result, start, bytes_in, bytes_out), gradient
 
     def score(self, weights: Published, genotype: Genotype, step: int, shard: int) -> ShardReport:
         """The score on the minibatch of a controller step."""
-        start, bytes_in = time.perf_counter(), self._load(weights)
+        start, parts, bytes_in = self._begin(weights)
         result = score_shard(
-            self._supernet, self._weights, genotype, self._validation_source, self._config, step, shard
+            parts.supernet, parts.weights, genotype, parts.validation_source, parts.config, step, shard
         )
-        return ShardReport(result=result, seconds=time.perf_counter() - start, bytes_in=bytes_in)
+        return _report(result, start, bytes_in)
 
     def evaluate(self, weights: Published, genotype: Genotype) -> ShardReport:
         """The score on the whole validation part."""
-        start, bytes_in = time.perf_counter(), self._load(weights)
+        start, parts, bytes_in = self._begin(weights)
         result = evaluate_genotype(
-            self._supernet, self._weights, genotype, self._validation_source, self._config
+            parts.supernet, parts.weights, genotype, parts.validation_source, parts.config
         )
-        return ShardReport(result=result, seconds=time.perf_counter() - start, bytes_in=bytes_in)
+        return _report(result, start, bytes_in)
 
-    def _load(self, weights: Published) -> int:
+    def _begin(self, weights: Published) -> tuple[float, "_Parts", int]:
+        """The time, what `prepare` gave, and the bytes of weights that had to be copied."""
+        start = time.perf_counter()
+        if self._parts is None:
+            raise NotPreparedError(f"process {os.getpid()} was started anew")
+        return start, self._parts, self._load(weights, self._parts)
+
+    def _load(self, weights: Published, parts: "_Parts") -> int:
         """Copy a version once: the object is memory that all processes of the machine share."""
         (reference,) = weights.reference
         if reference.hex() == self._object:
@@ -179,10 +197,27 @@ class Evaluator:
         except RayError as error:
             raise WeightsUnavailableError(f"version {weights.version}: {error}") from error
         assert not view.flags.writeable, "a writable view could change the weights of every worker"
-        np.copyto(self._received.numpy(), view)
-        self._weights = self._received.to(self._weights.device)
+        np.copyto(parts.received.numpy(), view)
+        parts.weights.copy_(parts.received)  # on the CPU the two are one
         self._object = reference.hex()
         return view.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What an evaluator computes with: `weights` on the device, `received` on the CPU."""
+
+    supernet: Supernet
+    config: SearchConfig
+    train_source: ImageSource
+    validation_source: ImageSource
+    received: Tensor
+    weights: Tensor
+
+
+def _report(result: ShardScore, start: float, bytes_in: int, bytes_out: int = 0) -> ShardReport:
+    seconds = time.perf_counter() - start
+    return ShardReport(result=result, seconds=seconds, bytes_in=bytes_in, bytes_out=bytes_out)
 
 
 class WeightsOwner:
@@ -246,33 +281,34 @@ class WeightsOwner:
 
 
 class ControllerHost:
-    """Holds the strategy.
+    """Holds the strategy."""
 
-    Args:
-        strategy: a reference to it, which the driver holds; one item.
-    """
-
-    def __init__(self, strategy: Sequence["ObjectRef[Strategy]"]) -> None:
-        self._strategy = ray.get(strategy[0])
+    def __init__(self) -> None:
         self._lease = ""
+        self._strategy: Strategy | None = None
 
-    def load(self, lease: str, state: dict[str, Any]) -> None:
-        """Start from a state under a new lease."""
-        self._strategy.load_state_dict(state)
-        self._lease = lease
+    def load(self, lease: str, loaded: tuple[Strategy, dict[str, Any]]) -> None:
+        """Take a strategy and its state under a new lease."""
+        strategy, state = loaded
+        strategy.load_state_dict(state)
+        self._strategy, self._lease = strategy, lease
 
     def sample(self, lease: str, count: int, stream: str, step: int) -> list[Genotype]:
         """Genotypes; see `nas.strategy.Strategy`."""
-        _check_lease(lease, self._lease)
-        return self._strategy.sample(count, stream, step)
+        return self._held(lease).sample(count, stream, step)
 
     def update(
         self, lease: str, genotypes: Sequence[Genotype], rewards: Sequence[float]
     ) -> tuple[dict[str, float], dict[str, Any]]:
         """Metrics, and the state afterwards, which the driver keeps in case this host dies."""
+        strategy = self._held(lease)
+        metrics = strategy.update(genotypes, rewards)
+        return metrics, strategy.state_dict()
+
+    def _held(self, lease: str) -> Strategy:
         _check_lease(lease, self._lease)
-        metrics = self._strategy.update(genotypes, rewards)
-        return metrics, self._strategy.state_dict()
+        assert self._strategy is not None
+        return self._strategy
 
     def pid(self) -> int:
         """The process."""

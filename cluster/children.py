@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import ray
+from ray import ObjectRef
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from cluster.actors import Evaluator, Published, Update, WeightsOwner, WeightsUnavailableError
+from cluster.actors import Evaluator, Published, Update, WeightsOwner, WeightsUnavailableError, WorkerInfo
 from cluster.dispatch import Dispatcher, Finished, Submit, WorkersLostError
 from cluster.leases import ActorLostError, LeasedActor, near_the_driver
 from cluster.measurements import Measurement, measure
@@ -82,6 +83,7 @@ class RayChildren:
         settings = runtime.config
         self._dispatcher = Dispatcher(
             map(self._evaluator, runtime.place()),
+            self._greet,
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
         )
@@ -279,7 +281,13 @@ class RayChildren:
             max_task_retries=0,
             scheduling_strategy=PlacementGroupSchedulingStrategy(group, bundle),
         )
-        return lambda: actor.remote(*self._arguments, "cuda" if settings.gpus_per_worker else "cpu")
+        return lambda: actor.remote()
+
+    def _greet(self, actor: Any) -> ObjectRef[WorkerInfo]:
+        """Prepare an evaluator; its constructor gets nothing, as Ray may lose what a restart needs again."""
+        device = "cuda" if self._runtime.config.gpus_per_worker else "cpu"
+        reference: ObjectRef[WorkerInfo] = actor.prepare.remote(*self._arguments, device)
+        return reference
 
     def _measure(
         self, kind: str, finished: Sequence[Finished], seconds: float, update_seconds: float, before: int

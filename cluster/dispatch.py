@@ -16,7 +16,7 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from cluster.actors import ShardReport, WorkerInfo
+from cluster.actors import NotPreparedError, ShardReport, WorkerInfo
 
 __all__ = ["Dispatcher", "Finished", "Worker", "WorkersLostError"]
 
@@ -113,6 +113,7 @@ class Dispatcher:
 
     Args:
         creates: one for each worker; makes its actor.
+        greet: prepares an actor's new process for work; it answers when it is ready.
         shard_seconds: a worker that needs longer for one shard is taken for frozen. The time counts from
             when a ready worker was given the shard, and doubles for a shard that ran out of it.
         give_up_seconds: how long to go on without any worker.
@@ -123,8 +124,14 @@ class Dispatcher:
     """
 
     def __init__(
-        self, creates: Iterable[Callable[[], Any]], *, shard_seconds: float, give_up_seconds: float
+        self,
+        creates: Iterable[Callable[[], Any]],
+        greet: Callable[[Any], "ObjectRef[WorkerInfo]"],
+        *,
+        shard_seconds: float,
+        give_up_seconds: float,
     ) -> None:
+        self._greet = greet
         self.shard_seconds = shard_seconds
         self._give_up_seconds = give_up_seconds
         self._run_number = 0
@@ -151,7 +158,7 @@ class Dispatcher:
         run = _Run(self._run_number, submits, deque(range(count)), [self.shard_seconds] * count)
         alive_at = time.monotonic()
         while len(run.finished) < count:
-            self._greet()
+            self._greet_all()
             self._assign(run)
             if any(worker.ready for worker in self.workers):
                 alive_at = time.monotonic()
@@ -175,7 +182,7 @@ class Dispatcher:
             if time.monotonic() > deadline:
                 missing = [worker.number for worker in self.workers if not worker.ready]
                 raise WorkersLostError(f"workers {missing} were not ready within {seconds:g} s")
-            self._greet()
+            self._greet_all()
             self._wait(idle)
         return [worker.info for worker in self.workers if worker.info is not None]
 
@@ -192,9 +199,9 @@ class Dispatcher:
     def _ask(self, worker: Worker) -> None:
         """Greet a worker: it is ready when it answers."""
         worker.ready = False
-        worker.call = _Call([worker.handle.describe.remote()], time.monotonic() + START_SECONDS)
+        worker.call = _Call([self._greet(worker.handle)], time.monotonic() + START_SECONDS)
 
-    def _greet(self) -> None:
+    def _greet_all(self) -> None:
         for worker in self.workers:
             if not worker.ready and worker.call is None and time.monotonic() >= worker.resume_at:
                 self._ask(worker)
@@ -230,7 +237,9 @@ class Dispatcher:
         try:
             answer = ray.get(call.references[0])
         except RayTaskError as error:
-            if call.run == run.number:
+            if isinstance(error.cause, NotPreparedError):
+                self._lost(worker, call, run, error)
+            elif call.run == run.number:
                 raise error.cause from error  # a late error of an earlier run concerns nobody
         except RayError as error:
             self._lost(worker, call, run, error)

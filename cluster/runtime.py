@@ -198,12 +198,25 @@ def _start(num_cpus: int | None) -> None:
 
 def _join(address: str) -> None:
     """Join a running cluster, with the token if one is at hand: a cluster without tokens ignores it."""
-    mode, has_token = token_state()
-    if not mode and has_token:
-        os.environ["RAY_AUTH_MODE"] = "token"
     if address != "auto":
         _check_reachable(address)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    _use_token_at_hand()
     _connect(address, lambda: ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR))
+
+
+def _use_token_at_hand() -> None:
+    """What Ray itself does for the address "auto" alone.
+
+    Setting RAY_AUTH_MODE here would come too late: Ray reads it when it is imported.
+    """
+    try:
+        from ray._private.authentication.authentication_token_setup import (
+            maybe_enable_token_auth_if_token_available,
+        )
+    except ImportError:  # Ray before 2.59 uses tokens only where RAY_AUTH_MODE says so
+        return
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 def _check_reachable(address: str) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import ray
-
 from cluster.actors import ControllerHost
 from cluster.leases import ActorLostError, LeasedActor, near_the_driver
 from cluster.runtime import Runtime
@@ -27,14 +25,14 @@ class ActorStrategy:
     def __init__(self, runtime: Runtime, strategy: Strategy) -> None:
         self.name = strategy.name
         self._state = strategy.state_dict()
-        self._initial = [ray.put(strategy)]  # held here: a restarted actor asks for it again
+        self._strategy = strategy
         self._host = LeasedActor(
-            lambda: near_the_driver(ControllerHost).remote(self._initial),
+            lambda: near_the_driver(ControllerHost).remote(),
             "host of the controller",
             call_seconds=runtime.config.owner_timeout_seconds,
             give_up_seconds=runtime.config.worker_timeout_seconds,
         )
-        self._host.load(self._state)
+        self._host.load((self._strategy, self._state))
 
     @property
     def host(self) -> LeasedActor:
@@ -58,7 +56,7 @@ class ActorStrategy:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave, here or without Ray."""
-        self._host.load(state)
+        self._host.load((self._strategy, state))
         self._state = state
 
     def close(self) -> None:
@@ -70,4 +68,4 @@ class ActorStrategy:
             try:
                 return self._host.call(method, *arguments)
             except ActorLostError:
-                self._host.load(self._state)
+                self._host.load((self._strategy, self._state))

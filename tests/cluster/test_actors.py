@@ -11,6 +11,7 @@ from ray.exceptions import GetTimeoutError
 from cluster.actors import (
     ControllerHost,
     Evaluator,
+    NotPreparedError,
     StaleLeaseError,
     WeightsOwner,
     WeightsUnavailableError,
@@ -40,8 +41,9 @@ def owner(searches: Any) -> WeightsOwner:
 
 @pytest.fixture
 def evaluator(searches: Any) -> Evaluator:
-    sources = [ray.put(source) for source in searches.sources]
-    return Evaluator(searches.supernet, searches.config, sources)
+    evaluator = Evaluator()
+    evaluator.prepare(searches.supernet, searches.config, [ray.put(source) for source in searches.sources])
+    return evaluator
 
 
 def test_an_evaluator_does_what_the_pure_functions_do(
@@ -77,11 +79,13 @@ def test_weights_are_copied_once_for_each_publication(
 
 
 def test_an_evaluator_never_shares_memory_with_the_published_weights(
-    owner: WeightsOwner, evaluator: Evaluator
+    searches: Any, owner: WeightsOwner, evaluator: Evaluator
 ) -> None:
     published = owner.load("a", None)
-    evaluator._load(published)
-    evaluator._weights += 5
+    (genotype,) = searches.local().strategy.sample(1, "weights", 0)
+    evaluator.evaluate(published, genotype)
+    assert evaluator._parts is not None
+    evaluator._parts.weights.add_(5)
     view = ray.get(published.reference[0])
     assert not view.flags.writeable
     assert hashlib.sha256(view).hexdigest() == owner.digest("a")
@@ -92,9 +96,14 @@ def test_a_restarted_actor_refuses_until_it_is_loaded(searches: Any, owner: Weig
         owner.state_dict("a")
     owner.load("a", None)
     owner.state_dict("a")
-    host = ControllerHost([ray.put(searches.local().strategy)])
-    with pytest.raises(StaleLeaseError):
-        host.sample("a", 1, "weights", 0)
+    strategy = searches.local().strategy
+    host = ControllerHost()
+    host.load("a", (strategy, strategy.state_dict()))
+    with pytest.raises(StaleLeaseError, match="shows lease 'b'"):
+        host.sample("b", 1, "weights", 0)
+    (genotype,) = host.sample("a", 1, "weights", 0)
+    with pytest.raises(NotPreparedError, match="was started anew"):
+        Evaluator().evaluate(owner.publish("a"), genotype)
 
 
 def test_lost_gradients_are_named_and_change_nothing(
@@ -117,9 +126,10 @@ def test_lost_gradients_are_named_and_change_nothing(
 
 
 def test_weights_that_are_gone_are_reported_as_such(
-    owner: WeightsOwner, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+    searches: Any, owner: WeightsOwner, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published = owner.load("a", None)
     lose(monkeypatch, *published.reference)
+    (genotype,) = searches.local().strategy.sample(1, "weights", 0)
     with pytest.raises(WeightsUnavailableError, match="version 0"):
-        evaluator._load(published)
+        evaluator.evaluate(published, genotype)

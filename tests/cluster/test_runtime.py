@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +90,26 @@ def test_a_refused_token_comes_with_its_remedy(no_ray: pytest.MonkeyPatch, error
         join("auto")
 
 
-def test_a_token_at_hand_is_used(no_ray: pytest.MonkeyPatch) -> None:
-    modes: list[str | None] = []
-    no_ray.setattr(ray, "init", lambda **settings: modes.append(os.environ.get("RAY_AUTH_MODE")))
-    no_ray.setattr(ray, "shutdown", lambda: None)
-    no_ray.setenv("RAY_AUTH_TOKEN", "abc")
-    no_ray.delenv("RAY_AUTH_MODE")
-    join("auto")
-    assert modes == ["token"]
+def test_a_token_at_hand_is_used_for_any_address(tmp_path: Path) -> None:
+    # a process of its own: Ray keeps mode and token for as long as a process lives
+    program = """
+import ray, cluster.runtime
+from ray._private.authentication.authentication_utils import is_token_auth_enabled
+print(is_token_auth_enabled())
+cluster.runtime._use_token_at_hand()
+print(is_token_auth_enabled())
+"""
+    names = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    for token, modes in (({}, ["False", "False"]), ({"RAY_AUTH_TOKEN": "a" * 40}, ["False", "True"])):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**environment, "HOME": str(tmp_path), **token},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.split() == modes
 
 
 def test_a_ray_of_our_own_offers_what_is_asked_for(no_ray: pytest.MonkeyPatch) -> None:
