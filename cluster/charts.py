@@ -11,7 +11,8 @@ __all__ = ["line_chart", "scatter_chart"]
 
 # About the size on the page, so that the letters come out as large as they are given.
 _WIDTH, _FULL_WIDTH, _HEIGHT = 330.0, 1040.0, 190.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 10.0, 6.0, 36.0
+_RIGHT, _TOP, _BOTTOM = 10.0, 6.0, 36.0
+_LETTER = 6.2  # width of a digit at the size of the numbers beside the axes
 _MOST_DOTS = 3000
 _MOST_POINTS = 200  # of a curve: more are finer than a pixel, and each is a place to hover over
 
@@ -30,9 +31,10 @@ def line_chart(panel: Panel) -> str:
     )
     if not xs or not ys:
         return '<p class="empty">no values</p>'
-    x_scale, x_ticks = _axis(xs, None, _LEFT, _WIDTH - _RIGHT, whole=True)
     y_scale, y_ticks = _axis(ys, panel.limits, _HEIGHT - _BOTTOM, _TOP)
-    parts = [_frame(x_ticks, y_ticks, x_scale, y_scale, panel.x_label)]
+    left = _left(y_ticks)
+    x_scale, x_ticks = _axis(xs, None, left, _WIDTH - _RIGHT, whole=True)
+    parts = [_frame(x_ticks, y_ticks, x_scale, y_scale, panel.x_label, left, _WIDTH)]
     parts += [_band(curve, number, x_scale, y_scale) for number, curve in enumerate(series) if curve.spread]
     parts += [_line(curve, number, x_scale, y_scale) for number, curve in enumerate(series)]
     parts.append(_hover(panel.x_label, series, x_scale))
@@ -47,14 +49,18 @@ def scatter_chart(title: str, values: Sequence[float], x_label: str) -> str:
         return '<p class="empty">no values</p>'
     window = max(1, min(len(values) // 10, 50))
     curves = [thinned(_running_mean(series, window), _MOST_POINTS), thinned(_best(series), _MOST_POINTS)]
-    x_scale, x_ticks = _axis(series.x, None, _LEFT, _FULL_WIDTH - _RIGHT, whole=True)
     y_scale, y_ticks = _axis(finite, None, _HEIGHT - _BOTTOM, _TOP)
-    dots = zip(*(thinned(series, _MOST_DOTS).x, thinned(series, _MOST_DOTS).y), strict=True)
+    left = _left(y_ticks)
+    x_scale, x_ticks = _axis(series.x, None, left, _FULL_WIDTH - _RIGHT, whole=True)
+    shown = thinned(series, _MOST_DOTS)
+    dots = zip(shown.x, shown.y, strict=True)
     path = "".join(f"M{x_scale(x):.1f} {y_scale(y):.1f}h0" for x, y in dots if math.isfinite(y))
+    size = 5.5 if len(finite) < 300 else 3
     parts = [
-        _frame(x_ticks, y_ticks, x_scale, y_scale, x_label, width=_FULL_WIDTH),
-        f'<path class="dots" d="{path}"/>',
-        *(_line(curve, number, x_scale, y_scale) for number, curve in enumerate(curves, start=1)),
+        _frame(x_ticks, y_ticks, x_scale, y_scale, x_label, left, _FULL_WIDTH),
+        f'<path class="dots" style="stroke-width:{size}" d="{path}"/>',
+        _line(curves[0], 1, x_scale, y_scale),
+        _line(curves[1], 2, x_scale, y_scale, steps=True),
         _hover(x_label, curves, x_scale),
     ]
     return _svg(parts, title, _FULL_WIDTH) + _legend(["single", *(curve.name for curve in curves)])
@@ -97,12 +103,13 @@ def _frame(
     x_scale: Scale,
     y_scale: Scale,
     x_label: str,
-    width: float = _WIDTH,
+    left: float,
+    width: float,
 ) -> str:
     bottom = _HEIGHT - _BOTTOM
     lines = [
-        f'<path class="grid" d="M{_LEFT} {y_scale(tick):.1f}H{width - _RIGHT}"/>'
-        + _tick(_LEFT - 6, y_scale(tick) + 3.5, "end", tick)
+        f'<path class="grid" d="M{left} {y_scale(tick):.1f}H{width - _RIGHT}"/>'
+        + _tick(left - 6, y_scale(tick) + 3.5, "end", tick)
         for tick in y_ticks
     ]
     lines += [
@@ -110,7 +117,7 @@ def _frame(
         _tick(x_scale(tick), bottom + 15, "end" if x_scale(tick) > width - _RIGHT - 12 else "middle", tick)
         for tick in x_ticks
     ]
-    label = f'<text class="label" x="{(_LEFT + width - _RIGHT) / 2}" y="{_HEIGHT - 4}" text-anchor="middle">'
+    label = f'<text class="label" x="{(left + width - _RIGHT) / 2}" y="{_HEIGHT - 4}" text-anchor="middle">'
     return "".join(lines) + f"{label}{escape(x_label)}</text>"
 
 
@@ -118,11 +125,17 @@ def _tick(x: float, y: float, anchor: str, value: float) -> str:
     return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_short(value)}</text>'
 
 
-def _line(curve: Series, number: int, x_scale: Scale, y_scale: Scale) -> str:
+def _left(ticks: Sequence[float]) -> float:
+    """Room at the left for the numbers of the y axis."""
+    return 10 + _LETTER * max((len(_short(tick)) for tick in ticks), default=1)
+
+
+def _line(curve: Series, number: int, x_scale: Scale, y_scale: Scale, steps: bool = False) -> str:
     points, pen = [], "M"
     for x, y in zip(curve.x, curve.y, strict=True):
         if math.isfinite(y):
-            points.append(f"{pen}{x_scale(x):.1f} {y_scale(y):.1f}")
+            across = f"H{x_scale(x):.1f}" if steps and pen == "L" else ""
+            points.append(f"{across}{pen}{x_scale(x):.1f} {y_scale(y):.1f}")
             pen = "L"
         else:
             pen = "M"
@@ -179,7 +192,7 @@ def _axis(
         )
     elif limits is None and not whole:
         low, high = low - 0.04 * (high - low), high + 0.04 * (high - low)
-    step = _round_step((high - low) / 5)
+    step = _round_step((high - low) / 6)
     if whole:
         step = max(1.0, math.ceil(step))
     first = math.ceil(low / step - 1e-9)
@@ -203,7 +216,7 @@ def _finite(values: Iterable[float]) -> list[float]:
 
 def _short(value: float) -> str:
     text = f"{value:.6g}"
-    return "0" if text == "-0" else text
+    return "0" if text == "-0" else text.replace("-", "−")
 
 
 def _precise(value: float) -> str:

@@ -52,16 +52,14 @@ def environment_tags(repository: Path | None = None) -> dict[str, str]:
     """Versions of posenas, Python and the libraries that numbers depend on; the command; the git commit."""
     libraries = ("torch", "numpy", "scipy", "opencv-python", "ray", "mlflow")
     versions = {name: _version(name) for name in libraries}
-    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
     tags = {
-        "mlflow.source.name": shlex.join(command)[:200],
-        "mlflow.source.type": "LOCAL",
+        "posenas.command": without_passwords(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "posenas.version": _version("posenas"),
         "posenas.libraries": " ".join(f"{name} {version}" for name, version in versions.items() if version),
         "posenas.platform": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
     }
     commit = git_commit(repository or Path(__file__).resolve().parent)
-    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+    return tags | ({"posenas.commit": commit} if commit else {})
 
 
 def git_commit(folder: Path) -> str:

@@ -109,7 +109,7 @@ def records_table(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows under their column names, numbers to the right; a row whose "chosen" is true is marked."""
     columns = [name for name in dict.fromkeys(key for row in rows for key in row) if name != "chosen"]
     kinds = {name: "number" if all(_is_number(row.get(name)) for row in rows) else "" for name in columns}
-    head = "".join(element("th", escape(name), kinds[name]) for name in columns)
+    head = "".join(element("th", escape(name.replace("_", " ")), kinds[name]) for name in columns)
     body = "".join(
         element(
             "tr",

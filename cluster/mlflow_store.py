@@ -131,8 +131,8 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
         from mlflow import MlflowClient
 
         # Says "Creating initial MLflow database tables..." on stderr, in the middle of a progress bar.
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for name in ("mlflow.store.db.utils", "mlflow.pyfunc", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         if urlsplit(resolved).scheme not in _SERVERS and (file is None or file.exists()):
             _open_database(resolved)
         client = MlflowClient(resolved, registry_uri=resolved)

@@ -4,10 +4,12 @@ A `Tracker` is told facts and answers nothing; each fact may be told twice and i
 search tells its history again without doubling a point, and a durable outbox can stand before any tracker.
 """
 
+import getpass
 import hashlib
 import json
 import math
 import re
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +24,16 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-__all__ = ["RUN_ID", "SPLIT", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker"]
+__all__ = ["COMMAND", "RUN_ID", "SPLIT", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker"]
 
 RUN_ID = "posenas.run_id"
 """The tag that holds our own id of a run: by it a resumed search finds the MLflow run that it began."""
 
 SPLIT = "posenas.split"
 """The tag that says what a run was trained and tested on."""
+
+COMMAND = "posenas.command"
+"""The tag that holds the command which began a run."""
 
 Status = Literal["finished", "failed", "killed"]
 
@@ -181,9 +186,8 @@ class MlflowTracker:
             self._run = self._found(run_id)
             if self._run is None:
                 parents = {"mlflow.parentRunId": self._parent(parent)} if parent else {}
-                self._run = self._client.create_run(
-                    self.experiment_id, run_name=name, tags={RUN_ID: run_id} | parents
-                )
+                own = {RUN_ID: run_id} | _for_mlflow(tags) | parents
+                self._run = self._client.create_run(self.experiment_id, run_name=name, tags=own)
                 self._logged = {}
             else:
                 self._client.update_run(self.mlflow_run_id, status="RUNNING", name=name)
@@ -191,7 +195,9 @@ class MlflowTracker:
             self._log_params(params)
             if SPLIT in tags:
                 self._log_data(tags[SPLIT])
-        self.set_tags(tags)
+            known = self._run.data.tags
+        # what began the run stays; a resume or a later stage has another command
+        self.set_tags({name: tag for name, tag in tags.items() if name != COMMAND or COMMAND not in known})
 
     def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
         """Metrics of one step in one call (7 ms for 12 on SQLite); a point recorded before is left out."""
@@ -323,6 +329,19 @@ class MlflowTracker:
         ]
         if changed:
             self._client.log_batch(self.mlflow_run_id, tags=changed[:_PER_BATCH])
+
+
+def _for_mlflow(tags: Mapping[str, str]) -> dict[str, str]:
+    """What MLflow's run list shows as source, version and user, under its own names."""
+    command = shlex.split(tags.get(COMMAND, "posenas"))
+    words = [word for word in command[:2] if not word.startswith("-")]
+    names = {"mlflow.source.name": " ".join(words), "mlflow.source.type": "LOCAL"}
+    if "posenas.commit" in tags:
+        names["mlflow.source.git.commit"] = tags["posenas.commit"]
+    try:
+        return names | {"mlflow.user": getpass.getuser()}
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return names
 
 
 def _name(name: str) -> str:

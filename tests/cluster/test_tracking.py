@@ -101,6 +101,18 @@ def test_passwords_never_reach_the_record(uri: str) -> None:
     assert "secret" not in str(data.tags)
 
 
+def test_the_run_list_of_mlflow_shows_command_commit_and_user(uri: str) -> None:
+    tracker = MlflowTracker(uri, "tests")
+    tags = {"posenas.command": "posenas search --out 'runs/a b'", "posenas.commit": "abc123"}
+    tracker.start("search-source", "source", {}, tags)
+    shown = tracker._client.get_run(tracker.mlflow_run_id).data.tags
+    assert shown["mlflow.source.name"] == "posenas search"
+    assert shown["mlflow.source.git.commit"] == "abc123"
+    tracker.start("search-source", "source", {}, {**tags, "posenas.command": "posenas evaluate"})
+    shown = tracker._client.get_run(tracker.mlflow_run_id).data.tags
+    assert shown["posenas.command"] == "posenas search --out 'runs/a b'"
+
+
 def test_infinity_is_recorded_as_not_a_number(uri: str) -> None:
     tracker = started(uri, "search-5")
     tracker.log(0, {"loss": float("inf")}, 1.0)
