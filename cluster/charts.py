@@ -19,8 +19,8 @@ _MOST_POINTS = 200  # of a curve: more are finer than a pixel, and each is a pla
 Scale = Callable[[float], float]
 
 
-def line_chart(panel: Panel) -> str:
-    """One panel as an SVG element; the title of the panel is left to the page."""
+def line_chart(panel: Panel, width: float = _WIDTH) -> str:
+    """One panel as an SVG element `width` pixels wide; the title of the panel is left to the page."""
     series = [thinned(curve, _MOST_POINTS) for curve in panel.series]
     xs = _finite(x for curve in series for x in curve.x)
     ys = _finite(
@@ -33,12 +33,12 @@ def line_chart(panel: Panel) -> str:
         return '<p class="empty">no values</p>'
     y_scale, y_ticks = _axis(ys, panel.limits, _HEIGHT - _BOTTOM, _TOP)
     left = _left(y_ticks)
-    x_scale, x_ticks = _axis(xs, None, left, _WIDTH - _RIGHT, whole=True)
-    parts = [_frame(x_ticks, y_ticks, x_scale, y_scale, panel.x_label, left, _WIDTH)]
+    x_scale, x_ticks = _axis(xs, None, left, width - _RIGHT, whole=True)
+    parts = [_frame(x_ticks, y_ticks, x_scale, y_scale, panel.x_label, left, width)]
     parts += [_band(curve, number, x_scale, y_scale) for number, curve in enumerate(series) if curve.spread]
     parts += [_line(curve, number, x_scale, y_scale) for number, curve in enumerate(series)]
     parts.append(_hover(panel.x_label, series, x_scale))
-    return _svg(parts, panel.title) + _legend([curve.name for curve in series])
+    return _svg(parts, panel.title, width) + _legend([curve.name for curve in series])
 
 
 def scatter_chart(title: str, values: Sequence[float], x_label: str) -> str:
@@ -63,7 +63,7 @@ def scatter_chart(title: str, values: Sequence[float], x_label: str) -> str:
         _line(curves[1], 2, x_scale, y_scale, steps=True),
         _hover(x_label, curves, x_scale),
     ]
-    return _svg(parts, title, _FULL_WIDTH) + _legend(["single", *(curve.name for curve in curves)])
+    return _svg(parts, title, _FULL_WIDTH) + _legend(["one architecture", *(curve.name for curve in curves)])
 
 
 def _best(series: Series) -> Series:
@@ -80,7 +80,7 @@ def _running_mean(series: Series, window: int) -> Series:
     return Series(f"mean of the last {window}", series.x[window - 1 :], tuple(means))
 
 
-def _svg(parts: Iterable[str], title: str, width: float = _WIDTH) -> str:
+def _svg(parts: Iterable[str], title: str, width: float) -> str:
     return (
         f'<svg class="chart" viewBox="0 0 {width:.0f} {_HEIGHT:.0f}" role="img" aria-label="{escape(title)}">'
         + "".join(parts)

@@ -46,6 +46,7 @@ __all__ = [
     "write_report",
 ]
 
+_FEW_FACTS = 10  # more are shown on a click
 # The page may use its own style and its own pictures, and nothing else in the world.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -194,9 +195,11 @@ def _search(content: ReportContent) -> str:
 
 
 def _charts(panels: Sequence[Panel]) -> str:
-    cards = "".join(card(panel.title, line_chart(panel)) for panel in panels)
+    if not panels:
+        return ""
     # three in a row would leave a single one of four alone
-    return element("div", cards, "pair" if len(panels) in (2, 4) else "grid") if cards else ""
+    layout, width = ("pair", 500.0) if len(panels) in (2, 4) else ("grid", 330.0)
+    return element("div", "".join(card(panel.title, line_chart(panel, width)) for panel in panels), layout)
 
 
 def _pictures(pictures: Sequence[Picture], layout: str) -> str:
@@ -212,7 +215,12 @@ def _test(content: ReportContent) -> str:
 
 
 def _settings(content: ReportContent) -> str:
-    parts = card("Environment", pairs_table(content.environment)) if content.environment else ""
+    parts = ""
+    if content.environment:
+        facts = {name: without_passwords(value) for name, value in content.environment.items()}
+        table = pairs_table(facts)
+        few = len(facts) <= _FEW_FACTS
+        parts += card("Environment", table if few else details(f"All {len(facts)} facts", table))
     if content.configuration:
         settings = {name: without_passwords(value) for name, value in flat(content.configuration).items()}
         as_json = without_passwords(json.dumps(content.configuration, indent=2, default=str))
