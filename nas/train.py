@@ -19,6 +19,7 @@ from torch import Tensor
 from nas.evaluate import Evaluation, check_fit, evaluate
 from nas.images import ImageSource, IntArray
 from nas.network import Network
+from nas.plan import Preset
 from nas.random import generator, torch_generator
 
 __all__ = [
@@ -31,8 +32,6 @@ __all__ = [
     "learning_rate",
 ]
 
-Preset = Literal["paper", "released", "small"]
-
 
 class TrainingConfig(BaseModel):
     """How a final network is trained. The defaults are the preset `small`."""
@@ -41,7 +40,7 @@ class TrainingConfig(BaseModel):
 
     seed: int = Field(default=0, ge=0, description="of order, augmentation and dropped paths")
     epochs: int = Field(default=60, ge=1, description="passes over the training part")
-    batch_size: int = Field(default=32, ge=2, description="images a step")
+    batch_size: int = Field(default=16, ge=2, description="images a step")
     optimizer: Literal["sgd", "adam"] = Field(default="sgd", description="Nesterov SGD, or Adam")
     learning_rate: float = Field(default=0.05, gt=0, description="highest learning rate")
     final_learning_rate: float = Field(default=0.0001, ge=0, description="lowest, at the end of the cosine")

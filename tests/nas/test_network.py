@@ -101,6 +101,20 @@ def test_reductions_lie_where_enas_puts_them() -> None:
     )
 
 
+def test_presets_have_the_sizes_of_their_sources() -> None:
+    released = NetworkConfig.preset("released", num_classes=10)
+    assert (released.num_layers, released.channels) == (17, 36)
+    assert (released.dropout_keep, released.drop_path_keep) == (0.8, 0.6)
+    assert NetworkConfig.preset("small", num_classes=8, channels=52).num_layers == 5
+
+
+def test_unknown_preset_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="network preset 'big' does not exist; there are released, paper, small"
+    ):
+        NetworkConfig.preset("big", num_classes=8)  # type: ignore[arg-type]
+
+
 def layer_outputs(network: Network, x: Tensor) -> Iterator[Tensor]:
     outputs: list[Tensor] = []
     for layer in network.layers:
