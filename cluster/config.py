@@ -24,10 +24,13 @@ from nas.network import NetworkConfig
 from nas.supernet import SupernetConfig
 from nas.train import TrainingConfig
 
-__all__ = ["PRESETS", "DerivationConfig", "ExperimentConfig", "Preset", "ResourcesConfig"]
+__all__ = ["DATA_FOLDERS", "PRESETS", "DerivationConfig", "ExperimentConfig", "Preset", "ResourcesConfig"]
 
 Preset = Literal["small", "released", "paper"]
 PRESETS: tuple[Preset, ...] = ("small", "released", "paper")
+
+DATA_FOLDERS = {"msr": "msr_action3d", "sbu": "sbu"}
+"""Where the data sets lie under $POSENAS_DATA."""
 
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
@@ -157,18 +160,29 @@ class ExperimentConfig(BaseModel):
         )
 
     def result_settings(self) -> dict[str, Any]:
-        """The settings that the result depends on."""
-        return {name: value for name, value in self.to_dict().items() if name not in _OUTSIDE_RESULT}
+        """The settings that the result depends on: not where the work is done, nor where the data lies."""
+        settings = {name: value for name, value in self.to_dict().items() if name not in _OUTSIDE_RESULT}
+        root = settings["data"].pop("root")
+        if self.data.name == "npz" and root is not None:
+            settings["data"]["file"] = Path(root).name  # here it is the file that says which data it is
+        return settings
+
+    def located(self) -> Self:
+        """With the folder of the data written out where $POSENAS_DATA gives it: a run outlives its environment."""
+        folder, place = DATA_FOLDERS.get(self.data.name), os.environ.get("POSENAS_DATA")
+        if self.data.root is not None or folder is None or not place:
+            return self
+        return self.changed({"data.root": str(Path(place).absolute() / folder)})
 
     def search_settings(self) -> dict[str, Any]:
         """The settings that the state after some steps of the search depends on: not how many follow."""
-        settings = self.to_dict()
+        settings = self.result_settings()
         settings["search"].pop("epochs")
         return {name: settings[name] for name in _SEARCH}
 
     def training_settings(self) -> dict[str, Any]:
         """The settings of data and images that the final training depends on beside its own."""
-        settings = self.to_dict()
+        settings = self.result_settings()
         return {name: settings[name] for name in ("data", "encoding", "augmentation")}
 
     def genotype_settings(self) -> dict[str, Any]:

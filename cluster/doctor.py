@@ -12,14 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["DATA_FOLDERS", "Finding", "diagnose"]
+__all__ = ["Finding", "diagnose"]
 
 State = Literal["works", "limited", "missing"]
 
 GIB = 1 << 30
 
-# Folder of each data set under POSENAS_DATA, and what must be inside it.
-DATA_FOLDERS = {"msr": ("msr_action3d", "real3d"), "sbu": ("sbu", "")}
+# What is looked for in the folder of each data set.
+INSIDE = {"msr": "real3d", "sbu": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +52,14 @@ def diagnose(folder: Path | None = None, *, start_ray: bool = True) -> Iterator[
         ("torch", _torch),
         ("CUDA", _cuda),
         ("OpenCV", _opencv),
+        ("Ray token", _ray_token),  # before Ray starts, which sets up a token of its own
         ("Ray", lambda: _ray(start_ray)),
-        ("Ray token", _ray_token),
         ("MLflow store", lambda: _mlflow(folder)),
         ("disk", lambda: _disk(folder)),
         ("memory", _memory),
         ("shared memory", _shared_memory),
         ("shared storage", lambda: _shared_storage(folder)),
-        *((f"data set {name}", lambda name=name: _data(name)) for name in DATA_FOLDERS),
+        *((f"data set {name}", lambda name=name: _data(name)) for name in INSIDE),
     ]
     for subject, check in checks:
         try:
@@ -213,7 +213,9 @@ def _shared_storage(folder: Path) -> Finding:
 
 def _data(name: str) -> Finding:
     subject = f"data set {name}"
-    folder, inside = DATA_FOLDERS[name]
+    from cluster.config import DATA_FOLDERS
+
+    folder, inside = DATA_FOLDERS[name], INSIDE[name]
     root = os.environ.get("POSENAS_DATA")
     if root is None:
         return Finding(

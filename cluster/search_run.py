@@ -216,7 +216,7 @@ def _new_config(run: RunFolder, config: ExperimentConfig | None) -> ExperimentCo
     if config is None:
         raise ValueError("a new run needs an experiment; only a resumed one brings its own")
     run.check_free()
-    return config
+    return config.located()
 
 
 def _resumed_config(run: RunFolder, config: ExperimentConfig | None) -> ExperimentConfig:

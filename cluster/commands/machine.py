@@ -10,6 +10,7 @@ from rich.text import Text
 
 __all__ = ["register"]
 
+WIDE = 200
 COLOURS = {"works": "green", "limited": "yellow", "missing": "red"}
 
 
@@ -32,6 +33,8 @@ def doctor(
     from cluster.doctor import diagnose
 
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)  # a log file has no width to be broken at
     with console.status("looking ..."):
         findings = list(diagnose(folder.absolute(), start_ray=ray))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

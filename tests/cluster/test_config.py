@@ -97,3 +97,24 @@ def test_override_leaves_the_original_alone_and_difference_finds_what_changed() 
     after = override(before, {"a.b": 5, "e": 6})
     assert before == {"a": {"b": 1, "c": 2}, "d": 3}
     assert difference(before, after) == [("a.b", 1, 5), ("e", None, 6)]
+
+
+def test_where_the_data_lies_is_written_out_and_does_not_enter_the_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SMALL.changed({"data.name": "msr"})
+    monkeypatch.setenv("POSENAS_DATA", str(tmp_path))
+    located = config.located()
+    assert located.data.root == tmp_path / "msr_action3d"
+    assert located.hash == config.hash
+    assert SMALL.located() == SMALL  # synthetic: drawn, not read
+    files = [
+        SMALL.changed({"data.name": "npz", "data.root": name}) for name in ("a/x.npz", "b/x.npz", "y.npz")
+    ]
+    assert files[0].hash == files[1].hash != files[2].hash
+
+
+def test_a_run_has_the_name_of_its_data() -> None:
+    assert SMALL.data_label == "synthetic"
+    assert SMALL.changed({"data.name": "msr", "data.subset": "AS2"}).data_label == "msr-as2"
+    assert SMALL.changed({"data.name": "sbu", "data.fold": 3}).data_label == "sbu-fold3"

@@ -15,7 +15,7 @@ def _found(folder: Path) -> dict[str, Finding]:
 def test_every_subject_is_looked_at(tmp_path: Path) -> None:
     found = _found(tmp_path)
     assert list(found) == [
-        "Python", "torch", "CUDA", "OpenCV", "Ray", "Ray token", "MLflow store", "disk", "memory",
+        "Python", "torch", "CUDA", "OpenCV", "Ray token", "Ray", "MLflow store", "disk", "memory",
         "shared memory", "shared storage", "data set msr", "data set sbu",
     ]  # fmt: skip
     assert found["Python"].state == "works"
