@@ -37,10 +37,10 @@ def conv_bn_specs(prefix: str, into: int, out: int, kernel: int) -> list[Paramet
     return [weight, *batch_norm_specs(prefix, out)]
 
 
-def conv_bn(weights: Weights, prefix: str, x: Tensor) -> Tensor:
-    """Convolution with an odd kernel that keeps height and width, then batch normalisation."""
+def conv_bn(weights: Weights, prefix: str, x: Tensor, stride: int = 1) -> Tensor:
+    """Convolution with an odd kernel that divides height and width by `stride`, then batch normalisation."""
     weight = weights[f"{prefix}.weight"]
-    return batch_norm(weights, prefix, F.conv2d(x, weight, padding=weight.shape[-1] // 2))
+    return batch_norm(weights, prefix, F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2))
 
 
 def sep_conv_specs(prefix: str, channels: int, kernel: int) -> list[ParameterSpec]:

@@ -51,6 +51,9 @@ class SupernetConfig(BaseModel):
     )
     normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
     num_nodes: int = Field(default=5, ge=1, description="nodes in a cell")
+    stem_stride: int = Field(
+        default=1, ge=1, le=2, description="2 halves the image in the stem: a quarter of the time"
+    )
     stem_multiplier: int = Field(default=3, ge=1, description="the stem makes this many times C channels")
     auxiliary_channels: tuple[int, int] = Field(
         default=(128, 768), description="channels of the two convolutions of the auxiliary head"
@@ -63,6 +66,11 @@ class SupernetConfig(BaseModel):
     def _check(self) -> "SupernetConfig":
         if min(self.auxiliary_channels) < 1:
             raise ValueError(f"`auxiliary_channels` are {self.auxiliary_channels}; each must be 1 or more")
+        if self.image_size % (4 * self.stem_stride):
+            raise ValueError(
+                f"`image_size` is {self.image_size}; with `stem_stride` {self.stem_stride} and two reductions "
+                f"it must be a multiple of {4 * self.stem_stride}"
+            )
         return self
 
     @classmethod
@@ -140,7 +148,8 @@ class Supernet:
             ValueError: the images or the genotype do not have the configured size.
         """
         self._check(genotype, images)
-        x = conv_bn(weights, "stem", images.contiguous(memory_format=torch.channels_last))
+        images = images.contiguous(memory_format=torch.channels_last)
+        x = conv_bn(weights, "stem", images, self.config.stem_stride)
         before_last, last, auxiliary = x, x, None
         for index, layer in enumerate(self._layers):
             if layer.reduction:
@@ -209,7 +218,7 @@ class Supernet:
 
 def _plan(config: SupernetConfig) -> Iterator[_Layer]:
     """Channels and sizes through the network, cell by cell."""
-    channels, size = config.channels, config.image_size
+    channels, size = config.channels, config.image_size // config.stem_stride
     stem = channels * config.stem_multiplier
     into, sizes = (stem, stem), (size, size)
     for index in range(config.num_layers):

@@ -91,7 +91,8 @@ class Plain(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         C, cells = self.config.channels, self.config.normal_cells
         first, second = cells // 3, 2 * (cells // 3) + 1
-        stem = self.bn("stem", F.conv2d(images, self.value("stem.weight"), padding=1))
+        kernels = F.conv2d(images, self.value("stem.weight"), padding=1, stride=self.config.stem_stride)
+        stem = self.bn("stem", kernels)
         states = [stem, stem]
         for layer in range(cells + 2):
             name = f"layer{layer}"
@@ -129,6 +130,7 @@ def leaves(net: Supernet, genotype: Genotype) -> Values:
     [
         TINY,
         TINY.model_copy(update={"normal_cells": 1}),
+        TINY.model_copy(update={"stem_stride": 2}),
         TINY.model_copy(update={"normal_cells": 6, "image_size": 32, "channels": 2}),
     ],
 )
@@ -236,6 +238,7 @@ def test_what_does_not_fit_is_named(shape: tuple[int, ...], nodes: int, message:
     [
         {"channels": 5},
         {"image_size": 30},
+        {"image_size": 36, "stem_stride": 2},
         {"auxiliary_channels": (0, 3)},
         {"normal_cells": 0},
         {"chanels": 4},
