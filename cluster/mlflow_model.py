@@ -6,15 +6,12 @@ The whole classifier takes a clip of 3D poses and names the action; it is MLflow
 carries the code of posenas with it.
 """
 
-import hashlib
 import re
-import shutil
 import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,14 +20,9 @@ from torch import nn
 
 from lifting.poses import PoseSequence3D
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-__all__ = ["award", "record", "register", "save_network_model", "save_pose_model"]
+__all__ = ["save_network_model", "save_pose_model"]
 
 _CODE = Path(__file__).resolve().parents[1]  # the folder in which the four packages lie
-
-DIGEST, SCORE, MODEL_ID = "posenas.digest", "posenas.score", "posenas.model_id"
 
 
 def save_network_model(
@@ -138,74 +130,3 @@ def _dependencies() -> list[str]:
 def _pinned(names: Sequence[str]) -> list[str]:
     """Each with the version that is installed; its local part (2.6.0+cpu) is on no index."""
     return [f"{name}=={metadata.version(name).split('+')[0]}" for name in names]
-
-
-def record(client: "MlflowClient", experiment: str, run: str, folder: Path, name: str) -> str:
-    """Record a model folder as the logged model `name` of the run, once, and return its MLflow id."""
-    from mlflow.entities import LoggedModelOutput
-
-    digest = _digest(folder)
-    known = client.search_logged_models([experiment], f"name = '{name}' AND source_run_id = '{run}'")
-    for model in known:
-        if model.tags.get(DIGEST) == digest and str(model.status) == "READY":
-            return str(model.model_id)
-    model = client.create_logged_model(experiment, name, run, tags={DIGEST: digest}, model_type="classifier")
-    with TemporaryDirectory() as scratch:
-        client.log_model_artifacts(model.model_id, str(_named(folder, Path(scratch), model.model_id, run)))
-    client.finalize_logged_model(model.model_id, "READY")
-    client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
-    return str(model.model_id)
-
-
-def _named(folder: Path, scratch: Path, model_id: str, run: str) -> Path:
-    """A copy of the model folder whose MLmodel names the logged model and the run that it came from."""
-    from mlflow.models import Model
-
-    copy = scratch / "model"
-    shutil.copytree(folder, copy)
-    description = Model.load(str(copy))
-    description.model_id, description.run_id = model_id, run
-    description.save(str(copy / "MLmodel"))
-    return copy
-
-
-def register(client: "MlflowClient", name: str, model_id: str, run: str, score: float | None) -> str:
-    """Make one version of the registered model `name` from a logged model, and return its number."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name, description="Trained by posenas")
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    for version in client.search_model_versions(f"name = '{name}' and run_id = '{run}'"):
-        if version.tags.get(MODEL_ID) == model_id:
-            return str(version.version)
-    # A server resolves models:/ID in its own store. Without one, MLflow resolves it in the store of its
-    # global setting, which need not be the client's: there the place of the files is named.
-    served = client.tracking_uri.startswith("http")
-    source = f"models:/{model_id}" if served else client.get_logged_model(model_id).artifact_location
-    tags = {MODEL_ID: model_id} | ({} if score is None else {SCORE: repr(float(score))})
-    # not awaited: a database has made the version when it answers
-    version = client.create_model_version(
-        name, source, run, tags=tags, model_id=model_id, await_creation_for=0
-    )
-    return str(version.version)
-
-
-def award(client: "MlflowClient", name: str, alias: str, version: str, score: float | None) -> None:
-    """Give `alias` to the version unless the one that holds it has a higher score."""
-    holder = client.get_registered_model(name).aliases.get(alias)
-    if holder is not None and score is not None:
-        best = client.get_model_version(name, str(holder)).tags.get(SCORE)
-        if best is not None and float(best) > score:
-            return
-    client.set_registered_model_alias(name, alias, version)
-
-
-def _digest(folder: Path) -> str:
-    """sha256 over the names and the contents of all files, in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()

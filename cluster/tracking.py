@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from cluster import mlflow_model
+from cluster import mlflow_registry
 from cluster.facts import as_csv, flat, without_passwords
 from cluster.mlflow_store import connect, experiment_id, resolve, said_clearly
 
@@ -272,13 +272,15 @@ class MlflowTracker:
             score: by which versions are compared: validation accuracy, never accuracy on the test part.
         """
         with said_clearly(self.uri):
-            model_id = mlflow_model.record(self._client, self.experiment_id, self.mlflow_run_id, folder, name)
+            model_id = mlflow_registry.record(
+                self._client, self.experiment_id, self.mlflow_run_id, folder, name
+            )
             if registered_name:
-                version = mlflow_model.register(
+                version = mlflow_registry.register(
                     self._client, registered_name, model_id, self.mlflow_run_id, score
                 )
                 if alias:
-                    mlflow_model.award(self._client, registered_name, alias, version, score)
+                    mlflow_registry.award(self._client, registered_name, alias, version, score)
 
     def finish(self, status: Status) -> None:
         """Close the run with its status."""
