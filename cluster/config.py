@@ -164,11 +164,11 @@ class ExperimentConfig(BaseModel):
         settings = {name: value for name, value in self.to_dict().items() if name not in _OUTSIDE_RESULT}
         root = settings["data"].pop("root")
         if self.data.name == "npz" and root is not None:
-            settings["data"]["file"] = Path(root).name  # here it is the file that says which data it is
+            settings["data"]["file"] = Path(root).name  # here the file says which data it is
         return settings
 
     def located(self) -> Self:
-        """With the folder of the data written out where $POSENAS_DATA gives it: a run outlives its environment."""
+        """With the folder of the data written out where $POSENAS_DATA gives it, which a run may outlive."""
         folder, place = DATA_FOLDERS.get(self.data.name), os.environ.get("POSENAS_DATA")
         if self.data.root is not None or folder is None or not place:
             return self

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cluster.checkpoints import configuration_hash
 from cluster.config import ExperimentConfig
 from cluster.history import SearchHistory
 from cluster.interruption import Interruption
@@ -66,6 +67,8 @@ def _retrained(
     config = experiment.config
     training = retraining_config(config)
     network = Network(genotype, experiment.network(genotype, config.derivation.parameters), training.seed)
+    # By what it depends on: a search that was lengthened has other candidates, perhaps some of the same.
+    key = configuration_hash({**config.genotype_settings(), "genotype": str(genotype)})
 
     def epoch_done(row: Mapping[str, float]) -> None:
         note = f"candidate {number + 1}, training accuracy {row['accuracy']:.3f}"
@@ -75,7 +78,7 @@ def _retrained(
         network,
         team.train,
         training,
-        run.derivation / f"candidate-{number + 1}",
+        run.derivation / f"candidate-{key[:12]}",
         progress=progress,
         interruption=interruption,
         checkpoint_seconds=config.resources.checkpoint_seconds,

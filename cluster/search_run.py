@@ -197,11 +197,13 @@ def _save_search(
 
 
 def _finished_search(run: RunFolder, config: ExperimentConfig) -> SearchOutcome | None:
-    """The outcome of a search that ran to its end with these settings."""
+    """The outcome of a search that ran to its end with these settings, or whose genotype is trained."""
     if not run.genotype_file.exists() or not run.search_file.exists():
         return None
     content = read_json(run.search_file)
-    if content["settings"] != configuration_hash(config.genotype_settings()):
+    # What is trained is settled; `posenas train` may have changed the settings of the final training since.
+    settled = run.training.exists() or content["settings"] == configuration_hash(config.genotype_settings())
+    if not settled:
         return None
     return SearchOutcome(
         folder=run.path,
@@ -228,6 +230,11 @@ def _resumed_config(run: RunFolder, config: ExperimentConfig | None) -> Experime
         raise ValueError(
             f"the run in {run.path} was started with {name} {was!r} and cannot be resumed with {now!r}; "
             "leave the option out, or start another run with --out"
+        )
+    if config and run.training.exists() and config.genotype_settings() != started.genotype_settings():
+        raise ValueError(
+            f"the genotype of {run.path} is trained already, and another search would leave the model "
+            "without it; start another run with --out"
         )
     return config or started
 

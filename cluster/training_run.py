@@ -118,6 +118,7 @@ def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
             f"remove {run.training} to begin anew"
         )
     run.replace_config(after)
+    run.training.mkdir(exist_ok=True)
     return after
 
 

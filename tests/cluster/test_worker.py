@@ -131,15 +131,29 @@ class _Stopper(SilentProgress):
             signal.raise_signal(signal.SIGTERM)
 
 
-def test_a_signal_ends_after_the_step_and_more_epochs_can_follow(
+def test_a_signal_ends_the_search_after_the_step_and_says_how_to_go_on(
     searched: Path, tmp_path: Path, undrawn: None
 ) -> None:
     folder = tmp_path / "run"
     with pytest.raises(Interrupted, match=f"SIGTERM, all is saved: `posenas search --resume --out {folder}`"):
-        run_search(TINY.changed({"search.epochs": 2}), folder, progress=_Stopper("search", 7))
-    outcome = run_search(TINY, folder, resume=True)  # TINY has 3 epochs
+        run_search(TINY, folder, progress=_Stopper("search", 7))
+    run_search(None, folder, resume=True)
     assert _facts(folder) == _facts(searched)
-    assert outcome.seconds > 0
+
+
+def test_a_finished_search_can_be_lengthened_until_its_genotype_is_trained(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folder = tmp_path / "run"
+    run_search(TINY.changed({"search.epochs": 2}), folder)
+    assert len(_facts(folder)["epochs"]) == 2
+    run_search(TINY, folder, resume=True)  # three epochs
+    assert _facts(folder) == _facts(searched)
+    run_training(folder)
+    with pytest.raises(
+        ValueError, match="is trained already, and another search would leave the model without"
+    ):
+        run_search(TINY.changed({"search.epochs": 4}), folder, resume=True)
 
 
 def test_resuming_with_other_settings_names_the_first_that_differs(searched: Path) -> None:
@@ -218,6 +232,9 @@ def test_training_settings_may_change_before_the_training_and_no_others_ever(
         run_training(folder, changes={"search.seed": 4})
     assert len(run_training(folder, changes={"training.epochs": 2}).epochs) == 2
     assert RunFolder.open(folder).config().training.epochs == 2
+    assert (
+        run_search(None, folder, resume=True).genotype == RunFolder.open(folder).genotype()
+    )  # not derived anew
     with pytest.raises(ValueError, match=r"has begun with training.epochs 2 and cannot go on with 9; remove"):
         run_training(folder, changes={"training.epochs": 9})
 
