@@ -5,6 +5,7 @@ from nas.config import PRESETS, ControllerConfig, SearchConfig
 from nas.derive import Candidate, Derivation, DeriveConfig, derive
 from nas.genotype import OPERATIONS, Cell, Genotype, Node
 from nas.images import ImageSource, TensorImages, fixed_copies
+from nas.network import Network, NetworkConfig
 from nas.random import generator, torch_generator
 from nas.search import EpochMetrics, Position, Search, StepRecord
 from nas.shards import (
@@ -18,6 +19,7 @@ from nas.shards import (
 from nas.strategy import EnasStrategy, RandomStrategy, Strategy, build_strategy
 from nas.supernet import Supernet, SupernetConfig
 from nas.threads import one_thread
+from nas.train import Training, TrainingConfig
 from nas.weights import SharedWeights, TreeSum, UpdateMetrics
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "Genotype",
     "ImageSource",
     "LocalChildren",
+    "Network",
+    "NetworkConfig",
     "Node",
     "NonFiniteLossError",
     "Position",
@@ -49,6 +53,8 @@ __all__ = [
     "Supernet",
     "SupernetConfig",
     "TensorImages",
+    "Training",
+    "TrainingConfig",
     "TreeSum",
     "UpdateMetrics",
     "build_strategy",
