@@ -1,6 +1,7 @@
 """`posenas ui`: MLflow's pages on the store that runs are recorded in, for this machine alone."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -90,10 +91,30 @@ def serve(
     if chosen != port:
         say(f"port {port} is taken, so it is {chosen}")
     say(f"MLflow shows {resolve(uri)} at http://{HOST}:{chosen}/{page}  (Ctrl-C ends it)")
-    server = subprocess.Popen(server_command(uri, chosen), env=server_environment(os.environ))
+    command, environment = server_command(uri, chosen), server_environment(os.environ)
+    # a session of its own: MLflow's server has children, and all of them end together
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return server.wait()
     except KeyboardInterrupt:
-        server.terminate()
-        server.wait()
         return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        _stop(server)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server and its children: asked first, made to after 10 s."""
+    for sign, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, None)):
+        try:
+            os.killpg(server.pid, sign)
+            server.wait(patience)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
