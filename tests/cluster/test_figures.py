@@ -140,5 +140,7 @@ def test_no_rewards_are_said() -> None:
 
 
 def test_drawing_leaves_pyplot_alone() -> None:
-    code = "import sys, cluster.figures as f; f.reward_figure([0.5]); exit('matplotlib.pyplot' in sys.modules)"
+    code = (
+        "import sys, cluster.figures as f; f.reward_figure([0.5]); exit('matplotlib.pyplot' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

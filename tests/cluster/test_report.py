@@ -81,7 +81,8 @@ def test_the_page_holds_every_part_and_closes_every_tag() -> None:
     assert page.open == []
     for text in (
         "91.4 %", "two epochs only", "0 1 0 4", "2.3 M parameters", "Reward of all 3 architectures sampled",
-        "0.9123", "150,000", "pick up & throw", "3/3", "2/3", "search.seed", "posenas search --config", "2.13.0",
+        "0.9123", "150,000", "pick up & throw", "3/3", "2/3",
+        "search.seed", "posenas search --config", "2.13.0",
     ):  # fmt: skip
         assert text in page.text
     assert [attributes["alt"] for tag, attributes in page.tags if tag == "img"] == [
