@@ -27,6 +27,9 @@ from nas.search import Search
 
 __all__ = ["SearchOutcome", "run_search"]
 
+# Of the environment, what decides about the last bit of a number.
+DECIDING = ("posenas.version", "posenas.commit", "posenas.libraries", "posenas.platform")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOutcome:
@@ -86,7 +89,7 @@ def run_search(
             progress.say(f"the search in {run.path} is finished")
             return found
         progress.say(experiment.split.describe())
-        run.note_environment("search", environment(1))
+        _note_environment(run, progress)
         tracker = tracker or open_tracker(config, progress)
         start_search(tracker, run, experiment)
         with watched(tracker):
@@ -212,6 +215,20 @@ def _finished_search(run: RunFolder, config: ExperimentConfig) -> SearchOutcome 
         candidates=tuple(row for row in content["candidates"] if row["retrained"] is not None),
         seconds=content["seconds"],
     )
+
+
+def _note_environment(run: RunFolder, progress: Progress) -> None:
+    """Keep what the search runs on; say so where a resumed one had begun with other code or libraries."""
+    known = read_json(run.environment_file) if run.environment_file.exists() else {}
+    before, now = known.get("search", {}), environment(1)
+    changed = [name for name in DECIDING if name in before and before[name] != now.get(name)]
+    if changed:
+        name = changed[0]
+        progress.say(
+            f"this search was begun with {name} {before[name]!r} and goes on with {now.get(name)!r}: "
+            "its numbers may differ in their last digits from those of an uninterrupted one"
+        )
+    run.note_environment("search", now)
 
 
 def _new_config(run: RunFolder, config: ExperimentConfig | None) -> ExperimentConfig:

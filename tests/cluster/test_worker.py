@@ -141,6 +141,18 @@ def test_a_signal_ends_the_search_after_the_step_and_says_how_to_go_on(
     assert _facts(folder) == _facts(searched)
 
 
+def test_going_on_with_other_libraries_is_said(searched: Path, tmp_path: Path, undrawn: None) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        run_search(TINY, folder, progress=_Stopper("search", 2))
+    RunFolder(folder).note_environment("search", {"posenas.libraries": "torch 1.0"})
+    lines: list[str] = []
+    run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
+    assert any(
+        "was begun with posenas.libraries 'torch 1.0' and goes on with 'torch 2" in line for line in lines
+    )
+
+
 def test_a_finished_search_can_be_lengthened_until_its_genotype_is_trained(
     searched: Path, tmp_path: Path, undrawn: None
 ) -> None:
