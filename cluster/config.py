@@ -84,7 +84,7 @@ class ExperimentConfig(BaseModel):
     supernet: SupernetConfig = Field(description="size of the search network")
     search: SearchConfig = Field(default_factory=SearchConfig, description="ENAS, or random sampling")
     validation_copies: int = Field(
-        default=4, ge=1, description="fixed versions of each validation clip that are scored; 1: as it is"
+        default=2, ge=1, description="fixed versions of each validation clip that are scored; 1: as it is"
     )
     derivation: DerivationConfig = Field(default_factory=DerivationConfig, description="the final genotype")
     parameters: int | None = Field(
@@ -202,24 +202,18 @@ class ExperimentConfig(BaseModel):
 
 
 def _preset_settings(name: Preset) -> dict[str, Any]:
-    """What a preset says, section by section."""
-    return {
+    """What a preset says, section by section; sizes that follow from the data are left to it."""
+    supernet = SupernetConfig.preset(name, num_classes=2).model_dump(mode="json", exclude=set(_FROM_DATA))
+    network = NetworkConfig.preset(name, num_classes=2).model_dump(mode="json", exclude=set(_FROM_DATA))
+    settings: dict[str, Any] = {
+        "supernet": supernet,
         "search": SearchConfig.preset(name).model_dump(mode="json"),
+        "network": network,
         "training": TrainingConfig.preset(name).model_dump(mode="json"),
-        **_SIZES[name],
     }
-
-
-# Networks and derivation. `small`: for 100 to 300 images on a few cores; the others: as on CIFAR-10, where
-# the released program's final network has 15 + 2 cells.
-_SIZES: dict[Preset, dict[str, Any]] = {
-    "small": {
-        "supernet": {"channels": 8, "normal_cells": 3, "auxiliary_channels": [32, 64]},
-        "network": {"normal_cells": 3},
-    },
-    "released": {"network": {"normal_cells": 15}, "derivation": {"epochs": 60}},
-    "paper": {"network": {"normal_cells": 15}, "derivation": {"epochs": 60}},
-}
+    if name != "small":
+        settings["derivation"] = {"epochs": 60}
+    return settings
 
 
 def _merged(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,6 @@ def demo_config(workers: int = 2, tracking: str | None = None) -> ExperimentConf
             "search.epochs": 5,
             "search.weight_steps_per_epoch": 16,
             "search.controller_steps_per_epoch": 4,
-            "validation_copies": 2,
             "derivation.num_samples": 20,
             "derivation.num_retrained": 2,
             "derivation.parameters": 60_000,

@@ -96,7 +96,12 @@ class SupernetConfig(BaseModel):
         return self.normal_cells + NUM_REDUCTIONS
 
 
-_SMALL: dict[str, Any] = {"channels": 12, "normal_cells": 3, "auxiliary_channels": (32, 64)}
+_SMALL: dict[str, Any] = {
+    "channels": 12,
+    "normal_cells": 3,
+    "stem_stride": 2,
+    "auxiliary_channels": (32, 64),
+}
 
 
 @dataclass(frozen=True)
