@@ -68,8 +68,8 @@ class SupernetConfig(BaseModel):
             raise ValueError(f"`auxiliary_channels` are {self.auxiliary_channels}; each must be 1 or more")
         if self.image_size % (4 * self.stem_stride):
             raise ValueError(
-                f"`image_size` is {self.image_size}; with `stem_stride` {self.stem_stride} and two reductions "
-                f"it must be a multiple of {4 * self.stem_stride}"
+                f"`image_size` is {self.image_size}; with `stem_stride` {self.stem_stride} and two "
+                f"reductions it must be a multiple of {4 * self.stem_stride}"
             )
         return self
 
