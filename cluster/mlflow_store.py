@@ -4,6 +4,7 @@ Everything of posenas that talks to MLflow comes through `connect`, so that one 
 server may hold us up and what a person reads then.
 """
 
+import fcntl
 import logging
 import os
 import warnings
@@ -135,9 +136,24 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
             logging.getLogger(name).setLevel(logging.WARNING)
         if urlsplit(resolved).scheme not in _SERVERS and (file is None or file.exists()):
             _open_database(resolved)
-        client = MlflowClient(resolved, registry_uri=resolved)
-        client.get_experiment_by_name("Default")  # the first call that a dead server would fail
+        with _alone(file):
+            client = MlflowClient(resolved, registry_uri=resolved)
+            client.get_experiment_by_name("Default")  # the first call that a dead server would fail
     return client
+
+
+@contextmanager
+def _alone(file: Path | None) -> Iterator[None]:
+    """Two processes that make the tables of one new SQLite file at once break each other's: one at a time.
+
+    Where nothing can be written no tables are made either, and nobody has to wait.
+    """
+    if file is None or not os.access(file.parent, os.W_OK):
+        yield
+        return
+    with file.with_name(f"{file.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _open_database(uri: str) -> None:

@@ -343,6 +343,13 @@ def test_an_address_of_another_kind_is_said(uri: str, message: str) -> None:
         resolve(uri)
 
 
+def test_two_processes_may_make_the_same_new_store_at_once(tmp_path: Path) -> None:
+    program = f"from cluster.mlflow_store import connect; connect('sqlite:///{tmp_path}/mlflow.db')"
+    both = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(2)]
+    errors = [process.communicate(timeout=180)[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+
+
 def test_a_missing_folder_of_the_store_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         resolve(f"sqlite:///{tmp_path}/nowhere/mlflow.db")
