@@ -132,7 +132,7 @@ def test_the_search_learns() -> None:
     one = search(config(epochs=4, weight_steps_per_epoch=8, reward="loss", learning_rate_min=0.05))
     epochs = rest(one)
     assert epochs[-1].loss < epochs[0].loss - 0.2
-    assert epochs[-1].validation_accuracy > 0.5  # chance is 0.33
+    assert epochs[-1].accuracy > epochs[0].accuracy + 0.1
     assert epochs[0].entropy is not None
     assert epochs[0].baseline is not None
 
