@@ -21,9 +21,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from cluster.files import TEMPORARY_PREFIX, sha256_of_file, write_atomically
+from cluster.files import TEMPORARY_PREFIX, read_json, sha256_of_file, write_atomically
 from cluster.images import to_network
-from cluster.runs import read_json
 from cluster.settings import check_settings
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.poses import PoseSequence3D

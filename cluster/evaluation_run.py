@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from cluster.classifier import TrainedClassifier
 from cluster.figures import confusion_counts
+from cluster.files import write_json
 from cluster.preparation import Experiment, environment, torch_threads
 from cluster.progress import Progress, SilentProgress
 from cluster.recording import open_tracker, record_evaluation
 from cluster.results import write_results
-from cluster.runs import RunFolder, write_json
+from cluster.runs import RunFolder
 from cluster.tracking import Tracker
 from nas.network import num_parameters
 

@@ -1,11 +1,14 @@
 """Files that are either whole or not there: written beside their place, made durable, then renamed."""
 
 import hashlib
+import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-__all__ = ["TEMPORARY_PREFIX", "sha256", "sha256_of_file", "write_atomically"]
+__all__ = ["TEMPORARY_PREFIX", "read_json", "sha256", "sha256_of_file", "write_atomically", "write_json"]
 
 TEMPORARY_PREFIX = ".tmp-"
 """Names that begin so are unfinished files; a crash may leave one, no reader ever looks at it."""
@@ -58,3 +61,24 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is not a JSON object; the text names the file and the place.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not readable as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a JSON {type(content).__name__}; an object is needed")
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, beside and renamed. NaN is refused: other readers cannot read it."""
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

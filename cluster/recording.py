@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
 from cluster.facts import environment_tags
+from cluster.files import read_json
 from cluster.images import to_network
 from cluster.mlflow_model import save_network_model, save_pose_model
 from cluster.preparation import Experiment
 from cluster.progress import Progress
-from cluster.runs import RunFolder, read_json
+from cluster.runs import RunFolder
 from cluster.tracking import MetricPoint, MlflowTracker, NullTracker, Status, Tracker
 
 __all__ = ["PatientTracker", "open_tracker"]

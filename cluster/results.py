@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from cluster.curves import search_panels, training_panels
 from cluster.encoding_run import write_image
 from cluster.figures import confusion_figure, reward_figure, search_figure, training_figure
+from cluster.files import read_json
 from cluster.preparation import Experiment
 from cluster.report import Picture, ReportContent, picture_of_file, write_report
-from cluster.runs import RunFolder, read_json
+from cluster.runs import RunFolder
 from encoding.contact_sheet import contact_sheet
 from encoding.datasets import Clip
 from encoding.spmf import encode_all

@@ -16,7 +16,6 @@ report.html         all of it on one page
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,10 +25,10 @@ from typing import Any
 from uuid import uuid4
 
 from cluster.config import ExperimentConfig
-from cluster.files import write_atomically
+from cluster.files import read_json, write_json
 from nas.genotype import Genotype
 
-__all__ = ["RunFolder", "read_json", "write_json"]
+__all__ = ["RunFolder"]
 
 
 class RunFolder:
@@ -148,24 +147,3 @@ class RunFolder:
         """Add what `stage` (search, training, evaluation) ran on to environment.json."""
         known = read_json(self.environment_file) if self.environment_file.exists() else {}
         write_json(self.environment_file, {**known, stage: dict(facts)})
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is not a JSON object; the text names the file and the place.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not readable as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a JSON {type(content).__name__}; an object is needed")
-    return content
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object, beside and renamed. NaN is refused: other readers cannot read it."""
-    write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

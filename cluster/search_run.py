@@ -9,14 +9,14 @@ from typing import Any
 from cluster.checkpoints import Checkpoints, configuration_hash
 from cluster.config import ExperimentConfig
 from cluster.derivation import candidate_rows, derive_genotype
-from cluster.files import write_atomically
+from cluster.files import read_json, write_atomically, write_json
 from cluster.history import SearchHistory
 from cluster.interruption import Interruption
 from cluster.preparation import Experiment, environment, torch_threads
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.recording import open_tracker, record_search, start_search, watched
 from cluster.results import write_results
-from cluster.runs import RunFolder, read_json, write_json
+from cluster.runs import RunFolder
 from cluster.schedule import Remaining, Timer
 from cluster.settings import difference
 from cluster.teams import open_team

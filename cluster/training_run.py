@@ -8,12 +8,13 @@ from typing import Any
 
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
+from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.preparation import Experiment, environment, torch_threads
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.recording import open_tracker, record_model, start_training, watched
 from cluster.results import write_results
-from cluster.runs import RunFolder, write_json
+from cluster.runs import RunFolder
 from cluster.schedule import Remaining
 from cluster.settings import difference
 from cluster.tracking import Tracker

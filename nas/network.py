@@ -264,7 +264,7 @@ def channels_for_budget(genotype: Genotype, config: NetworkConfig, budget: int =
         budget: parameters without the auxiliary head: about 2.3 M on MSR Action3D, 3 M on SBU.
 
     Raises:
-        ValueError: even two channels exceed twice the budget.
+        ValueError: even four channels, the fewest allowed, exceed twice the budget.
     """
     counts = [num_parameters(Network(genotype, config.model_copy(update={"channels": c}))) for c in (2, 3, 4)]
     curvature = (counts[2] - 2 * counts[1] + counts[0]) / 2
@@ -274,7 +274,7 @@ def channels_for_budget(genotype: Genotype, config: NetworkConfig, budget: int =
     def distance(channels: int) -> float:
         return abs(curvature * channels**2 + slope * channels + constant - budget)
 
-    if counts[0] > 2 * budget:
-        raise ValueError(f"2 channels already need {counts[0]} parameters; the budget is {budget}")
+    if counts[2] > 2 * budget:
+        raise ValueError(f"4 channels already need {counts[2]} parameters; the budget is {budget}")
     root = (-slope + math.sqrt(max(0.0, slope**2 - 4 * curvature * (constant - budget)))) / (2 * curvature)
-    return min((max(2, math.floor(root)), max(2, math.ceil(root))), key=distance)
+    return min((max(4, math.floor(root)), max(4, math.ceil(root))), key=distance)

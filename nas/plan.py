@@ -20,7 +20,9 @@ class NetworkConfig(BaseModel):
 
     num_classes: int = Field(ge=2, description="number of actions")
     channels: int = Field(
-        default=36, ge=2, description="C, the width of the first cells; each reduction doubles it"
+        default=36,
+        ge=4,
+        description="C of the first cells; doubles at reductions (torch crashes on paths of one channel)",
     )
     normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
     image_size: int = Field(default=32, ge=4, description="height and width of an image, pixels")

@@ -47,7 +47,10 @@ class SupernetConfig(BaseModel):
     )
     image_channels: int = Field(default=3, ge=1, description="colour channels of the images")
     channels: int = Field(
-        default=20, ge=2, multiple_of=2, description="C of the first cells; doubles at reductions"
+        default=20,
+        ge=4,
+        multiple_of=2,
+        description="C of the first cells; doubles at reductions (torch crashes on paths of one channel)",
     )
     normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
     num_nodes: int = Field(default=5, ge=1, description="nodes in a cell")

@@ -24,7 +24,9 @@ def real_data() -> Callable[[str], Path]:
     def folder(name: str) -> Path:
         path = root / name
         if not path.exists():
-            pytest.skip(f"real data set {name} is not at {path}; set POSENAS_DATA to the folder that holds it")
+            pytest.skip(
+                f"real data set {name} is not at {path}; set POSENAS_DATA to the folder that holds it"
+            )
         return path
 
     return folder

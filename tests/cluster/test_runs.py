@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cluster.config import ExperimentConfig
-from cluster.runs import RunFolder, read_json, write_json
+from cluster.files import read_json, write_json
+from cluster.runs import RunFolder
 
 CONFIG = ExperimentConfig.preset("small")
 

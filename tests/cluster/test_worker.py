@@ -12,11 +12,12 @@ import pytest
 from cluster import evaluation_run, search_run, training_run
 from cluster.config import ExperimentConfig
 from cluster.evaluation_run import class_lines
+from cluster.files import read_json
 from cluster.interruption import Interrupted
 from cluster.preparation import Experiment
 from cluster.progress import PlainProgress, SilentProgress
 from cluster.recording import PatientTracker
-from cluster.runs import RunFolder, read_json
+from cluster.runs import RunFolder
 from cluster.tracking import NullTracker
 from cluster.worker import run_evaluation, run_search, run_training
 from nas.genotype import Genotype

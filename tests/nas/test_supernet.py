@@ -131,7 +131,7 @@ def leaves(net: Supernet, genotype: Genotype) -> Values:
         TINY,
         TINY.model_copy(update={"normal_cells": 1}),
         TINY.model_copy(update={"stem_stride": 2}),
-        TINY.model_copy(update={"normal_cells": 6, "image_size": 32, "channels": 2}),
+        TINY.model_copy(update={"normal_cells": 6, "image_size": 32}),
     ],
 )
 @pytest.mark.parametrize("number", range(3))
