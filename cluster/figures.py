@@ -86,6 +86,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     if panel.limits:
         axes.set_ylim(panel.limits[0] - 0.02, panel.limits[1] + 0.02)
     _dress(axes, panel.title, panel.x_label)
+    axes.ticklabel_format(axis="y", useOffset=False)  # "+5.7e1" above an axis is overlooked
     if len(panel.series) > 1 or any(series.spread for series in panel.series):
         axes.legend(frameon=False, fontsize=8.5, labelcolor=_INK)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 _MARGIN = 12  # pixels
 _GAP = 4  # between images
@@ -18,7 +18,7 @@ _PAPER, _INK, _GREY = (255, 255, 255), (25, 25, 25), (110, 110, 110)
 
 def contact_sheet(
     images: NDArray[np.uint8],
-    labels: NDArray[np.integer],
+    labels: ArrayLike,
     class_names: Sequence[str],
     per_class: int = 12,
 ) -> NDArray[np.uint8]:
@@ -39,6 +39,7 @@ def contact_sheet(
     Raises:
         ValueError: shapes or labels do not fit.
     """
+    labels = np.asarray(labels)
     _check(images, labels, class_names, per_class)
     side = images.shape[1] * max(1, -(-_MIN_SIDE // images.shape[1]))
     rows = []
