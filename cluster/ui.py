@@ -94,13 +94,15 @@ def serve(
     command, environment = server_command(uri, chosen), server_environment(os.environ)
     # a session of its own: MLflow's server has children, and all of them end together
     server = subprocess.Popen(command, env=environment, start_new_session=True)
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: a shell starts background jobs with it ignored, and Python then leaves it so
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         _stop(server)
 
 

@@ -153,9 +153,9 @@ def outcome(search: Search) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def ray_runtime() -> Iterator[Runtime]:
-    """Ray with room for four workers."""
+    """Ray with room for the workers of `searches` and for more beside them."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a conftest
-    with Runtime(RuntimeConfig(workers=1, worker_timeout_seconds=60), num_cpus=4) as runtime:
+    with Runtime(RuntimeConfig(workers=1, worker_timeout_seconds=60), num_cpus=8) as runtime:
         yield runtime
 
 
