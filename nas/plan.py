@@ -22,7 +22,7 @@ class NetworkConfig(BaseModel):
     channels: int = Field(
         default=36,
         ge=4,
-        description="C of the first cells; doubles at reductions (torch crashes on paths of one channel)",
+        description="C of the first cells; doubles at reductions",
     )
     normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
     image_size: int = Field(default=32, ge=4, description="height and width of an image, pixels")

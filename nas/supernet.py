@@ -50,7 +50,7 @@ class SupernetConfig(BaseModel):
         default=20,
         ge=4,
         multiple_of=2,
-        description="C of the first cells; doubles at reductions (torch crashes on paths of one channel)",
+        description="C of the first cells; doubles at reductions",
     )
     normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
     num_nodes: int = Field(default=5, ge=1, description="nodes in a cell")
