@@ -11,8 +11,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from cluster.mlflow_store import connect, said_clearly
-from cluster.tracking import RUN_ID, SPLIT
+from cluster.tracking.mlflow_store import connect, said_clearly
+from cluster.tracking.tracker import RUN_ID, SPLIT
 from nas.genotype import OPERATIONS, Cell, Genotype
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def list_cells(
             the value come last.
 
     Raises:
-        FileNotFoundError, ValueError, ConnectionError: as `cluster.mlflow_store.connect`.
+        FileNotFoundError, ValueError, ConnectionError: as `cluster.tracking.mlflow_store.connect`.
     """
     client = connect(uri, create=False)
     runs: list[Run] = []

@@ -11,10 +11,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cluster.checkpoints import configuration_hash
-from cluster.mlflow_store import TrackingConfig
-from cluster.runtime import RuntimeConfig
+from cluster.distributed.runtime import RuntimeConfig
 from cluster.settings import check_settings, override, read_settings_file
+from cluster.stages.checkpoints import configuration_hash
+from cluster.tracking.mlflow_store import TrackingConfig
 from encoding.augment import AugmentationConfig
 from encoding.datasets import DataConfig
 from encoding.spmf import EncodingConfig

@@ -122,14 +122,14 @@ def _ray(start: bool) -> Finding:
     if not start:
         importlib.import_module("ray")
         return Finding(subject="Ray", state="works", found=f"{release}, not started")
-    from cluster.runtime import Runtime, RuntimeConfig
+    from cluster.distributed.runtime import Runtime, RuntimeConfig
 
     with Runtime(RuntimeConfig.model_validate({"workers": 1})) as runtime:
         return Finding(subject="Ray", state="works", found=f"{release}, starts here: {runtime.describe()}")
 
 
 def _ray_token() -> Finding:
-    from cluster.runtime import token_state
+    from cluster.distributed.runtime import token_state
 
     mode, has_token = token_state()
     if has_token:

@@ -8,9 +8,9 @@ again, and then gives what an uninterrupted call gives, bit for bit.
     print(run_evaluation(outcome.folder).accuracy)
 """
 
-from cluster.evaluation_run import EvaluationOutcome, run_evaluation
-from cluster.search_run import SearchOutcome, run_search
-from cluster.training_run import TrainingOutcome, run_training
+from cluster.stages.evaluation import EvaluationOutcome, run_evaluation
+from cluster.stages.final_training import TrainingOutcome, run_training
+from cluster.stages.search import SearchOutcome, run_search
 
 __all__ = [
     "EvaluationOutcome",

@@ -38,10 +38,10 @@ def encode(
 
     Example: [bold]posenas encode --data msr --root PATH --subset AS1 --out images/as1[/bold]
 
-    From Python: cluster.encoding_run.encode_clips(config, folder).
+    From Python: cluster.stages.encoding.encode_clips(config, folder).
     """
     from cluster.config import ExperimentConfig
-    from cluster.encoding_run import encode_clips
+    from cluster.stages.encoding import encode_clips
 
     given = changes(data_changes(data, root, subset, file_list, protocol, fold), settings)
     experiment = (

@@ -147,7 +147,7 @@ def evaluate(
 
     From Python: cluster.worker.run_evaluation(folder).
     """
-    from cluster.evaluation_run import class_lines
+    from cluster.stages.evaluation import class_lines
     from cluster.worker import run_evaluation
 
     with opened_progress() as progress:
@@ -169,9 +169,9 @@ def demo(
 
     Example: [bold]posenas demo[/bold]
 
-    From Python: cluster.demo.run_demo(folder).
+    From Python: cluster.stages.demo.run_demo(folder).
     """
-    from cluster.demo import run_demo
+    from cluster.stages.demo import run_demo
 
     with opened_progress() as progress:
         outcome = run_demo(out, workers=workers, tracking=tracking, progress=progress)
@@ -183,7 +183,7 @@ def _experiment(
 ) -> "ExperimentConfig":
     """From the file, the run to be resumed, or a preset; then changed by the options."""
     from cluster.config import ExperimentConfig
-    from cluster.runs import RunFolder
+    from cluster.stages.folder import RunFolder
 
     if config is not None:
         if preset is not None:

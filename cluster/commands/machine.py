@@ -56,8 +56,8 @@ def ui(
 
     Example: [bold]posenas ui --tracking sqlite:///mlflow.db --port 5000[/bold]
 
-    From Python: cluster.ui.serve(uri, port).
+    From Python: cluster.tracking.ui.serve(uri, port).
     """
-    from cluster.ui import serve
+    from cluster.tracking.ui import serve
 
     serve(uri, port=port)

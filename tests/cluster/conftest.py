@@ -14,9 +14,9 @@ import pytest
 import ray
 from torch import Tensor
 
-from cluster.children import RayChildren
-from cluster.runtime import Runtime, RuntimeConfig
-from cluster.strategies import ActorStrategy
+from cluster.distributed.children import RayChildren
+from cluster.distributed.runtime import Runtime, RuntimeConfig
+from cluster.distributed.strategies import ActorStrategy
 from nas.children import LocalChildren
 from nas.config import SearchConfig
 from nas.images import IntArray, TensorImages

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from cluster.cells import FoundCells, cell_lines, cells_table, describe, find_cells, list_cells
-from cluster.tracking import MlflowTracker
+from cluster.tracking.tracker import MlflowTracker
 from nas.genotype import Cell, Genotype, Node
 
 CHAIN = Cell((Node(x_input=0, x_operation=0, y_input=1, y_operation=4),))

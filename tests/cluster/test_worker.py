@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cluster import evaluation_run, search_run, training_run
 from cluster.config import ExperimentConfig
-from cluster.evaluation_run import class_lines
 from cluster.files import read_json
 from cluster.interruption import Interrupted
-from cluster.preparation import Experiment
 from cluster.progress import PlainProgress, SilentProgress
-from cluster.recording import PatientTracker
-from cluster.runs import RunFolder
-from cluster.tracking import NullTracker
+from cluster.stages import evaluation, final_training, search
+from cluster.stages.evaluation import class_lines
+from cluster.stages.folder import RunFolder
+from cluster.stages.preparation import Experiment
+from cluster.tracking.recording import PatientTracker
+from cluster.tracking.tracker import NullTracker
 from cluster.worker import run_evaluation, run_search, run_training
 from nas.genotype import Genotype
 
@@ -29,7 +29,7 @@ TINY = ExperimentConfig.from_file(TINY_FILE)
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take longer than everything else here; one test draws them."""
-    for module in (search_run, training_run, evaluation_run):
+    for module in (search, final_training, evaluation):
         monkeypatch.setattr(module, "write_results", lambda *_: None)
 
 

@@ -1,0 +1,1 @@
+"""The search on a Ray cluster: actors, evaluators behind them, what is done when something dies."""

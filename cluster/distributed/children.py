@@ -1,0 +1,309 @@
+"""`nas.children.Children` over evaluators on a Ray cluster: M shards on however many workers there are.
+
+Nothing here enters the result. Weights belong to an actor, gradients go to it straight from the evaluators
+and are added in the order of shard numbers, and every process can be lost:
+
+    evaluator   its shard is repeated
+    owner       loaded anew from the last state that this side kept, and the steps since are repeated, exactly
+    driver      resumes from a checkpoint
+
+All that is lost is time.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+import ray
+from ray import ObjectRef
+from ray.util.placement_group import PlacementGroup
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from cluster.distributed.actors import (
+    Evaluator,
+    Published,
+    Update,
+    WeightsOwner,
+    WeightsUnavailableError,
+    WorkerInfo,
+)
+from cluster.distributed.dispatch import Dispatcher, Finished, Submit, WorkersLostError
+from cluster.distributed.leases import ActorLostError, LeasedActor, near_the_driver
+from cluster.distributed.measurements import Measurement, measure
+from cluster.distributed.runtime import Runtime
+from nas.children import StepMetrics, check_num_shards, check_source
+from nas.config import SearchConfig
+from nas.genotype import Genotype
+from nas.images import ImageSource
+from nas.shards import ShardScore
+from nas.supernet import Supernet, SupernetConfig
+
+__all__ = ["RayChildren"]
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_STEPS = 50
+"""Weight steps after which the owner's state is fetched if no checkpoint did so: what is repeated at most."""
+
+MOST_LOSSES = 5
+"""How often in a row the owner may be lost: more often it is not bad luck."""
+
+GROW_SECONDS = 10.0
+"""With `workers: auto`, how often the cluster is asked whether it has grown."""
+
+Result = TypeVar("Result")
+
+
+class RayChildren:
+    """Children over evaluator actors and an actor that owns the shared weights.
+
+    Args:
+        runtime: entered; says how many workers, where, and how long to wait for them.
+        supernet: the search network.
+        config: the search.
+        train_source: training part.
+        validation_source: validation part.
+
+    Attributes:
+        measurement: of the last call of `train`, `score` or `evaluate`.
+
+    Raises:
+        ValueError: a source does not fit the search network, or the cluster has no room.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        supernet: SupernetConfig,
+        config: SearchConfig,
+        train_source: ImageSource,
+        validation_source: ImageSource,
+    ) -> None:
+        network = Supernet(supernet)
+        check_source(network, train_source, "training")
+        check_source(network, validation_source, "validation")
+        self._runtime, self._config = runtime, config
+        self._arguments = supernet, config, [ray.put(train_source), ray.put(validation_source)]
+        settings = runtime.config
+        self._dispatcher = Dispatcher(
+            map(self._evaluator, runtime.place()),
+            self._greet,
+            shard_seconds=settings.shard_timeout_seconds,
+            give_up_seconds=settings.worker_timeout_seconds,
+        )
+        self._owner = LeasedActor(
+            lambda: near_the_driver(WeightsOwner).remote(supernet, config),
+            "owner of the shared weights",
+            call_seconds=settings.owner_timeout_seconds,
+            give_up_seconds=settings.worker_timeout_seconds,
+        )
+        self._kept: dict[str, Any] | None = None  # the owner's state some steps ago; None: its initial state
+        self._steps: list[tuple[int, tuple[Genotype, ...], float]] = []  # done since
+        self._owner_lost = False
+        self._published: Published = self._owner.load(None)
+        self._looked_at = time.monotonic()
+        self.measurement: Measurement | None = None
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The evaluators."""
+        return self._dispatcher
+
+    @property
+    def owner(self) -> LeasedActor:
+        """The owner of the shared weights."""
+        return self._owner
+
+    def add_workers(self, count: int) -> None:
+        """Add evaluators to a search under way.
+
+        Raises:
+            ValueError: the cluster has no room for them.
+        """
+        self._dispatcher.add(map(self._evaluator, self._runtime.place(count)))
+
+    def train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
+        """One weight step; see `nas.children.Children`."""
+        check_num_shards(genotypes, self._config)
+        self._grow()
+        metrics = self._surviving(lambda: self._train(step, genotypes, learning_rate))
+        self._steps.append((step, tuple(genotypes), learning_rate))
+        if len(self._steps) >= SNAPSHOT_STEPS:
+            self.state_dict()
+        return metrics
+
+    def score(self, step: int, genotypes: Sequence[Genotype]) -> list[ShardScore]:
+        """Scores of one controller step; see `nas.children.Children`."""
+        self._grow()
+
+        def submit(genotype: Genotype, shard: int) -> Submit:
+            return lambda actor: [actor.score.remote(self._published, genotype, step, shard)]
+
+        return self._scores("score", [submit(genotype, shard) for shard, genotype in enumerate(genotypes)])
+
+    def evaluate(self, genotypes: Sequence[Genotype]) -> list[ShardScore]:
+        """Scores on the whole validation part; see `nas.children.Children`."""
+        self._grow()
+
+        def submit(genotype: Genotype) -> Submit:
+            return lambda actor: [actor.evaluate.remote(self._published, genotype)]
+
+        scores = self._scores("evaluate", [submit(genotype) for genotype in genotypes])
+        return [replace(score, shard=shard) for shard, score in enumerate(scores)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the shared weights, in read-only arrays; it is kept here too, in case their owner dies."""
+        fetched: dict[str, Any] = self._surviving(lambda: self._owner.call("state_dict"))
+        self._keep(fetched)
+        return dict(self._kept or {})
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave, here or without Ray."""
+        self._published = self._owner.load(state)
+        self._owner_lost = False
+        self._keep(state)
+
+    def digest(self) -> str:
+        """SHA-256 of the shared weights."""
+        digest: str = self._surviving(lambda: self._owner.call("digest"))
+        return digest
+
+    def published_weights(self) -> Any:
+        """The weights as the evaluators get them: a read-only view of the object store."""
+        return ray.get(self._published.reference[0])
+
+    def close(self) -> None:
+        """End all actors."""
+        self._dispatcher.kill()
+        self._owner.kill()
+
+    def _keep(self, state: dict[str, Any]) -> None:
+        """Copies: arrays that came from the object store are views of it."""
+        self._kept = {
+            name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in state.items()
+        }
+        for value in self._kept.values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+        self._steps.clear()
+
+    def _train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
+        def submit(genotype: Genotype, shard: int) -> Submit:
+            return lambda actor: actor.train.options(num_returns=2).remote(
+                self._published, genotype, step, shard
+            )
+
+        start, before = time.perf_counter(), self._dispatcher.repeated
+        submits = [submit(genotype, shard) for shard, genotype in enumerate(genotypes)]
+        finished = self._dispatcher.run(submits)
+        update, seconds = self._update(finished, submits, learning_rate)
+        assert update.metrics is not None
+        assert update.published is not None
+        self._published = update.published
+        self._measure("train", finished, time.perf_counter() - start, seconds, before)
+        results = [shard.report.result for shard in finished]
+        return StepMetrics(
+            loss=sum(result.loss for result in results) / len(results),
+            accuracy=sum(result.accuracy for result in results) / len(results),
+            gradient_norm=update.metrics.gradient_norm,
+            num_used=update.metrics.num_used,
+            bytes_returned=update.metrics.bytes_returned,
+        )
+
+    def _update(
+        self, finished: list[Finished], submits: Sequence[Submit], learning_rate: float
+    ) -> tuple[Update, float]:
+        """Hand the gradients to the owner; those that died with their machine are computed again."""
+        while True:
+            start = time.perf_counter()
+            references = [shard.references[0] for shard in finished]
+            update: Update = self._owner.call("update", references, learning_rate)
+            if not update.lost:
+                return update, time.perf_counter() - start
+            logger.warning("gradients of shards %s were lost; they are computed again", list(update.lost))
+            self._dispatcher.repeated += len(update.lost)
+            again = self._dispatcher.run([submits[shard] for shard in update.lost])
+            for shard, repeated in zip(update.lost, again, strict=True):
+                finished[shard] = repeated
+
+    def _scores(self, kind: str, submits: Sequence[Submit]) -> list[ShardScore]:
+        start, before = time.perf_counter(), self._dispatcher.repeated
+        finished = self._surviving(lambda: self._dispatcher.run(submits))
+        self._measure(kind, finished, time.perf_counter() - start, 0.0, before)
+        return [shard.report.result for shard in finished]
+
+    def _surviving(self, action: Callable[[], Result]) -> Result:
+        """Do something that needs the owner, again if it is lost meanwhile."""
+        for _ in range(MOST_LOSSES):
+            try:
+                if self._owner_lost:
+                    self._restore()
+                return action()
+            except (ActorLostError, WeightsUnavailableError) as error:
+                logger.warning("%s", error)
+                self._owner_lost = self._owner_lost or not self._publish_again()
+        raise WorkersLostError(f"the owner of the shared weights was lost {MOST_LOSSES} times in a row")
+
+    def _publish_again(self) -> bool:
+        """Whether the owner is well after all, and could publish its weights once more."""
+        try:
+            self._published = self._owner.call("publish")
+        except ActorLostError:
+            return False
+        return True
+
+    def _restore(self) -> None:
+        """Load the owner's kept state and repeat the steps since."""
+        logger.warning("the shared weights are restored; %d steps are repeated", len(self._steps))
+        self._published = self._owner.load(self._kept)
+        for step in self._steps:
+            self._train(*step)
+        self._owner_lost = False
+
+    def _grow(self) -> None:
+        """Use what has been added to the cluster."""
+        if self._runtime.config.workers != "auto" or time.monotonic() - self._looked_at < GROW_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        room = self._runtime.room()
+        if not room:
+            return
+        try:
+            self._dispatcher.add(map(self._evaluator, self._runtime.place(room, GROW_SECONDS)))
+        except ValueError:  # somebody else was faster
+            return
+        logger.warning("the cluster has room for %d more workers; they were started", room)
+
+    def _evaluator(self, place: tuple[PlacementGroup, int]) -> Callable[[], Any]:
+        """Makes an evaluator in its reserved place, as often as asked."""
+        group, bundle = place
+        settings = self._runtime.config
+        actor = ray.remote(Evaluator).options(
+            num_cpus=settings.cpus_per_worker,
+            num_gpus=settings.gpus_per_worker,
+            max_restarts=-1,
+            max_task_retries=0,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(group, bundle),
+        )
+        return lambda: actor.remote()
+
+    def _greet(self, actor: Any) -> ObjectRef[WorkerInfo]:
+        """Prepare an evaluator; its constructor gets nothing, as Ray may lose what a restart needs again."""
+        device = "cuda" if self._runtime.config.gpus_per_worker else "cpu"
+        reference: ObjectRef[WorkerInfo] = actor.prepare.remote(*self._arguments, device)
+        return reference
+
+    def _measure(
+        self, kind: str, finished: Sequence[Finished], seconds: float, update_seconds: float, before: int
+    ) -> None:
+        self.measurement = measure(
+            kind,
+            [(shard.worker, shard.report) for shard in finished],
+            [worker.number for worker in self._dispatcher.workers],
+            seconds=seconds,
+            update_seconds=update_seconds,
+            repeated=self._dispatcher.repeated - before,
+        )

@@ -1,0 +1,229 @@
+"""report.html: what a run did and found, on one page that needs nothing beside it.
+
+Everything is inlined and nothing is fetched (the page forbids itself to), so it opens from a disk, from an
+e-mail and in MLflow's artifact view, where relative links do not load. It is made from plain data alone.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from cluster.files import write_atomically
+from cluster.report.charts import line_chart, scatter_chart
+from cluster.report.curves import Panel
+from cluster.report.html_parts import (
+    Picture,
+    card,
+    code,
+    confusion_table,
+    details,
+    element,
+    figure,
+    pairs_table,
+    picture_of_file,
+    records_table,
+)
+from cluster.report.style import STYLE
+from cluster.tracking.facts import flat, without_passwords
+from nas.genotype import OPERATIONS
+
+__all__ = [
+    "Picture",
+    "ReportContent",
+    "picture_of_figure",
+    "picture_of_file",
+    "picture_of_image",
+    "render",
+    "write_report",
+]
+
+_FEW_FACTS = 10  # more are shown on a click
+# The page may use its own style and its own pictures, and nothing else in the world.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReportContent:
+    """What a report shows; a part that is empty is left out.
+
+    Args:
+        title: of the page.
+        subtitle: one line: data set, split, when.
+        facts: the headline numbers as (name, value), the most important first.
+        notes: what a reader must know to read the numbers right.
+        genotype: in ENAS's own notation.
+        cells: the two cells.
+        network: the whole network.
+        search: panels of the search's curves.
+        rewards: of every architecture sampled, in order.
+        candidates: the genotypes retrained, best first; a row whose "chosen" is true is marked.
+        training: panels of the final training.
+        class_names: K names.
+        confusion: counts (K, K), row = the true class, column = the predicted class.
+        images: contact sheet, example images.
+        configuration: the whole of it, nested.
+        commands: to get the same again, and to go on from here.
+        environment: versions and machine.
+    """
+
+    title: str
+    subtitle: str = ""
+    facts: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+    genotype: str = ""
+    cells: Sequence[Picture] = ()
+    network: Sequence[Picture] = ()
+    search: Sequence[Panel] = ()
+    rewards: Sequence[float] = ()
+    candidates: Sequence[Mapping[str, object]] = ()
+    training: Sequence[Panel] = ()
+    class_names: Sequence[str] = ()
+    confusion: ArrayLike | None = None
+    images: Sequence[Picture] = ()
+    configuration: Mapping[str, object] = field(default_factory=dict)
+    commands: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_report(path: Path, content: ReportContent) -> None:
+    """Write the page, beside and renamed.
+
+    Raises:
+        ValueError: the confusion matrix does not fit the class names.
+    """
+    write_atomically(Path(path), render(content))
+
+
+def render(content: ReportContent) -> str:
+    """The page as text.
+
+    Raises:
+        ValueError: as `write_report`.
+    """
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    body = (
+        _header(content),
+        _section("The cells found", _cells(content)),
+        _section("Search", _search(content)),
+        _section("Final training", _charts(content.training)),
+        _section("Test", _test(content)),
+        _section("What the network sees", _pictures(content.images, "stack")),
+        _section("How to get this again", code("\n".join(content.commands)) if content.commands else ""),
+        _section("Configuration and environment", _settings(content)),
+        element("footer", f"Made by posenas, {made}. This page is complete in itself."),
+    )
+    head = (
+        '<meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(content.title)}</title><style>{STYLE}</style>"
+    )
+    page = element("head", head) + element("body", element("main", "".join(body)))
+    return f'<!doctype html><html lang="en">{page}</html>\n'
+
+
+def picture_of_figure(title: str, light: Figure, dark: Figure | None = None, caption: str = "") -> Picture:
+    """A matplotlib figure as SVG; `dark` is the same drawn for a dark page."""
+    drawn_dark = b"" if dark is None else _svg(dark)
+    return Picture(title=title, content=_svg(light), dark=drawn_dark, caption=caption)
+
+
+def picture_of_image(
+    title: str, image: NDArray[np.uint8], caption: str = "", pixels: bool = False
+) -> Picture:
+    """An image uint8 (H, W, 3) RGB as PNG."""
+    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
+    assert encoded, "OpenCV writes any uint8 image as PNG"
+    content = buffer.tobytes()
+    return Picture(title=title, content=content, media_type="image/png", caption=caption, pixels=pixels)
+
+
+def _svg(drawn: Figure) -> bytes:
+    buffer = io.BytesIO()
+    drawn.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def _header(content: ReportContent) -> str:
+    subtitle = element("p", escape(content.subtitle), "subtitle") if content.subtitle else ""
+    facts = "".join(
+        element("div", element("b", escape(value)) + element("span", escape(name)), "fact")
+        for name, value in content.facts
+    )
+    notes = "".join(element("p", escape(note), "note") for note in content.notes)
+    return (
+        element("header", element("h1", escape(content.title)) + subtitle)
+        + (element("div", facts, "facts") if facts else "")
+        + notes
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return element("section", element("h2", escape(title)) + body) if body else ""
+
+
+def _cells(content: ReportContent) -> str:
+    genotype = ""
+    if content.genotype:
+        numbers = ", ".join(f"{number} = {name}" for number, name in enumerate(OPERATIONS))
+        caption = (
+            "ENAS notation, the normal, then the reduction cell: for every node its x input, x operation,"
+            f" y input, y operation. Inputs 0 and 1 are the cells before; operations: {numbers}."
+        )
+        genotype = card("Genotype", code(content.genotype), caption)
+    return _pictures([*content.cells, *content.network], "stack") + genotype
+
+
+def _search(content: ReportContent) -> str:
+    parts = _charts(content.search)
+    if len(content.rewards):
+        title = f"Reward of all {len(content.rewards):,} architectures sampled"
+        chart = scatter_chart(title, content.rewards, "architecture, in the order of sampling")
+        parts += card(title, chart)
+    if content.candidates:
+        parts += card("Candidates, retrained from scratch", records_table(content.candidates))
+    return parts
+
+
+def _charts(panels: Sequence[Panel]) -> str:
+    if not panels:
+        return ""
+    # three in a row would leave a single one of four alone
+    layout, width = ("pair", 500.0) if len(panels) in (2, 4) else ("grid", 330.0)
+    return element("div", "".join(card(panel.title, line_chart(panel, width)) for panel in panels), layout)
+
+
+def _pictures(pictures: Sequence[Picture], layout: str) -> str:
+    return element("div", "".join(figure(picture) for picture in pictures), layout) if pictures else ""
+
+
+def _test(content: ReportContent) -> str:
+    if content.confusion is None:
+        return ""
+    table = confusion_table(content.confusion, content.class_names)
+    caption = "Rows are the true actions, columns the answers; at the right, how many of a row were right."
+    return card("Confusion matrix", table, caption)
+
+
+def _settings(content: ReportContent) -> str:
+    parts = ""
+    if content.environment:
+        facts = {name: without_passwords(value) for name, value in content.environment.items()}
+        table = pairs_table(facts)
+        few = len(facts) <= _FEW_FACTS
+        parts += card("Environment", table if few else details(f"All {len(facts)} facts", table))
+    if content.configuration:
+        settings = {name: without_passwords(value) for name, value in flat(content.configuration).items()}
+        as_json = without_passwords(json.dumps(content.configuration, indent=2, default=str))
+        lists = details(f"All {len(settings)} settings", pairs_table(settings))
+        parts += card("Configuration", lists + details("The same as JSON", code(as_json)))
+    return parts

@@ -1,0 +1,151 @@
+"""Pictures and report of a run: each stage draws what it has found, and the report shows all so far."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cluster.files import read_json
+from cluster.report.curves import search_panels, training_panels
+from cluster.report.figures import confusion_figure, reward_figure, search_figure, training_figure
+from cluster.report.page import Picture, ReportContent, picture_of_file, write_report
+from cluster.stages.encoding import write_image
+from cluster.stages.folder import RunFolder
+from cluster.stages.preparation import Experiment
+from encoding.contact_sheet import contact_sheet
+from encoding.datasets import Clip
+from encoding.spmf import encode_all
+from nas.draw import ThemeName, draw_cell, draw_network, save_figure
+
+__all__ = ["sheet_of_clips", "write_results"]
+
+Stage = Literal["search", "training", "evaluation"]
+
+SHEET, DARK = "contact_sheet.png", "-dark"
+COUNTED = "Accuracies count every original test sequence once; nothing is augmented when scoring."
+
+
+def write_results(run: RunFolder, experiment: Experiment, stage: Stage) -> None:
+    """Draw what a stage has found, as SVG and PNG, and write report.html from all that is there by now."""
+    run.pictures.mkdir(exist_ok=True)
+    for name, figure in _FIGURES[stage](run, experiment):
+        save_figure(figure, run.pictures / f"{name}.svg")
+        if not name.endswith(DARK):
+            save_figure(figure, run.pictures / f"{name}.png")
+    if stage == "search":
+        write_image(run.pictures / SHEET, sheet_of_clips(experiment, experiment.split.train))
+    write_report(run.report_file, _content(run, experiment))
+
+
+def sheet_of_clips(experiment: Experiment, clips: Sequence[Clip]) -> NDArray[np.uint8]:
+    """The contact sheet of clips, encoded with the statistics of the training part."""
+    statistics = experiment.statistics(experiment.split.train)
+    images = encode_all([clip.poses for clip in clips], experiment.config.encoding, statistics)
+    labels = np.array([clip.label for clip in clips], np.int64)
+    return contact_sheet(images, labels, experiment.split.class_names)
+
+
+def _search_figures(run: RunFolder, experiment: Experiment) -> Iterator[tuple[str, Figure]]:
+    genotype, search = run.genotype(), read_json(run.search_file)
+    network = experiment.network(genotype, experiment.config.parameters)
+    themes: tuple[tuple[ThemeName, str], ...] = (("light", ""), ("dark", DARK))
+    for theme, ending in themes:
+        for kind, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
+            yield f"{kind}_cell{ending}", draw_cell(cell, f"{kind} cell", theme=theme)
+        yield f"network{ending}", draw_network(genotype, network, theme=theme)
+    yield "search", search_figure(search["epochs"])
+    yield "rewards", reward_figure([row["reward"] for row in search["sampled"]])
+
+
+def _training_figures(run: RunFolder, _: Experiment) -> Iterator[tuple[str, Figure]]:
+    yield "training", training_figure(read_json(run.training_file)["epochs"])
+
+
+def _evaluation_figures(run: RunFolder, _: Experiment) -> Iterator[tuple[str, Figure]]:
+    score = read_json(run.evaluation_file)
+    yield "confusion", confusion_figure(score["confusion"], score["class_names"])
+
+
+_FIGURES: dict[Stage, Callable[[RunFolder, Experiment], Iterator[tuple[str, Figure]]]] = {
+    "search": _search_figures,
+    "training": _training_figures,
+    "evaluation": _evaluation_figures,
+}
+
+
+def _content(run: RunFolder, experiment: Experiment) -> ReportContent:
+    search = read_json(run.search_file)
+    training = read_json(run.training_file)["epochs"] if run.training_file.exists() else []
+    score = read_json(run.evaluation_file) if run.evaluation_file.exists() else None
+    split = experiment.split.describe().splitlines()
+    return ReportContent(
+        title=run.path.name,
+        subtitle=split[0],
+        facts=_facts(search, training, score),
+        notes=[COUNTED, *split[1:], *_warnings(search)],
+        genotype=search["genotype"],
+        cells=[
+            _picture(run, "Normal cell", "normal_cell"),
+            _picture(run, "Reduction cell", "reduction_cell"),
+        ],
+        network=[_picture(run, "The network", "network")],
+        search=search_panels(search["epochs"]),
+        rewards=[row["reward"] for row in search["sampled"]],
+        candidates=[row for row in search["candidates"] if row["retrained"] is not None],
+        training=training_panels(training),
+        class_names=experiment.split.class_names,
+        confusion=score["confusion"] if score else None,
+        images=[picture_of_file("Training clips as images", run.pictures / SHEET, caption="Rows by class.")],
+        configuration=experiment.config.to_dict(),
+        commands=_commands(run),
+        environment=_environment(run),
+    )
+
+
+def _picture(run: RunFolder, title: str, name: str) -> Picture:
+    return picture_of_file(title, run.pictures / f"{name}.svg", run.pictures / f"{name}{DARK}.svg")
+
+
+def _facts(
+    search: Mapping[str, Any], training: Sequence[Mapping[str, Any]], score: Mapping[str, Any] | None
+) -> list[tuple[str, str]]:
+    facts = []
+    if score:
+        facts.append(("test accuracy", f"{score['accuracy']:.3f}"))
+        facts.append(("test sequences right", f"{score['correct']} of {score['total']}"))
+    if training:
+        facts.append(("epochs of final training", str(len(training))))
+    best = next(row for row in search["candidates"] if row["chosen"])
+    facts.append(("validation accuracy of the choice", f"{best['retrained']:.3f}"))
+    facts.append(("architectures sampled", f"{len(search['sampled']):,}"))
+    facts.append(("epochs of search", str(len(search["epochs"]))))
+    return facts
+
+
+def _warnings(search: Mapping[str, Any]) -> list[str]:
+    collapsed = sum(bool(row["reward_collapsed"]) for row in search["epochs"])
+    if collapsed == 0:
+        return []
+    return [
+        f"In {collapsed} of {len(search['epochs'])} epochs all rewards were alike: "
+        "there the controller learnt nothing about architectures."
+    ]
+
+
+def _commands(run: RunFolder) -> list[str]:
+    return [
+        f"posenas search --config {run.experiment_file} --out {run.path}-again",
+        f"posenas train {run.path}",
+        f"posenas evaluate {run.path}",
+    ]
+
+
+def _environment(run: RunFolder) -> dict[str, str]:
+    if not run.environment_file.exists():
+        return {}
+    stages = read_json(run.environment_file)
+    return {
+        f"{stage}: {name}": str(value) for stage, facts in stages.items() for name, value in facts.items()
+    }

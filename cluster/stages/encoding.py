@@ -1,0 +1,80 @@
+"""The images of a data set as files that a person can look at."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.config import ExperimentConfig
+from cluster.files import write_atomically
+from cluster.stages.preparation import Experiment
+from encoding.contact_sheet import contact_sheet
+from encoding.spmf import encode_all
+
+__all__ = ["EncodingOutcome", "encode_clips", "write_image"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingOutcome:
+    """What was written.
+
+    Attributes:
+        description: of the split.
+        num_images: one a clip.
+        seconds: of the encoding alone, without reading and writing.
+        contact_sheet: the page to look at.
+    """
+
+    description: str
+    num_images: int
+    seconds: float
+    contact_sheet: Path
+
+
+def encode_clips(config: ExperimentConfig, folder: Path) -> EncodingOutcome:
+    """Encode every clip of a data set with the statistics of its training part.
+
+    Writes folder/CLASS/PART-CLIP.png and folder/contact_sheet.png.
+
+    Args:
+        config: its sections `data` and `encoding` are used.
+        folder: new or empty.
+
+    Raises:
+        FileExistsError: there are files in the folder.
+        FileNotFoundError, ValueError: as `encoding.datasets.load`.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is not empty; give a new folder with --out")
+    experiment = Experiment.load(config)
+    split, begin = experiment.split, time.perf_counter()
+    statistics = experiment.statistics(split.train)
+    images = encode_all([clip.poses for clip in split.clips], config.encoding, statistics)
+    seconds = time.perf_counter() - begin
+    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    named = [(part, clip) for part, clips in parts.items() for clip in clips]
+    for (part, clip), image in zip(named, images, strict=True):
+        place = folder / _file_name(split.class_names[clip.label])
+        write_image(place / f"{part}-{_file_name(clip.name)}.png", image)
+    sheet = folder / "contact_sheet.png"
+    labels = np.array([clip.label for clip in split.clips], np.int64)
+    write_image(sheet, contact_sheet(images, labels, split.class_names))
+    return EncodingOutcome(
+        description=split.describe(), num_images=len(images), seconds=seconds, contact_sheet=sheet
+    )
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """An image uint8 (H, W, 3) RGB as a PNG file, beside and renamed."""
+    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
+    assert encoded, "OpenCV writes any uint8 image as PNG"
+    write_atomically(path, buffer.tobytes())
+
+
+def _file_name(name: str) -> str:
+    """A class or clip name as a file name: letters, digits, '.', '_' and '-' stay."""
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)

@@ -1,0 +1,125 @@
+"""The score of a trained classifier on the test part of its data, which nothing has seen before."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.classifier import TrainedClassifier
+from cluster.files import write_json
+from cluster.progress import Progress, SilentProgress
+from cluster.report.figures import confusion_counts
+from cluster.report.results import write_results
+from cluster.stages.folder import RunFolder
+from cluster.stages.preparation import Experiment, environment, torch_threads
+from cluster.tracking.recording import open_tracker, record_evaluation
+from cluster.tracking.tracker import Tracker
+from nas.network import num_parameters
+
+__all__ = ["EvaluationOutcome", "class_lines", "run_evaluation"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvaluationOutcome:
+    """The score; every original sequence counts once, none is augmented.
+
+    Attributes:
+        folder: the run.
+        accuracy: fraction of sequences that are right.
+        correct, total: the counts behind it.
+        class_names: K names.
+        confusion: int64 (K, K), row the true class, column the answer.
+    """
+
+    folder: Path
+    accuracy: float
+    correct: int
+    total: int
+    class_names: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+
+def run_evaluation(
+    folder: Path, *, progress: Progress | None = None, tracker: Tracker | None = None
+) -> EvaluationOutcome:
+    """Score the classifier of a run on its original test sequences, and write evaluation.json.
+
+    Args:
+        folder: a run with a trained classifier.
+        progress: hears of the split.
+        tracker: records the accuracy; by default the one that the experiment names.
+
+    Raises:
+        FileNotFoundError: no run, no classifier, or no data there.
+        ValueError: there is no test clip, or the classifier was changed.
+        BlockingIOError: another process works on the run.
+    """
+    progress = progress or SilentProgress()
+    run = RunFolder.open(folder)
+    with run.locked():
+        config = run.config()
+        classifier = TrainedClassifier.load(run.model)
+        experiment = Experiment.load(config)
+        progress.say(experiment.split.describe())
+        threads = config.resources.training_threads
+        run.note_environment("evaluation", environment(threads))
+        with torch_threads(threads):
+            outcome = _evaluate(run, experiment, classifier)
+        write_results(run, experiment, "evaluation")
+        tracker = tracker or open_tracker(config, progress)
+        size = num_parameters(classifier.network)
+        record_evaluation(tracker, run, experiment, outcome.accuracy, size)
+        return outcome
+
+
+def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassifier) -> EvaluationOutcome:
+    clips = experiment.split.test
+    if not clips:
+        raise ValueError(f"{experiment.split.name} has no test clip to evaluate on")
+    probabilities = classifier.predict([clip.poses for clip in clips])
+    labels = np.array([clip.label for clip in clips])
+    answers = probabilities.argmax(axis=1)
+    names = classifier.class_names
+    confusion = confusion_counts(labels, answers, len(names))
+    outcome = EvaluationOutcome(
+        folder=run.path,
+        accuracy=float((answers == labels).mean()),
+        correct=int((answers == labels).sum()),
+        total=len(clips),
+        class_names=names,
+        confusion=confusion,
+    )
+    predictions = [
+        {"clip": clip.name, "class": names[label], "answer": names[answer], "probability": float(row[answer])}
+        for clip, label, answer, row in zip(clips, labels, answers, probabilities, strict=True)
+    ]
+    write_json(
+        run.evaluation_file,
+        {
+            "split": experiment.split.name,
+            "accuracy": outcome.accuracy,
+            "correct": outcome.correct,
+            "total": outcome.total,
+            "counted": "every original test sequence once, without augmentation",
+            "class_names": list(names),
+            "confusion": confusion.tolist(),
+            "predictions": predictions,
+        },
+    )
+    return outcome
+
+
+def class_lines(outcome: EvaluationOutcome) -> list[str]:
+    """One line a class: how many of its sequences are right, and what the others were taken for."""
+    width = max(len(name) for name in outcome.class_names)
+    lines = []
+    for name, counts in zip(outcome.class_names, outcome.confusion.tolist(), strict=True):
+        label = outcome.class_names.index(name)
+        taken = [
+            f"{count} as {outcome.class_names[other]}"
+            for other, count in enumerate(counts)
+            if count and other != label
+        ]
+        lines.append(f"{name:<{width}}  {counts[label]:>3} of {sum(counts):<3}  {', '.join(taken)}".rstrip())
+    return lines

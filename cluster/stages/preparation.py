@@ -1,0 +1,108 @@
+"""From an experiment's settings to what its stages work on: the split, the images, the networks' sizes."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cluster.config import ExperimentConfig
+from cluster.images import PoseImages
+from encoding.augment import AugmentationConfig
+from encoding.datasets import Clip, Split, load
+from encoding.spmf import EncodingStatistics, fit_statistics
+from nas.genotype import Genotype
+from nas.network import NetworkConfig, channels_for_budget
+from nas.supernet import SupernetConfig
+
+__all__ = ["Experiment", "environment", "torch_threads"]
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """The settings together with the clips that they name.
+
+    Args:
+        config: the settings.
+        split: the clips of `config.data`.
+    """
+
+    config: ExperimentConfig
+    split: Split
+
+    @classmethod
+    def load(cls, config: ExperimentConfig) -> "Experiment":
+        """Read the data set.
+
+        Raises:
+            FileNotFoundError: it is not there; the text says where to get it.
+            ValueError: it does not give a usable split.
+        """
+        return cls(config, load(config.data))
+
+    def check_searchable(self) -> None:
+        """Whether there is something to search with.
+
+        Raises:
+            ValueError: there is no validation part.
+        """
+        if not self.split.validation:
+            raise ValueError(
+                f"{self.split.name} has no validation clips, and the search needs some: "
+                "set data.validation_fraction above 0"
+            )
+
+    def statistics(self, clips: Sequence[Clip]) -> EncodingStatistics:
+        """Encoding statistics of these clips."""
+        return fit_statistics((clip.poses for clip in clips), self.config.encoding)
+
+    def images(
+        self,
+        clips: Sequence[Clip],
+        statistics: EncodingStatistics,
+        augmentation: AugmentationConfig | None = None,
+    ) -> PoseImages:
+        """An image source over clips; augmented as the experiment says unless told otherwise."""
+        varied = augmentation or self.config.augmentation
+        return PoseImages(clips, self.split.num_classes, self.config.encoding, varied, statistics)
+
+    def search_images(self) -> tuple[PoseImages, PoseImages]:
+        """Training and validation part, both encoded with the statistics of the training part."""
+        statistics = self.statistics(self.split.train)
+        return self.images(self.split.train, statistics), self.images(self.split.validation, statistics)
+
+    @property
+    def supernet(self) -> SupernetConfig:
+        """The search network's size, for this data."""
+        return SupernetConfig(**{**self.config.supernet.model_dump(), **self._from_data})
+
+    def network(self, genotype: Genotype, parameters: int | None) -> NetworkConfig:
+        """The final network's size, for this data and a parameter budget (None: the channels as set)."""
+        config = NetworkConfig(**{**self.config.network.model_dump(), **self._from_data})
+        if parameters is None:
+            return config
+        return config.model_copy(update={"channels": channels_for_budget(genotype, config, parameters)})
+
+    @property
+    def _from_data(self) -> dict[str, Any]:
+        return {"num_classes": self.split.num_classes, "image_size": self.config.encoding.image_size}
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads inside. Sums are taken in another order with another number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def environment(threads: int) -> dict[str, Any]:
+    """What a stage ran on, for environment.json."""
+    from cluster.tracking.facts import environment_tags
+
+    return {**environment_tags(), "torch_threads": threads, "cores": len(os.sched_getaffinity(0))}

@@ -1,0 +1,132 @@
+"""What was trained as MLflow models, without a pickle: signature, input example, pinned requirements.
+
+Two forms, both of which MLflow loads with MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false. The network alone
+takes images; it is MLflow 3's `pt2` form, written by torch.export, and needs torch and mlflow, no posenas.
+The whole classifier takes a clip of 3D poses and names the action; it is MLflow's "models from code", and
+carries the code of posenas with it.
+"""
+
+import re
+import warnings
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lifting.poses import PoseSequence3D
+
+__all__ = ["save_network_model", "save_pose_model"]
+
+_CODE = Path(__file__).resolve().parents[2]  # the folder in which the four packages lie
+
+
+def save_network_model(
+    folder: Path, network: nn.Module, images: NDArray[np.float32], class_names: tuple[str, ...] = ()
+) -> None:
+    """Write `network` as an MLflow model folder.
+
+    The saved model maps float32 images (N, 3, H, W), prepared as for training, to logits (N, classes), with
+    any N.
+
+    Args:
+        folder: made here; must not exist.
+        network: gives logits, in evaluation mode.
+        images: at least two examples, as the network sees them; two of them are kept as the input example.
+        class_names: by the number of the logit; kept in the model's metadata.
+
+    Raises:
+        ValueError: the folder exists, or fewer than two images came (torch.export would fix the batch at 1).
+    """
+    if Path(folder).exists():
+        raise ValueError(f"the model folder {folder} exists already; give one that does not")
+    if images.ndim != 4 or len(images) < 2:
+        raise ValueError(
+            f"`images` has the shape {images.shape}; a model needs at least 2 examples (N, 3, H, W)"
+        )
+    example = np.ascontiguousarray(images[:2], dtype=np.float32)
+    training = network.training
+    network.eval()
+    try:
+        _save(Path(folder), network, example, class_names)
+    finally:
+        network.train(training)
+
+
+def _save(
+    folder: Path, network: nn.Module, example: NDArray[np.float32], class_names: tuple[str, ...]
+) -> None:
+    with warnings.catch_warnings():
+        # torch.export and MLflow use each other's older names; nothing here is for a person to act upon.
+        warnings.simplefilter("ignore")
+        import mlflow.pytorch
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        with torch.no_grad():
+            num_classes = int(network(torch.from_numpy(example)).shape[1])
+        # without names: MLflow's PyTorch flavour does not take the dictionary that names would ask for
+        images = TensorSpec(np.dtype(np.float32), (-1, *example.shape[1:]))
+        logits = TensorSpec(np.dtype(np.float32), (-1, num_classes))
+        mlflow.pytorch.save_model(
+            network,
+            str(folder),
+            signature=ModelSignature(Schema([images]), Schema([logits])),
+            input_example=example,
+            serialization_format="pt2",
+            pip_requirements=_pinned(("mlflow", "torch", "numpy")),
+            metadata={"class_names": list(class_names)},
+        )
+
+
+def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_names: Sequence[str]) -> None:
+    """Write a trained classifier as an MLflow model folder.
+
+    The saved model maps one clip, float32 (T, J, 3) or (T, 2, J, 3) in millimetres with any T, to one row:
+    label, probability, and the probability of every class; see `cluster.tracking.served_model`.
+
+    Args:
+        folder: made here; must not exist.
+        classifier: folder of a `cluster.classifier.TrainedClassifier`.
+        clip: an example, as the classifier takes it.
+        class_names: as the classifier's.
+
+    Raises:
+        ValueError: the folder exists.
+    """
+    if Path(folder).exists():
+        raise ValueError(f"the model folder {folder} exists already; give one that does not")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+        poses = TensorSpec(np.dtype(np.float32), (-1, *clip.xyz.shape[1:]))
+        columns: list[Any] = [ColSpec("string", "label"), ColSpec("double", "probability")]
+        columns += [ColSpec("double", f"p: {name}") for name in class_names]
+        rate = ParamSpec("fps", "double", clip.fps)
+        mlflow.pyfunc.save_model(
+            str(folder),
+            python_model=str(_CODE / "cluster" / "served_model.py"),
+            artifacts={"classifier": str(Path(classifier).absolute())},
+            code_paths=[str(_CODE / room) for room in ("lifting", "encoding", "nas", "cluster")],
+            signature=ModelSignature(Schema([poses]), Schema(columns), ParamSchema([rate])),
+            input_example=np.asarray(clip.xyz),
+            pip_requirements=_pinned(_dependencies()),
+        )
+
+
+def _dependencies() -> list[str]:
+    """The distributions that posenas needs, without its extras."""
+    wanted = [line for line in metadata.requires("posenas") or () if "extra ==" not in line]
+    return [re.split(r"[^\w.\-]", line, maxsplit=1)[0] for line in wanted]
+
+
+def _pinned(names: Sequence[str]) -> list[str]:
+    """Each with the version that is installed; its local part (2.6.0+cpu) is on no index."""
+    return [f"{name}=={metadata.version(name).split('+')[0]}" for name in names]

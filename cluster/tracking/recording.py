@@ -1,0 +1,220 @@
+"""A tracker that may fail: the run goes on, and what could not be told is said once."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cluster.classifier import TrainedClassifier
+from cluster.config import ExperimentConfig
+from cluster.files import read_json
+from cluster.images import to_network
+from cluster.progress import Progress
+from cluster.stages.folder import RunFolder
+from cluster.stages.preparation import Experiment
+from cluster.tracking.facts import environment_tags
+from cluster.tracking.mlflow_model import save_network_model, save_pose_model
+from cluster.tracking.tracker import MetricPoint, MlflowTracker, NullTracker, Status, Tracker
+
+__all__ = ["PatientTracker", "open_tracker"]
+
+
+def open_tracker(config: ExperimentConfig, progress: Progress) -> "Tracker":
+    """The tracker that the experiment names; if its server is down, a line says so and nothing is recorded.
+
+    Raises:
+        ValueError, FileNotFoundError: the store's address itself is wrong.
+    """
+    if config.tracking is None:
+        return NullTracker()
+    try:
+        return PatientTracker(MlflowTracker(config.tracking.uri, config.tracking.experiment), progress)
+    except ConnectionError as error:
+        progress.say(f"not recorded: {error}")
+        return NullTracker()
+
+
+def start_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
+    """Begin the search's run, or go on with it."""
+    config = experiment.config
+    tags = {
+        **environment_tags(),
+        "posenas.data": config.data.name,
+        "posenas.split": experiment.split.name,
+        "posenas.strategy": config.search.strategy,
+        "posenas.configuration": config.hash[:12],
+    }
+    tracker.start(run.run_id, run.path.name, config.to_dict(), tags)
+
+
+def start_training(tracker: Tracker, run: RunFolder, experiment: Experiment, num_parameters: int) -> None:
+    """Begin the final training's run as a child of the search's, which may have been recorded elsewhere."""
+    start_search(tracker, run, experiment)
+    tracker.finish("finished")
+    config = experiment.config
+    params = {"training": config.training.model_dump(mode="json"), "parameters": num_parameters}
+    tags = {"posenas.split": experiment.split.name, "posenas.genotype": str(run.genotype())}
+    tracker.start(_training_id(run), _training_name(run), params, tags, parent=run.run_id)
+
+
+def record_search(tracker: Tracker, run: RunFolder) -> None:
+    """Genotype, candidates, every architecture sampled, pictures and report of a finished search."""
+    content = read_json(run.search_file)
+    tracker.set_tags({"posenas.genotype": content["genotype"]})
+    tracker.log(0, {"retrained_accuracy": content["candidates"][0]["retrained"]})
+    tracker.log_table("sampled.csv", content["sampled"])
+    tracker.log_table("candidates.csv", content["candidates"])
+    _record_files(tracker, run)
+
+
+def record_model(
+    tracker: Tracker, run: RunFolder, experiment: Experiment, classifier: TrainedClassifier
+) -> None:
+    """The trained classifier: its folder, its network on images, and the whole of it on poses, registered.
+
+    The alias "champion" goes to the version whose genotype had the highest validation accuracy when it was
+    retrained; test accuracies choose nothing.
+    """
+    tracker.log_artifact(run.model, "classifier")
+    _record_files(tracker, run)
+    if isinstance(tracker, NullTracker):
+        return
+    clips = [clip.poses for clip in experiment.split.train[:2]]
+    score = float(read_json(run.search_file)["candidates"][0]["retrained"])
+    with TemporaryDirectory(prefix="posenas-") as place:
+        network, recognizer = Path(place) / "network", Path(place) / "recognizer"
+        images = to_network(classifier.images(clips))
+        save_network_model(network, classifier.network, images, classifier.class_names)
+        tracker.log_model(network, "network")
+        save_pose_model(recognizer, run.model, clips[0], classifier.class_names)
+        tracker.log_model(
+            recognizer,
+            "recognizer",
+            registered_name=f"posenas-{experiment.config.data_label}",
+            alias="champion",
+            score=score,
+        )
+
+
+def record_evaluation(
+    tracker: Tracker, run: RunFolder, experiment: Experiment, accuracy: float, num_parameters: int
+) -> None:
+    """Test accuracy and size, in the run of the search and in that of the training."""
+    scores = {"test_accuracy": accuracy, "parameters": float(num_parameters)}
+    start_search(tracker, run, experiment)
+    _record_scores(tracker, run, scores)
+    tracker.start(_training_id(run), _training_name(run), {}, {}, parent=run.run_id)
+    _record_scores(tracker, run, scores)
+
+
+@contextmanager
+def watched(tracker: Tracker) -> Iterator[None]:
+    """Close the run with what became of the block."""
+    try:
+        yield
+    except Exception:
+        tracker.finish("failed")
+        raise
+    except BaseException:
+        tracker.finish("killed")
+        raise
+    tracker.finish("finished")
+
+
+def _record_files(tracker: Tracker, run: RunFolder) -> None:
+    files = (
+        run.genotype_file,
+        run.experiment_file,
+        run.environment_file,
+        run.evaluation_file,
+        run.report_file,
+    )
+    for path in files:
+        if path.exists():
+            tracker.log_artifact(path)
+    if run.pictures.exists():
+        tracker.log_artifact(run.pictures, "pictures")
+
+
+def _training_id(run: RunFolder) -> str:
+    return f"{run.run_id}-training"
+
+
+def _training_name(run: RunFolder) -> str:
+    return f"{run.path.name} final"
+
+
+def _record_scores(tracker: Tracker, run: RunFolder, scores: Mapping[str, float]) -> None:
+    tracker.log(0, scores)
+    _record_files(tracker, run)
+    tracker.finish("finished")
+
+
+class PatientTracker:
+    """Passes everything on until something fails; from then on it is silent.
+
+    What was missed is not lost: the run folder holds it all, and a resumed run tells its history again.
+
+    Args:
+        tracker: the real one.
+        progress: hears of the failure.
+    """
+
+    def __init__(self, tracker: Tracker, progress: Progress) -> None:
+        self._tracker, self._progress = tracker, progress
+        self._failed = False
+
+    def _pass_on(self, tell: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            tell()
+        except (OSError, ValueError) as error:
+            self._failed = True
+            self._progress.say(f"no longer recorded in MLflow, the run goes on: {error}")
+
+    def start(
+        self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
+    ) -> None:
+        """See `Tracker`."""
+        self._pass_on(lambda: self._tracker.start(run_id, name, params, tags, parent))
+
+    def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
+        """See `Tracker`."""
+        self._pass_on(lambda: self._tracker.log(step, metrics, timestamp))
+
+    def log_history(self, points: Iterable[MetricPoint]) -> None:
+        """See `Tracker`."""
+        self._pass_on(lambda: self._tracker.log_history(points))
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """See `Tracker`."""
+        self._pass_on(lambda: self._tracker.set_tags(tags))
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """See `Tracker`."""
+        self._pass_on(lambda: self._tracker.log_artifact(path, folder))
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """See `Tracker`."""
+        self._pass_on(lambda: self._tracker.log_table(name, rows))
+
+    def log_model(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        registered_name: str = "",
+        alias: str = "",
+        score: float | None = None,
+    ) -> None:
+        """See `Tracker`."""
+        self._pass_on(
+            lambda: self._tracker.log_model(
+                folder, name, registered_name=registered_name, alias=alias, score=score
+            )
+        )
+
+    def finish(self, status: Status) -> None:
+        """See `Tracker`."""
+        self._pass_on(lambda: self._tracker.finish(status))
