@@ -23,6 +23,7 @@ demo: $(INSTALLED)  ## the whole chain on built-in synthetic data: search, train
 	$(BIN)/posenas demo
 
 test: $(INSTALLED)  ## every test, the slow ones included
+	@bash tests/system.sh
 	$(BIN)/python -m pytest
 
 test-fast: $(INSTALLED)  ## the tests that take seconds
