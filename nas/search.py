@@ -7,7 +7,7 @@ the caller logs and saves.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -83,12 +83,14 @@ class EpochMetrics:
         epoch: counted from 0.
         learning_rate: of the shared weights.
         loss, accuracy, gradient_norm: means over the weight steps.
+        bytes_returned: size of a weight step's gradients, mean over the steps.
         reward_mean: mean over all sampled genotypes.
         reward_spread: standard deviation of the rewards within a controller step, mean over steps.
         reward_collapsed: the spread is below `collapse_threshold`: rewards say nothing about architectures.
         validation_loss, validation_accuracy: means over all sampled genotypes.
         entropy: nats, mean over the controller steps; None for a strategy that has none.
         baseline: after the last controller step; None likewise.
+        controller_learning_rate, controller_gradient_norm: as entropy.
         best_genotype: the sampled genotype of the highest reward, the earliest of equals.
         best_reward: its reward.
         records: every step, with every sampled architecture and its reward.
@@ -99,6 +101,7 @@ class EpochMetrics:
     loss: float
     accuracy: float
     gradient_norm: float
+    bytes_returned: float
     reward_mean: float
     reward_spread: float
     reward_collapsed: bool
@@ -106,6 +109,8 @@ class EpochMetrics:
     validation_accuracy: float
     entropy: float | None
     baseline: float | None
+    controller_learning_rate: float | None
+    controller_gradient_norm: float | None
     best_genotype: Genotype
     best_reward: float
     records: tuple[StepRecord, ...]
@@ -261,17 +266,25 @@ def _summary(records: Sequence[StepRecord], config: SearchConfig) -> EpochMetric
         loss=_mean([metrics["loss"] for metrics in weights]),
         accuracy=_mean([metrics["accuracy"] for metrics in weights]),
         gradient_norm=_mean([metrics["gradient_norm"] for metrics in weights]),
+        bytes_returned=_mean([metrics["bytes_returned"] for metrics in weights]),
         reward_mean=_mean([metrics["reward_mean"] for metrics in controller]),
         reward_spread=spread,
         reward_collapsed=spread < config.collapse_threshold,
         validation_loss=_mean([metrics["validation_loss"] for metrics in controller]),
         validation_accuracy=_mean([metrics["validation_accuracy"] for metrics in controller]),
-        entropy=_mean([m["entropy"] for m in controller]) if "entropy" in controller[0] else None,
+        entropy=_reported(controller, "entropy"),
         baseline=controller[-1].get("baseline"),
+        controller_learning_rate=_reported(controller, "controller_learning_rate"),
+        controller_gradient_norm=_reported(controller, "controller_gradient_norm"),
         best_genotype=best_genotype,
         best_reward=best_reward,
         records=tuple(records),
     )
+
+
+def _reported(metrics: Sequence[Mapping[str, float]], name: str) -> float | None:
+    """Mean of what the strategy reports, None where it reports no such thing."""
+    return _mean([one[name] for one in metrics]) if all(name in one for one in metrics) else None
 
 
 def _mean(values: Sequence[float]) -> float:

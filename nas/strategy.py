@@ -126,7 +126,7 @@ class EnasStrategy:
 
         Returns:
             "entropy" (mean over samples, nats), "baseline", "log_probability" (mean),
-            "controller_gradient_norm".
+            "controller_gradient_norm", "controller_learning_rate".
 
         Raises:
             ValueError: a reward is not finite; the controller is unchanged.
@@ -148,6 +148,7 @@ class EnasStrategy:
             "baseline": float(self.baseline or 0.0),
             "log_probability": decisions.log_probability.mean().item(),
             "controller_gradient_norm": norm,
+            "controller_learning_rate": self._config.learning_rate,
         }
 
     def _move_baseline(self, rewards: list[float]) -> list[float]:

@@ -74,7 +74,9 @@ _SEARCH = (
     ),
     _Wanted("Entropy of the controller (nats)", (("entropy", "entropy", ""),)),
     _Wanted("Learning rate of the shared weights", (("learning_rate", "learning rate", ""),)),
-    _Wanted("Gradient norm before clipping", (("gradient_norm", "gradient norm", ""),)),
+    _Wanted("Gradient norm of the shared weights", (("gradient_norm", "before clipping", ""),)),
+    _Wanted("Learning rate of the controller", (("controller_learning_rate", "learning rate", ""),)),
+    _Wanted("Gradient norm of the controller", (("controller_gradient_norm", "gradient norm", ""),)),
     _Wanted(
         "Seconds a step",
         (("weight_seconds", "shared weights", ""), ("controller_seconds", "controller", "")),

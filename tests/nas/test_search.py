@@ -121,6 +121,15 @@ def test_records_hold_every_sampled_architecture_with_its_reward() -> None:
     assert metrics.scalars()["reward_mean"] == metrics.reward_mean
 
 
+def test_an_epoch_sums_up_both_optimizers_and_what_was_sent() -> None:
+    metrics = search(config()).run_epoch()
+    weights, controller = metrics.records[:3], metrics.records[3:]
+    assert metrics.bytes_returned == pytest.approx(np.mean([r.metrics["bytes_returned"] for r in weights]))
+    norms = [record.metrics["controller_gradient_norm"] for record in controller]
+    assert metrics.controller_gradient_norm == pytest.approx(np.mean(norms))
+    assert metrics.controller_learning_rate == config().controller.learning_rate
+
+
 def test_rewards_are_accuracies_between_0_and_1_or_minus_losses() -> None:
     for reward, read in (("accuracy", lambda s: s.accuracy), ("loss", lambda s: -s.loss)):
         record = search(config(reward=reward)).run_epoch().records[-1]
@@ -141,6 +150,7 @@ def test_a_random_search_reports_no_entropy_and_no_baseline() -> None:
     metrics = search(config(strategy="random")).run_epoch()
     assert metrics.entropy is None
     assert metrics.baseline is None
+    assert metrics.controller_learning_rate is None
     assert "entropy" not in metrics.scalars()
 
 
