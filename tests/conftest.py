@@ -1,11 +1,13 @@
 """Fixtures that every room's tests share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+
+from postgres_server import PostgresServer, postgres_programs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -30,3 +32,12 @@ def real_data() -> Callable[[str], Path]:
         return path
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the session; each test asks it for a database of its own (`new_database`)."""
+    if postgres_programs() is None:
+        pytest.skip("PostgreSQL is not installed; `bash tests/system.sh` installs it")
+    with PostgresServer() as server:
+        yield server
