@@ -112,7 +112,7 @@ def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_
         rate = ParamSpec("fps", "double", clip.fps)
         mlflow.pyfunc.save_model(
             str(folder),
-            python_model=str(_CODE / "cluster" / "served_model.py"),
+            python_model=str(_CODE / "cluster" / "tracking" / "served_model.py"),
             artifacts={"classifier": str(Path(classifier).absolute())},
             code_paths=[str(_CODE / room) for room in ("lifting", "encoding", "nas", "cluster")],
             signature=ModelSignature(Schema([poses]), Schema(columns), ParamSchema([rate])),
