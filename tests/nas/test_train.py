@@ -102,8 +102,9 @@ def test_state_of_another_network_is_refused() -> None:
 
 
 def test_training_learns_to_tell_brightness() -> None:
-    training = Training(network(), source(spread=0.3), config(epochs=12))
-    metrics = [training.run_epoch() for _ in range(12)]
+    # on processors of two makers 12 epochs gave 21 and 20 of 21: 20 leave a margin
+    training = Training(network(), source(spread=0.3), config(epochs=20))
+    metrics = [training.run_epoch() for _ in range(20)]
     assert metrics[-1].loss < metrics[0].loss
     assert evaluate(training.network, source(spread=0.3)).accuracy == 1.0
 
