@@ -78,7 +78,7 @@ class Pointwise(nn.Module):
 
 
 class Halve(nn.Module):
-    """Half the height and width: a 1 x 1 on even pixels, another on odd ones, batch normalisation."""
+    """Half the height and width: 1 x 1 on even pixels and on odd ones, batch normalisation."""
 
     def __init__(self, in_channels: int, channels: int, relu: bool = False) -> None:
         super().__init__()
