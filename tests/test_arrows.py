@@ -42,9 +42,9 @@ def test_a_room_alone_loads_nothing_against_the_arrows(room: str) -> None:
     assert top_level & FORBIDDEN[room] == set()
 
 
-def test_encoding_takes_only_the_pose_records_from_lifting() -> None:
+def test_encoding_takes_only_the_pose_records_and_the_synthetic_body_from_lifting() -> None:
     from_lifting = {module for module in loaded_by(modules_of("encoding")) if module.startswith("lifting.")}
-    assert from_lifting <= {"lifting.poses", "lifting.skeleton"}
+    assert from_lifting <= {"lifting.poses", "lifting.skeleton", "lifting.body", "lifting.motions"}
 
 
 def test_the_probe_sees_a_forbidden_import() -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encoding.datasets.body import Floats
-from encoding.datasets.motions import Beat, arm, arms, blend, forward_kick, leg, walk
+from lifting.body import Floats
+from lifting.motions import Beat, arm, arms, blend, forward_kick, leg, walk
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from encoding.datasets.body import ANGLES, BONE_NAMES, BONES, Floats, pose_body
 from encoding.datasets.interactions import INTERACTIONS
-from encoding.datasets.motions import MOTIONS, ONCE, Beat
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy, hold_out
+from lifting.body import ANGLES, BONE_NAMES, BONES, Floats, pose_body
+from lifting.motions import MOTIONS, ONCE, Beat
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20
 

@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from encoding.datasets.body import ANGLES, BONES, REST, pose_body
 from encoding.datasets.interactions import INTERACTIONS
-from encoding.datasets.motions import MOTIONS
 from encoding.datasets.records import Split
 from encoding.datasets.synthetic import synthetic
+from lifting.body import ANGLES, BONES, REST, pose_body
+from lifting.motions import MOTIONS
 from lifting.skeleton import MSR_20
 
 JOINT = {name: index for index, name in enumerate(MSR_20.joints)}

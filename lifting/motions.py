@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encoding.datasets.body import ANGLES, REST, Floats
+from lifting.body import ANGLES, REST, Floats
 
 Value = Floats | float
 Curves = dict[str, Value]
