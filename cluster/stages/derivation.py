@@ -5,6 +5,7 @@ from typing import Any
 
 from cluster.config import ExperimentConfig
 from cluster.distributed.teams import Team
+from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress
 from cluster.stages.checkpoints import configuration_hash
@@ -14,7 +15,7 @@ from cluster.stages.preparation import Experiment
 from cluster.stages.training import train_network
 from nas.derive import Derivation, derive
 from nas.genotype import Genotype
-from nas.network import Network
+from nas.network import Network, num_parameters
 from nas.train import TrainingConfig, evaluate
 
 __all__ = ["candidate_rows", "derive_genotype", "retraining_config"]
@@ -74,7 +75,7 @@ def _retrained(
         note = f"candidate {number + 1}, training accuracy {row['accuracy']:.3f}"
         progress.advance(number * training.epochs + int(row["epoch"]), note)
 
-    train_network(
+    history = train_network(
         network,
         team.train,
         training,
@@ -86,6 +87,15 @@ def _retrained(
         epoch_done=epoch_done,
     )
     score = evaluate(network, team.validation)
+    content = {
+        "genotype": str(genotype),
+        "parameters": num_parameters(network),
+        "training": training.model_dump(mode="json"),
+        "accuracy": score.accuracy,
+        "loss": score.loss,
+        "epochs": history,
+    }
+    write_json(run.candidate_file(genotype), content)
     progress.say(f"candidate {number + 1}: validation accuracy {score.accuracy:.3f}", str(genotype))
     return score.accuracy - LOSS_WEIGHT * score.loss
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts
 from cluster.report.results import write_results
 from cluster.stages.folder import RunFolder
+from cluster.stages.latency import median_latency
 from cluster.stages.preparation import Experiment, environment, torch_threads
 from cluster.tracking.recording import open_tracker, record_evaluation
 from cluster.tracking.tracker import Tracker
@@ -30,6 +32,7 @@ class EvaluationOutcome:
         correct, total: the counts behind it.
         class_names: K names.
         confusion: int64 (K, K), row the true class, column the answer.
+        latency: median milliseconds from one image to its logits, on one thread.
     """
 
     folder: Path
@@ -38,6 +41,7 @@ class EvaluationOutcome:
     total: int
     class_names: tuple[str, ...]
     confusion: NDArray[np.int64]
+    latency: float
 
 
 def run_evaluation(
@@ -67,9 +71,7 @@ def run_evaluation(
         with torch_threads(threads):
             outcome = _evaluate(run, experiment, classifier)
         write_results(run, experiment, "evaluation")
-        tracker = tracker or open_tracker(config, progress)
-        size = num_parameters(classifier.network)
-        record_evaluation(tracker, run, experiment, outcome.accuracy, size)
+        record_evaluation(tracker or open_tracker(config, progress), run, experiment)
         return outcome
 
 
@@ -89,6 +91,7 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
         total=len(clips),
         class_names=names,
         confusion=confusion,
+        latency=median_latency(classifier.network),
     )
     predictions = [
         {"clip": clip.name, "class": names[label], "answer": names[answer], "probability": float(row[answer])}
@@ -102,12 +105,25 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
             "correct": outcome.correct,
             "total": outcome.total,
             "counted": "every original test sequence once, without augmentation",
+            "parameters": num_parameters(classifier.network),
+            "latency_ms": outcome.latency,
             "class_names": list(names),
+            "classes": _class_rows(names, confusion),
             "confusion": confusion.tolist(),
             "predictions": predictions,
         },
     )
     return outcome
+
+
+def _class_rows(names: tuple[str, ...], confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Accuracy of each class; None where the test part has no clip of it."""
+    rows = []
+    for label, name in enumerate(names):
+        correct, total = int(confusion[label, label]), int(confusion[label].sum())
+        accuracy = correct / total if total else None
+        rows.append({"class": name, "correct": correct, "total": total, "accuracy": accuracy})
+    return rows
 
 
 def class_lines(outcome: EvaluationOutcome) -> list[str]:

@@ -1,7 +1,7 @@
 """The final training of a run: the genotype found, at its full size, on all training sequences."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from cluster.stages.preparation import Experiment, environment, torch_threads
 from cluster.stages.schedule import Remaining
 from cluster.stages.training import train_network
 from cluster.tracking.recording import open_tracker, record_model, start_training, watched
-from cluster.tracking.tracker import Tracker
+from cluster.tracking.system import SystemMonitor
+from cluster.tracking.tracker import Tracker, epoch_point
 from nas.genotype import Genotype
 from nas.network import Network, num_parameters
 
@@ -132,13 +133,16 @@ def _train(
     epochs = config.training.epochs
     remaining = Remaining(epochs)
 
-    def taken_up(done: int) -> None:
-        progress.begin("training", epochs, done)
-        remaining.begin(done)
+    monitor = SystemMonitor(run.started, run.path)
+
+    def taken_up(rows: Sequence[Mapping[str, float]]) -> None:
+        tracker.log_history(epoch_point(row) for row in rows)
+        progress.begin("training", epochs, len(rows))
+        remaining.begin(len(rows))
 
     def epoch_done(row: Mapping[str, float]) -> None:
         done = int(row["epoch"])
-        tracker.log(done, {name: value for name, value in row.items() if name != "epoch"})
+        tracker.log_history([epoch_point(row), *monitor.due()])
         progress.advance(done, f"accuracy {row['accuracy']:.3f}")
         progress.say(
             f"epoch {done:>{len(str(epochs))}}/{epochs}  loss {row['loss']:.3f}  "

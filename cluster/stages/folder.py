@@ -4,7 +4,7 @@ run.json            the run's own id, by which MLflow knows it, and when it was 
 experiment.json     the whole configuration; `posenas search --config` reads it back
 environment.json    versions, machine and threads of each stage that ran
 checkpoints/        the search, at step boundaries
-derivation/         the candidates retrained to choose the final genotype, one folder each
+derivation/         the candidates retrained to choose the final genotype: checkpoints and curves of each
 search.json         curves of the search, every architecture sampled, the candidates and their scores
 genotype.json       the cells found
 training/           checkpoints of the final training
@@ -25,7 +25,7 @@ from typing import Any
 from uuid import uuid4
 
 from cluster.config import ExperimentConfig
-from cluster.files import read_json, write_json
+from cluster.files import read_json, sha256, write_json
 from nas.genotype import Genotype
 
 __all__ = ["RunFolder"]
@@ -107,6 +107,15 @@ class RunFolder:
     def run_id(self) -> str:
         """The run's own id."""
         return str(read_json(self.identity_file)["run_id"])
+
+    @property
+    def started(self) -> datetime:
+        """When the run was created."""
+        return datetime.fromisoformat(read_json(self.identity_file)["started"])
+
+    def candidate_file(self, genotype: Genotype) -> Path:
+        """What the retraining of a candidate gave."""
+        return self.derivation / f"candidate-{sha256(str(genotype).encode())[:12]}.json"
 
     def genotype(self) -> Genotype:
         """The cells found.

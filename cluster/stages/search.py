@@ -20,7 +20,8 @@ from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import Experiment, environment, torch_threads
 from cluster.stages.schedule import Remaining, Timer
 from cluster.tracking.recording import open_tracker, record_search, start_search, watched
-from cluster.tracking.tracker import MetricPoint, Tracker
+from cluster.tracking.system import SystemMonitor
+from cluster.tracking.tracker import Tracker, epoch_point
 from nas.derive import Derivation
 from nas.genotype import Genotype
 from nas.search import Search
@@ -95,7 +96,7 @@ def run_search(
         with watched(tracker):
             outcome = _search(run, experiment, progress, tracker)
             write_results(run, experiment, "search")
-            record_search(tracker, run)
+            record_search(tracker, run, experiment)
         return outcome
 
 
@@ -107,13 +108,14 @@ def _search(run: RunFolder, experiment: Experiment, progress: Progress, tracker:
         search, history = Search(config.search, team.strategy, team.children), SearchHistory()
         checkpoints = Checkpoints(run.checkpoints, configuration=configuration_hash(config.search_settings()))
         _load(checkpoints, search, history, progress)
-        tracker.log_history(_point(row) for row in history.epochs)
-        _finish_steps(search, history, checkpoints, config, progress, tracker, interruption)
+        tracker.log_history(epoch_point(row) for row in history.epochs)
+        _finish_steps(run, search, history, checkpoints, config, progress, tracker, interruption)
         derivation = derive_genotype(run, experiment, team, history, progress, interruption)
     return _save_search(run, config, history, derivation)
 
 
 def _finish_steps(
+    run: RunFolder,
     search: Search,
     history: SearchHistory,
     checkpoints: Checkpoints,
@@ -126,6 +128,7 @@ def _finish_steps(
     progress.begin("search", total, done)
     remaining, timer = Remaining(total), Timer(config.resources.checkpoint_seconds)
     remaining.begin(done)
+    monitor = SystemMonitor(run.started, run.path)
     while not search.finished:
         begin = time.perf_counter()
         record = search.step()
@@ -134,8 +137,10 @@ def _finish_steps(
         progress.advance(done, f"epoch {record.position.epoch + 1}, {record.position.phase}")
         if search.position.step == 0 and search.position.phase == "weights":
             row = history.add_epoch(search.epoch_metrics())
-            tracker.log(row["epoch"], _numbers(row), row["timestamp"])
+            tracker.log_history([epoch_point(row)])
             progress.say(*_epoch_lines(row, config.search.epochs, remaining.seconds(done)))
+        if points := monitor.due():
+            tracker.log_history(points)
         if search.finished or interruption.requested or timer.due():
             checkpoints.save({"search": search.state_dict(), "history": history.state_dict()}, done)
         interruption.stop_if_requested()
@@ -254,16 +259,3 @@ def _resumed_config(run: RunFolder, config: ExperimentConfig | None) -> Experime
             "without it; start another run with --out"
         )
     return config or started
-
-
-def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics of a row: no text, no bookkeeping."""
-    return {
-        name: float(value)
-        for name, value in row.items()
-        if name not in ("epoch", "timestamp") and isinstance(value, int | float)
-    }
-
-
-def _point(row: Mapping[str, Any]) -> MetricPoint:
-    return MetricPoint(int(row["epoch"]), _numbers(row), float(row["timestamp"]))

@@ -1,6 +1,7 @@
 """The training of one network as a run that can be killed and taken up again, epoch by epoch."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def train_network(
     interruption: Interruption,
     checkpoint_seconds: float,
     context: dict[str, Any],
-    taken_up: Callable[[int], None] = lambda _: None,
+    taken_up: Callable[[Sequence[Mapping[str, float]]], None] = lambda _: None,
     epoch_done: Callable[[Mapping[str, float]], None] = lambda _: None,
 ) -> list[dict[str, float]]:
     """Train to the last epoch, from the newest checkpoint in `folder` if there is one.
@@ -41,11 +42,11 @@ def train_network(
         checkpoint_seconds: time between checkpoints; the end is always saved.
         context: what else the result depends on (data, encoding), JSON values; a checkpoint of another
             context is refused.
-        taken_up: called once with the number of epochs done before.
+        taken_up: called once with the rows of the epochs done before.
         epoch_done: called with the row of every epoch of this call.
 
     Returns:
-        Metrics of every epoch from the first on.
+        A row for every epoch from the first on: its metrics, and when it ended (seconds since 1970).
 
     Raises:
         ValueError: the checkpoints are of another network or context; the training diverges.
@@ -66,10 +67,10 @@ def train_network(
         history = found.state["history"]
         for note in found.notes:
             progress.say(note)
-    taken_up(training.epoch)
+    taken_up(history)
     timer = Timer(checkpoint_seconds)
     while training.epoch < config.epochs:
-        history.append(asdict(training.run_epoch()))
+        history.append({**asdict(training.run_epoch()), "timestamp": time.time()})
         epoch_done(history[-1])
         done = training.epoch == config.epochs
         if done or interruption.requested or timer.due():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
@@ -14,7 +15,8 @@ from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
 from cluster.tracking.facts import environment_tags
 from cluster.tracking.mlflow_model import save_network_model, save_pose_model
-from cluster.tracking.tracker import MetricPoint, MlflowTracker, NullTracker, Status, Tracker
+from cluster.tracking.tracker import MetricPoint, MlflowTracker, NullTracker, Status, Tracker, epoch_point
+from nas.genotype import Genotype
 
 __all__ = ["PatientTracker", "open_tracker"]
 
@@ -57,14 +59,33 @@ def start_training(tracker: Tracker, run: RunFolder, experiment: Experiment, num
     tracker.start(_training_id(run), _training_name(run), params, tags, parent=run.run_id)
 
 
-def record_search(tracker: Tracker, run: RunFolder) -> None:
+def record_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
     """Genotype, candidates, every architecture sampled, pictures and report of a finished search."""
     content = read_json(run.search_file)
+    for row in content["candidates"]:
+        if row["retrained"] is not None:
+            _record_candidate(tracker, run, experiment, row)
+    start_search(tracker, run, experiment)
     tracker.set_tags({"posenas.genotype": content["genotype"]})
     tracker.log(0, {"retrained_accuracy": content["candidates"][0]["retrained"]})
     tracker.log_table("sampled.csv", content["sampled"])
     tracker.log_table("candidates.csv", content["candidates"])
     _record_files(tracker, run)
+
+
+def _record_candidate(
+    tracker: Tracker, run: RunFolder, experiment: Experiment, row: Mapping[str, Any]
+) -> None:
+    """A retrained candidate as a child of the search's run: its genotype, curves and scores."""
+    file = run.candidate_file(Genotype.parse(row["genotype"]))
+    content = read_json(file)
+    params = {name: content[name] for name in ("training", "parameters")}
+    tags = {"posenas.split": experiment.split.name, "posenas.genotype": row["genotype"]}
+    name = f"{run.path.name} candidate {row['rank']}"
+    tracker.start(f"{run.run_id}-{file.stem}", name, params, tags, parent=run.run_id)
+    tracker.log_history(epoch_point(epoch) for epoch in content["epochs"])
+    tracker.log(0, {"retrained_accuracy": content["accuracy"], "shared_accuracy": row["shared_accuracy"]})
+    tracker.finish("finished")
 
 
 def record_model(
@@ -96,11 +117,14 @@ def record_model(
         )
 
 
-def record_evaluation(
-    tracker: Tracker, run: RunFolder, experiment: Experiment, accuracy: float, num_parameters: int
-) -> None:
-    """Test accuracy and size, in the run of the search and in that of the training."""
-    scores = {"test_accuracy": accuracy, "parameters": float(num_parameters)}
+def record_evaluation(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
+    """Test accuracy, size and latency, in the run of the search and in that of the training."""
+    content = read_json(run.evaluation_file)
+    scores = {
+        "test_accuracy": float(content["accuracy"]),
+        "parameters": float(content["parameters"]),
+        "latency_ms": float(content["latency_ms"]),
+    }
     start_search(tracker, run, experiment)
     _record_scores(tracker, run, scores)
     tracker.start(_training_id(run), _training_name(run), {}, {}, parent=run.run_id)
@@ -146,6 +170,9 @@ def _training_name(run: RunFolder) -> str:
 
 def _record_scores(tracker: Tracker, run: RunFolder, scores: Mapping[str, float]) -> None:
     tracker.log(0, scores)
+    content = read_json(run.evaluation_file)
+    tracker.log_table("classes.csv", content["classes"])
+    tracker.log_table("predictions.csv", content["predictions"])
     _record_files(tracker, run)
     tracker.finish("finished")
 

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-__all__ = ["COMMAND", "RUN_ID", "SPLIT", "MetricPoint", "MlflowTracker", "NullTracker", "Status", "Tracker"]
+__all__ = [
+    "COMMAND",
+    "RUN_ID",
+    "SPLIT",
+    "MetricPoint",
+    "MlflowTracker",
+    "NullTracker",
+    "Status",
+    "Tracker",
+    "epoch_point",
+]
 
 RUN_ID = "posenas.run_id"
 """The tag that holds our own id of a run: by it a resumed search finds the MLflow run that it began."""
@@ -57,6 +67,16 @@ class MetricPoint:
     step: int
     metrics: Mapping[str, float]
     timestamp: float
+
+
+def epoch_point(row: Mapping[str, Any]) -> MetricPoint:
+    """The point of a row of a history: its numbers, without text and bookkeeping."""
+    metrics = {
+        name: float(value)
+        for name, value in row.items()
+        if name not in ("epoch", "timestamp") and isinstance(value, int | float)
+    }
+    return MetricPoint(int(row["epoch"]), metrics, float(row["timestamp"]))
 
 
 class Tracker(Protocol):

@@ -17,7 +17,9 @@ from cluster.stages import evaluation, final_training, search
 from cluster.stages.evaluation import class_lines
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
+from cluster.tracking.mlflow_store import connect
 from cluster.tracking.recording import PatientTracker
+from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import NullTracker
 from cluster.worker import run_evaluation, run_search, run_training
 from nas.genotype import Genotype
@@ -208,6 +210,9 @@ def test_train_and_evaluate_score_every_original_test_sequence_once(searched: Pa
     content = read_json(searched / "evaluation.json")
     assert [row["clip"] for row in content["predictions"]] == [clip.name for clip in split.test]
     assert sum(row["class"] == row["answer"] for row in content["predictions"]) == outcome.correct
+    assert content["latency_ms"] == outcome.latency > 0
+    assert content["parameters"] == training.num_parameters
+    assert [row["correct"] for row in content["classes"]] == np.diag(outcome.confusion).tolist()
     lines = class_lines(outcome)
     assert len(lines) == len(outcome.class_names)
     assert f"{outcome.confusion[0, 0]} of {outcome.confusion[0].sum()}" in lines[0]
@@ -225,7 +230,13 @@ def test_a_stopped_training_ends_as_an_uninterrupted_one(
     run_training(folders[1])
     weights = [(folder / "model" / "weights.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1]
-    assert read_json(folders[0] / "training.json") == read_json(folders[1] / "training.json")
+    assert _epochs(folders[0]) == _epochs(folders[1])
+
+
+def _epochs(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a training, without the times at which they ended."""
+    rows: list[dict[str, Any]] = read_json(folder / "training.json")["epochs"]
+    return [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
 
 
 def _copy_search(source: Path, folder: Path) -> None:
@@ -258,7 +269,12 @@ def test_training_before_the_search_has_ended_says_what_to_do(tmp_path: Path) ->
         run_training(tmp_path / "run")
 
 
-def test_the_record_of_a_run_is_one_tree_in_mlflow(searched: Path, tmp_path: Path, undrawn: None) -> None:
+def test_the_record_of_a_run_is_one_tree_in_mlflow(
+    searched: Path, tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        search, "SystemMonitor", lambda began, folder: SystemMonitor(began, folder, seconds=0)
+    )
     folder, uri = tmp_path / "run", f"sqlite:///{tmp_path / 'mlflow.db'}"
     config = TINY.changed({"tracking": {"uri": uri, "experiment": "test"}})
     run_search(config, folder)
@@ -271,6 +287,29 @@ def test_the_record_of_a_run_is_one_tree_in_mlflow(searched: Path, tmp_path: Pat
     assert found.test_accuracy == pytest.approx(accuracy)
     assert found.run_id == RunFolder.open(folder).run_id
     assert found.status == "finished"
+    _check_tree(connect(uri), found.mlflow_run_id, folder)
+
+
+def _check_tree(client: Any, run: str, folder: Path) -> None:
+    """One run with curves, system metrics and tables; children are the retrained and the final network."""
+    (experiment,) = [e for e in client.search_experiments() if e.name == "test"]
+    runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"run", "run candidate 1", "run candidate 2", "run final"}
+    children = [r for r in runs.values() if r.data.tags.get("mlflow.parentRunId") == run]
+    assert len(children) == 3
+    assert {r.info.status for r in runs.values()} == {"FINISHED"}
+    for child in children:
+        assert [point.step for point in client.get_metric_history(child.info.run_id, "accuracy")] == [1, 2, 3]
+    whole = runs["run"].data
+    curves = ("loss", "accuracy", "reward", "baseline", "entropy", "learning_rate", "gradient_norm")
+    curves += ("controller_learning_rate", "controller_gradient_norm", "weight_seconds", "bytes_returned")
+    for name in curves:
+        assert len(client.get_metric_history(run, name)) == 3, name
+    assert "system/cpu_utilization_percentage" in whole.metrics
+    assert whole.metrics["latency_ms"] == read_json(folder / "evaluation.json")["latency_ms"]
+    assert whole.params["search.controller.learning_rate"] == str(TINY.search.controller.learning_rate)
+    recorded = {file.path for file in client.list_artifacts(run)}
+    assert {"genotype.json", "sampled.csv", "candidates.csv", "classes.csv", "predictions.csv"} <= recorded
 
 
 def test_a_record_that_fails_is_said_once_and_stops_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""How long one answer of a network takes: what a live recogniser waits for."""
+
+import statistics
+import time
+
+import torch
+
+from cluster.stages.preparation import torch_threads
+from nas.network import Network
+
+__all__ = ["median_latency"]
+
+_WARM_UP = 5
+
+
+def median_latency(network: Network, repeats: int = 50) -> float:
+    """Median milliseconds from one image to its logits, on one thread of the CPU.
+
+    The median, because other work on the machine makes single answers slow, not most of them.
+
+    Args:
+        network: in evaluation mode afterwards.
+        repeats: timed answers, after five that are not.
+
+    Raises:
+        ValueError: `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"`repeats` is {repeats}; at least 1 answer must be timed")
+    network.eval()
+    size = network.config.image_size
+    image = torch.zeros(1, 3, size, size)
+    with torch_threads(1), torch.inference_mode():
+        for _ in range(_WARM_UP):
+            network(image)
+        return statistics.median(_milliseconds(network, image) for _ in range(repeats))
+
+
+def _milliseconds(network: Network, image: torch.Tensor) -> float:
+    begin = time.perf_counter()
+    network(image)
+    return (time.perf_counter() - begin) * 1000
