@@ -1,0 +1,35 @@
+"""Named settings of the lifter: network, normalisation and training together."""
+
+from typing import Any, Literal, get_args
+
+__all__ = ["LifterPreset", "preset"]
+
+LifterPreset = Literal["paper", "martinez", "best"]
+Section = Literal["model", "normalization", "training"]
+
+_PRESETS: dict[str, dict[Section, dict[str, Any]]] = {
+    "paper": {},
+    "martinez": {
+        "model": {"activation": "relu", "dropout": 0.5},
+        "training": {"loss": "mse", "batch_size": 64, "epochs": 200},
+    },
+    "best": {
+        "model": {"activation": "relu"},
+        "normalization": {"kind": "root", "inputs": "xy_seen"},
+        "training": {"mirror": True},
+    },
+}
+
+
+def preset(name: LifterPreset, section: Section) -> dict[str, Any]:
+    """What a preset sets in one section; the rest stays at its default, which is the paper's.
+
+    "paper" is Pham et al. 2019. "martinez" is Martinez et al. 2017: ReLU, dropout 0.5, squared error, batches
+    of 64 (without its exponential decay and weight clipping). "best" is the best found on CMU mocap.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    if name not in _PRESETS:
+        raise ValueError(f"lifter preset is {name!r}; one of {', '.join(get_args(LifterPreset))} is needed")
+    return dict(_PRESETS[name].get(section, {}))
