@@ -1,0 +1,1 @@
+"""One file a step; see the docstring of each."""

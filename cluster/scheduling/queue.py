@@ -1,0 +1,325 @@
+"""The queue as workers use it: claim a job, hold it by a lease, write about it under the fence, end it.
+
+A claim is one transaction. On PostgreSQL rows are passed over that another worker has in hand (FOR UPDATE
+SKIP LOCKED), on SQLite writers come one after another (BEGIN IMMEDIATE). Afterwards every write names the
+claim's token and attempt; once the lease has run out and another has the job, such a write finds no row.
+
+Order: a step of priority is worth an hour of waiting, so nothing waits for ever behind what comes later. A
+job too big for the room that is free lets smaller ones pass for `patience_seconds`; then one place keeps its
+room free for it until it fits.
+"""
+
+import secrets
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)  # fmt: skip
+from sqlalchemy.orm import aliased
+
+from cluster.scheduling.database import now
+from cluster.scheduling.models import ControlRow, DependencyRow, JobRow, WorkerRow
+from cluster.scheduling.records import Claim, ClaimLost, Job, JobProgress, Mode, Room
+from cluster.scheduling.registry import Registry, job_record, note_event, skip_dependants
+
+__all__ = ["Place", "Queue"]
+
+_HAIR = 1e-6
+"""What ten times 0.1 misses 1 by must not keep a job waiting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A machine or a Ray cluster: the workers of one place share its room.
+
+    Attributes:
+        name: the same for every worker of the place.
+        capacity: all its room.
+        free: what is free at this moment as far as somebody else knows (Ray); None: only our jobs use it.
+    """
+
+    name: str
+    capacity: Room
+    free: Room | None = None
+
+
+class Queue:
+    """What workers do with the jobs of a registry.
+
+    Args:
+        registry: where the jobs are.
+        lease_seconds: how long a claim holds from each renewal; renew at a third of it.
+        patience_seconds: how long smaller jobs may pass one that waits for room.
+        retry_seconds: after the first failure; doubled with each further one, an hour at most.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        lease_seconds: float = 60.0,
+        patience_seconds: float = 300.0,
+        retry_seconds: float = 30.0,
+    ) -> None:
+        self._database = registry.database
+        self.lease_seconds = lease_seconds
+        self.patience_seconds = patience_seconds
+        self.retry_seconds = retry_seconds
+
+    def claim(self, worker: str, place: Place) -> Claim | None:
+        """Take the job that is next for this place; None: nothing is ready, nothing fits, or it is paused.
+
+        Args:
+            worker: who claims; a name that no other worker has.
+            place: where the job will run.
+        """
+        with self._database.writing() as connection:
+            free = self._free(connection, place)
+            if free is None:
+                return None
+            job_id, fits = self._next(connection, place, free)
+            if job_id is None:
+                return None
+            if not fits:  # it has waited long enough: what comes free here is kept for it
+                connection.execute(
+                    update(JobRow)
+                    .where(JobRow.id == job_id)
+                    .values(reserved_by=place.name, reserved_until=now() + self.lease_seconds)
+                )
+                return None
+            return self._take(connection, job_id, worker, place.name)
+
+    def renew(self, claim: Claim, progress: JobProgress | None = None) -> bool:
+        """Hold the job for another lease, and write how far it is.
+
+        Returns:
+            Whether somebody wants it cancelled.
+
+        Raises:
+            ClaimLost: another attempt has it.
+        """
+        values: dict[str, Any] = {"lease_until": now() + claim.lease_seconds}
+        if progress is not None:
+            values |= {field.name: getattr(progress, field.name) for field in fields(progress)}
+        with self._database.writing() as connection:
+            row = connection.execute(
+                _fenced(claim).values(**values).returning(JobRow.cancel_requested)
+            ).one_or_none()
+        if row is None:
+            raise _lost(claim)
+        return bool(row[0])
+
+    def note_log(self, claim: Claim, log: str) -> None:
+        """Write where the log of this attempt is. Raises as `renew`."""
+        with self._database.writing() as connection:
+            self._write(connection, claim, log=log)
+
+    def finish(self, claim: Claim) -> None:
+        """The job has done what it was to do. Raises as `renew`."""
+        with self._database.writing() as connection:
+            self._end(connection, claim, "finished", None)
+            note_event(connection, claim.job.id, "finished", f"attempt {claim.attempt}", claim.worker)
+
+    def cancelled(self, claim: Claim, why: str = "cancelled; its checkpoint is kept") -> None:
+        """The job has stopped because somebody asked for it. Raises as `renew`."""
+        with self._database.writing() as connection:
+            self._end(connection, claim, "cancelled", why)
+            note_event(connection, claim.job.id, "cancelled", why, claim.worker)
+            skip_dependants(connection, claim.job.id, "was cancelled")
+
+    def fail(self, claim: Claim, error: str, *, final: bool = False) -> bool:
+        """The attempt has failed: queue the job again after a pause, or end it.
+
+        Args:
+            claim: the attempt.
+            error: why, for a person.
+            final: another attempt cannot end otherwise (bad input, time limit).
+
+        Returns:
+            Whether it will be tried again.
+
+        Raises:
+            ClaimLost: another attempt has it.
+        """
+        with self._database.writing() as connection:
+            self._check(connection, claim)
+            return self._failed(connection, claim.job, error, final, claim.worker)
+
+    def release(self, claim: Claim, why: str) -> None:
+        """Give the job back without blame: another worker may go on with it at once. Raises as `renew`."""
+        with self._database.writing() as connection:
+            self._write(connection, claim, state="queued", **_UNCLAIMED)
+            note_event(connection, claim.job.id, "released", why, claim.worker)
+
+    def reap(self) -> int:
+        """Take back the jobs whose lease has run out: their worker died, froze or lost its way here.
+
+        Returns:
+            How many.
+        """
+        expired = and_(JobRow.state == "running", JobRow.lease_until < now())
+        with self._database.reading() as connection:  # nearly always there is none, and no need for a lock
+            if connection.execute(select(JobRow.id).where(expired).limit(1)).scalar_one_or_none() is None:
+                return 0
+        with self._database.writing() as connection:
+            rows = (
+                connection.execute(select(JobRow.__table__).where(expired).with_for_update(skip_locked=True))
+                .mappings()
+                .all()
+            )
+            for job in map(job_record, rows):
+                error = f"worker {job.worker} was not heard of for the whole lease of attempt {job.attempt}"
+                if job.cancel_requested:
+                    self._set(
+                        connection, job.id, state="cancelled", error=error, ended_at=now(), **_UNCLAIMED
+                    )
+                    note_event(connection, job.id, "cancelled", error, job.worker)
+                    skip_dependants(connection, job.id, "was cancelled")
+                else:
+                    self._failed(connection, job, error, False, job.worker)
+            return len(rows)
+
+    def announce(self, worker: str, place: Place, host: str, pid: int) -> Mode:
+        """Tell that a worker lives.
+
+        Returns:
+            What the queue wants of it.
+        """
+        values = {
+            "place": place.name, "host": host, "pid": pid, "seen_at": now(),
+            "cpus": place.capacity.cpus, "gpus": place.capacity.gpus,
+        }  # fmt: skip
+        with self._database.writing() as connection:
+            known = connection.execute(update(WorkerRow).where(WorkerRow.name == worker).values(**values))
+            if not known.rowcount:
+                connection.execute(insert(WorkerRow).values(name=worker, started_at=now(), **values))
+            mode: Mode = connection.execute(select(ControlRow.mode)).scalar_one()  # type: ignore[assignment]
+            return mode
+
+    def leave(self, worker: str) -> None:
+        """Tell that a worker has ended."""
+        with self._database.writing() as connection:
+            connection.execute(WorkerRow.__table__.delete().where(WorkerRow.name == worker))  # type: ignore[attr-defined]
+
+    def _free(self, connection: Connection, place: Place) -> Room | None:
+        """The room that is free at a place; None while the queue is closed."""
+        if self._database.is_postgresql:  # two workers of one place must not give the same room away
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": place.name})
+        here = and_(JobRow.state == "running", JobRow.place == place.name)
+        used = select(
+            func.coalesce(func.sum(JobRow.cpus), 0), func.coalesce(func.sum(JobRow.gpus), 0), ControlRow.mode
+        )
+        used = used.select_from(ControlRow).outerjoin(JobRow, here).group_by(ControlRow.mode)
+        cpus, gpus, mode = connection.execute(used).one()
+        if mode != "open":
+            return None
+        free = Room(cpus=place.capacity.cpus - cpus, gpus=place.capacity.gpus - gpus)
+        if place.free is None:
+            return free
+        return Room(cpus=min(free.cpus, place.free.cpus), gpus=min(free.gpus, place.free.gpus))
+
+    def _next(self, connection: Connection, place: Place, free: Room) -> tuple[int | None, bool]:
+        """The job that is next, and whether it fits; one that does not has waited until its turn is due."""
+        fits = _within(free)
+        due = and_(
+            JobRow.not_before < now() - self.patience_seconds,
+            or_(
+                JobRow.reserved_by.is_(None), JobRow.reserved_by == place.name, JobRow.reserved_until < now()
+            ),
+        )
+        statement = (
+            select(JobRow.id, case((fits, 1), else_=0))
+            .where(_ready(), _within(place.capacity), or_(fits, due))
+            .order_by(JobRow.rank.desc(), JobRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=JobRow)
+        )
+        found = connection.execute(statement).one_or_none()
+        return (None, False) if found is None else (int(found[0]), bool(found[1]))
+
+    def _take(self, connection: Connection, job_id: int, worker: str, place: str) -> Claim:
+        token = secrets.token_hex(16)
+        values = {
+            "state": "running", "attempt": JobRow.attempt + 1, "claim_token": token, "worker": worker,
+            "place": place, "lease_until": now() + self.lease_seconds, "started_at": now(),
+            "reserved_by": None, "reserved_until": None, "phase": "",
+            "done": 0, "total": 0, "note": "", "seconds_left": None,
+        }  # fmt: skip
+        statement = update(JobRow).where(JobRow.id == job_id).values(**values).returning(JobRow.__table__)
+        row = connection.execute(statement).mappings().one()
+        needs = select(DependencyRow.needs_id).where(DependencyRow.job_id == job_id)
+        job = job_record(row, connection.execute(needs).scalars().all())
+        note_event(connection, job_id, "claimed", f"attempt {job.attempt} at {place}", worker)
+        return Claim(
+            job=job, token=token, attempt=job.attempt, worker=worker, lease_seconds=self.lease_seconds
+        )
+
+    def _failed(self, connection: Connection, job: Job, error: str, final: bool, worker: str | None) -> bool:
+        """Count a failure; the row is ours in this transaction. Whether it will be tried again."""
+        failures = job.failures + 1
+        counted = {"failures": failures, "error": error, **_UNCLAIMED}
+        if final or failures >= job.max_attempts:
+            self._set(connection, job.id, state="failed", ended_at=now(), **counted)
+            note_event(connection, job.id, "failed", error, worker)
+            skip_dependants(connection, job.id, "failed")
+            return False
+        pause = min(self.retry_seconds * 2 ** (failures - 1), 3600.0)
+        self._set(connection, job.id, state="queued", not_before=now() + pause, **counted)
+        note_event(connection, job.id, "retry", f"again in {pause:g} s: {error}", worker)
+        return True
+
+    def _end(self, connection: Connection, claim: Claim, state: str, error: str | None) -> None:
+        self._write(connection, claim, state=state, error=error, ended_at=now(), **_UNCLAIMED)
+
+    def _check(self, connection: Connection, claim: Claim) -> None:
+        """Lock the row of a claim, if it still is one."""
+        self._write(connection, claim, attempt=claim.attempt)
+
+    def _write(self, connection: Connection, claim: Claim, **values: Any) -> None:
+        if not connection.execute(_fenced(claim).values(**values)).rowcount:
+            raise _lost(claim)
+
+    def _set(self, connection: Connection, job_id: int, **values: Any) -> None:
+        connection.execute(update(JobRow).where(JobRow.id == job_id).values(**values))
+
+
+_UNCLAIMED: dict[str, Any] = {"claim_token": None, "lease_until": None, "seconds_left": None}
+
+
+def _fenced(claim: Claim) -> Update:
+    """An update that finds its row only while the claim holds."""
+    return update(JobRow).where(
+        JobRow.id == claim.job.id,
+        JobRow.state == "running",
+        JobRow.claim_token == claim.token,
+        JobRow.attempt == claim.attempt,
+    )
+
+
+def _ready() -> ColumnElement[bool]:
+    """Queued, due, and nothing before it is left to do."""
+    needed = aliased(JobRow)
+    unfinished = exists().where(
+        DependencyRow.job_id == JobRow.id, needed.id == DependencyRow.needs_id, needed.state != "finished"
+    )
+    return and_(JobRow.state == "queued", JobRow.not_before <= now(), ~unfinished)
+
+
+def _within(room: Room) -> ColumnElement[bool]:
+    return and_(JobRow.cpus <= room.cpus + _HAIR, JobRow.gpus <= room.gpus + _HAIR)
+
+
+def _lost(claim: Claim) -> ClaimLost:
+    return ClaimLost(f"job {claim.job.id} is no longer held by attempt {claim.attempt} of {claim.worker}")
