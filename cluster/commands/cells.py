@@ -12,7 +12,9 @@ STORE = "sqlite:///mlflow.db"
 
 cells = typer.Typer(no_args_is_help=True, help="Look at the cells that searches have found.")
 
-Tracking = Annotated[str, typer.Option("--tracking", help="MLflow store to read.")]
+Tracking = Annotated[
+    str, typer.Option("--tracking", help="MLflow store to read.", envvar="MLFLOW_TRACKING_URI")
+]
 Experiment = Annotated[str, typer.Option("--experiment", help="MLflow experiment.")]
 
 

@@ -49,7 +49,9 @@ def doctor(
 
 
 def ui(
-    uri: Annotated[str, typer.Option("--tracking", help="MLflow store to show.")] = "sqlite:///mlflow.db",
+    uri: Annotated[
+        str, typer.Option("--tracking", help="MLflow store to show.", envvar="MLFLOW_TRACKING_URI")
+    ] = "sqlite:///mlflow.db",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
 ) -> None:
     """Open MLflow on the store that runs are recorded in. Ctrl-C ends it.

@@ -53,8 +53,9 @@ class TrackingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     uri: str = Field(
-        default="sqlite:///mlflow.db",
-        description="MLflow store: sqlite:///FILE, the http(s) address of a server, or a database address",
+        default_factory=lambda: os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db",
+        description="MLflow store: sqlite:///FILE, the http(s) address of a server, or a database address; "
+        "by default $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db",
     )
     experiment: str = Field(
         default="posenas", min_length=1, description="MLflow experiment that holds the runs"

@@ -7,6 +7,7 @@ import pytest
 
 from cluster.config import PRESETS, ExperimentConfig
 from cluster.settings import difference, override, read_settings_file
+from cluster.tracking.mlflow_store import TrackingConfig
 
 SMALL = ExperimentConfig.preset("small")
 
@@ -118,3 +119,10 @@ def test_a_run_has_the_name_of_its_data() -> None:
     assert SMALL.data_label == "synthetic"
     assert SMALL.changed({"data.name": "msr", "data.subset": "AS2"}).data_label == "msr-as2"
     assert SMALL.changed({"data.name": "sbu", "data.fold": 3}).data_label == "sbu-fold3"
+
+
+def test_the_store_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert TrackingConfig().uri == "http://127.0.0.1:5000"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert TrackingConfig().uri == "sqlite:///mlflow.db"
