@@ -35,10 +35,11 @@ def line_chart(panel: Panel, width: float = _WIDTH) -> str:
     left = _left(y_ticks)
     x_scale, x_ticks = _axis(xs, None, left, width - _RIGHT, whole=True)
     parts = [_frame(x_ticks, y_ticks, x_scale, y_scale, panel.x_label, left, width)]
-    parts += [_band(curve, number, x_scale, y_scale) for number, curve in enumerate(series) if curve.spread]
-    parts += [_line(curve, number, x_scale, y_scale) for number, curve in enumerate(series)]
+    kinds = [f"{panel.palette}{number}" for number in range(len(series))]
+    parts += [_band(c, kind, x_scale, y_scale) for c, kind in zip(series, kinds, strict=True) if c.spread]
+    parts += [_line(c, kind, x_scale, y_scale) for c, kind in zip(series, kinds, strict=True)]
     parts.append(_hover(panel.x_label, series, x_scale))
-    return _svg(parts, panel.title, width) + _legend([curve.name for curve in series])
+    return _svg(parts, panel.title, width) + _legend([curve.name for curve in series], panel.palette)
 
 
 def scatter_chart(title: str, values: Sequence[float], x_label: str) -> str:
@@ -59,8 +60,8 @@ def scatter_chart(title: str, values: Sequence[float], x_label: str) -> str:
     parts = [
         _frame(x_ticks, y_ticks, x_scale, y_scale, x_label, left, _FULL_WIDTH),
         f'<path class="dots" style="stroke-width:{size}" d="{path}"/>',
-        _line(curves[0], 1, x_scale, y_scale),
-        _line(curves[1], 2, x_scale, y_scale, steps=True),
+        _line(curves[0], "c1", x_scale, y_scale),
+        _line(curves[1], "c2", x_scale, y_scale, steps=True),
         _hover(x_label, curves, x_scale),
     ]
     return _svg(parts, title, _FULL_WIDTH) + _legend(["one architecture", *(curve.name for curve in curves)])
@@ -88,11 +89,12 @@ def _svg(parts: Iterable[str], title: str, width: float) -> str:
     )
 
 
-def _legend(names: Sequence[str]) -> str:
+def _legend(names: Sequence[str], palette: str = "c") -> str:
     if len(names) < 2 and not any("±" in name for name in names):
         return ""
     items = "".join(
-        f'<span><i class="key c{number}"></i>{escape(name)}</span>' for number, name in enumerate(names)
+        f'<span><i class="key {palette}{number}"></i>{escape(name)}</span>'
+        for number, name in enumerate(names)
     )
     return f'<p class="legend">{items}</p>'
 
@@ -130,7 +132,7 @@ def _left(ticks: Sequence[float]) -> float:
     return 10 + _LETTER * max((len(_short(tick)) for tick in ticks), default=1)
 
 
-def _line(curve: Series, number: int, x_scale: Scale, y_scale: Scale, steps: bool = False) -> str:
+def _line(curve: Series, kind: str, x_scale: Scale, y_scale: Scale, steps: bool = False) -> str:
     points, pen = [], "M"
     for x, y in zip(curve.x, curve.y, strict=True):
         if math.isfinite(y):
@@ -141,10 +143,10 @@ def _line(curve: Series, number: int, x_scale: Scale, y_scale: Scale, steps: boo
             pen = "M"
     if len(points) == 1:
         points.append("h0")  # with round ends a line of no length is a dot
-    return f'<path class="line c{number}" d="{"".join(points)}"/>'
+    return f'<path class="line {kind}" d="{"".join(points)}"/>'
 
 
-def _band(curve: Series, number: int, x_scale: Scale, y_scale: Scale) -> str:
+def _band(curve: Series, kind: str, x_scale: Scale, y_scale: Scale) -> str:
     rows = [
         (x_scale(x), y_scale(y + half), y_scale(y - half))
         for x, y, half in zip(curve.x, curve.y, curve.spread, strict=True)
@@ -153,7 +155,7 @@ def _band(curve: Series, number: int, x_scale: Scale, y_scale: Scale) -> str:
     outline = [f"{x:.1f} {high:.1f}" for x, high, _ in rows] + [
         f"{x:.1f} {low:.1f}" for x, _, low in reversed(rows)
     ]
-    return f'<path class="band c{number}" d="M{"L".join(outline)}Z"/>' if rows else ""
+    return f'<path class="band {kind}" d="M{"L".join(outline)}Z"/>' if rows else ""
 
 
 def _hover(x_label: str, series: Sequence[Series], x_scale: Scale) -> str:

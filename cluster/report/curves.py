@@ -6,8 +6,16 @@ Drawn twice from here: by `figures` as pictures, by `charts` inside the report.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Panel", "Series", "search_panels", "thinned", "training_panels"]
+import numpy as np
+
+from nas.genotype import OPERATIONS
+
+__all__ = ["TASTE_ORDER", "Panel", "Series", "search_panels", "taste_panels", "thinned", "training_panels"]
+
+TASTE_ORDER = ("sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3", "identity", "avg_pool_3x3")
+"""Operations in the order of Okabe and Ito's colours that they have, so that curves get the same ones."""
 
 History = Sequence[Mapping[str, object]]
 
@@ -47,12 +55,15 @@ class Panel:
         x_label: of the horizontal axis.
         series: the curves.
         limits: fixed range of y, as (0, 1) for an accuracy; None follows the values.
+        palette: "c" for the page's colours of curves; "o" for those that the operations have in every
+            drawing, in the order of `TASTE_ORDER`.
     """
 
     title: str
     x_label: str
     series: tuple[Series, ...]
     limits: tuple[float, float] | None = None
+    palette: Literal["c", "o"] = "c"
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,37 @@ def search_panels(history: History) -> tuple[Panel, ...]:
     Metrics that the history does not hold, and panels without any curve, are left out.
     """
     return _panels(history, _SEARCH)
+
+
+def taste_panels(sampled: Sequence[Mapping[str, object]]) -> tuple[Panel, ...]:
+    """Which share each operation had among all that were sampled in an epoch: the controller's taste.
+
+    One panel for the normal and one for the reduction cell; none where nothing was sampled.
+
+    Args:
+        sampled: rows with "epoch" and "genotype".
+    """
+    if not sampled:
+        return ()
+    epochs = np.array([int(str(row["epoch"])) for row in sampled])
+    numbers = np.array([[int(word) for word in str(row["genotype"]).split()] for row in sampled])
+    operations = numbers[:, 1::2].reshape(len(sampled), 2, -1)  # x input, x operation, y input, y operation
+    known = sorted(set(epochs.tolist()))
+    panels = []
+    for cell, name in enumerate(("normal", "reduction")):
+        shares = np.stack(
+            [
+                np.bincount(operations[epochs == epoch, cell].ravel(), minlength=len(OPERATIONS))
+                for epoch in known
+            ]
+        )
+        shares = shares / shares.sum(axis=1, keepdims=True)
+        curves = tuple(
+            Series(name.replace("_", " "), tuple(known), tuple(shares[:, OPERATIONS.index(name)].tolist()))
+            for name in TASTE_ORDER
+        )
+        panels.append(Panel(f"Share of each operation in the {name} cell", "epoch", curves, None, "o"))
+    return tuple(panels)
 
 
 def training_panels(history: History) -> tuple[Panel, ...]:

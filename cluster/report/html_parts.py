@@ -146,8 +146,13 @@ def _scrolling(inner: str) -> str:
     return element("div", inner, "scroll")
 
 
-def confusion_table(counts: ArrayLike, class_names: Sequence[str]) -> str:
+def confusion_table(counts: ArrayLike, class_names: Sequence[str], *, clickable: bool = False) -> str:
     """Counts (K, K) with class names: row = the true class, column = the predicted class.
+
+    Args:
+        counts: (K, K).
+        class_names: K names.
+        clickable: counts are buttons, from which the page's script shows the clips behind them.
 
     Raises:
         ValueError: the counts are not (K, K).
@@ -158,7 +163,9 @@ def confusion_table(counts: ArrayLike, class_names: Sequence[str]) -> str:
         raise ValueError(
             f"`confusion` has the shape {matrix.shape}; {size} class names need ({size}, {size})"
         )
-    rows = "".join(_confusion_row(name, number, matrix[number]) for number, name in enumerate(class_names))
+    rows = "".join(
+        _confusion_row(class_names, number, matrix[number], clickable) for number in range(len(class_names))
+    )
     names = "".join(element("th", element("span", escape(name))) for name in class_names)
     # the names below stand slanted at 50 degrees: a letter is about 7 pixels wide, sin 50 = 0.77
     height = 24 + round(5.6 * max((len(name) for name in class_names), default=0))
@@ -166,13 +173,18 @@ def confusion_table(counts: ArrayLike, class_names: Sequence[str]) -> str:
     return _scrolling(f'<table class="confusion" style="--names:{height}px">{rows}{foot}</table>')
 
 
-def _confusion_row(name: str, number: int, counts: NDArray[np.int64]) -> str:
+def _confusion_row(names: Sequence[str], number: int, counts: NDArray[np.int64], clickable: bool) -> str:
     total = int(counts.sum())
     cells = []
     for column, count in enumerate(counts):
         share = count / total if total else 0.0
         shade = f' style="background:rgba(var(--shade),{0.08 + 0.92 * share:.2f})"' if count else ""
         ink = ' class="dark"' if share > 0.5 else ""
-        cells.append(f"<td{ink}{shade}>{count if count or column == number else ''}</td>")
+        text = str(count) if count or column == number else ""
+        if clickable and count:
+            says = escape(f"{count} of {names[number]} named {names[column]}")
+            button = f'<button type="button" aria-pressed="false" data-square="{number},{column}"'
+            text = f'{button} aria-label="{says}">{count}</button>'
+        cells.append(f"<td{ink}{shade}>{text}</td>")
     share_right = element("td", f"{counts[number]}/{total}", "share")
-    return element("tr", element("th", escape(name)) + "".join(cells) + share_right)
+    return element("tr", element("th", escape(names[number])) + "".join(cells) + share_right)

@@ -4,13 +4,17 @@ Everything is inlined and nothing is fetched (the page forbids itself to), so it
 e-mail and in MLflow's artifact view, where relative links do not load. It is made from plain data alone.
 """
 
+import base64
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cluster.files import write_atomically
 from cluster.report.charts import line_chart, scatter_chart
+from cluster.report.clips import ShownClip, clips_data
 from cluster.report.curves import Panel
 from cluster.report.html_parts import (
     Picture,
@@ -39,6 +44,7 @@ from nas.genotype import OPERATIONS
 __all__ = [
     "Picture",
     "ReportContent",
+    "ShownClip",
     "picture_of_figure",
     "picture_of_file",
     "picture_of_image",
@@ -47,8 +53,10 @@ __all__ = [
 ]
 
 _FEW_FACTS = 10  # more are shown on a click
-# The page may use its own style and its own pictures, and nothing else in the world.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_SCRIPT = resources.files("cluster.report").joinpath("page.js").read_text("utf-8")
+_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+# The page may use its own style, its own pictures and this one script, and nothing else in the world.
+_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{_HASH}'"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,11 +72,14 @@ class ReportContent:
         cells: the two cells.
         network: the whole network.
         search: panels of the search's curves.
+        taste: which operations were sampled, epoch by epoch.
+        milestones: the best cells of some epochs, in order.
         rewards: of every architecture sampled, in order.
         candidates: the genotypes retrained, best first; a row whose "chosen" is true is marked.
         training: panels of the final training.
         class_names: K names.
         confusion: counts (K, K), row = the true class, column = the predicted class.
+        clips: those behind the counts.
         images: contact sheet, example images.
         configuration: the whole of it, nested.
         commands: to get the same again, and to go on from here.
@@ -83,11 +94,14 @@ class ReportContent:
     cells: Sequence[Picture] = ()
     network: Sequence[Picture] = ()
     search: Sequence[Panel] = ()
+    taste: Sequence[Panel] = ()
+    milestones: Sequence[Picture] = ()
     rewards: Sequence[float] = ()
     candidates: Sequence[Mapping[str, object]] = ()
     training: Sequence[Panel] = ()
     class_names: Sequence[str] = ()
     confusion: ArrayLike | None = None
+    clips: Sequence[ShownClip] = ()
     images: Sequence[Picture] = ()
     configuration: Mapping[str, object] = field(default_factory=dict)
     commands: Sequence[str] = ()
@@ -114,6 +128,7 @@ def render(content: ReportContent) -> str:
         _header(content),
         _section("The cells found", _cells(content)),
         _section("Search", _search(content)),
+        _section("How the controller's taste changed", _taste(content)),
         _section("Final training", _charts(content.training)),
         _section("Test", _test(content)),
         _section("What the network sees", _pictures(content.images, "stack")),
@@ -127,7 +142,8 @@ def render(content: ReportContent) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(content.title)}</title><style>{STYLE}</style>"
     )
-    page = element("head", head) + element("body", element("main", "".join(body)))
+    scripts = _data("clips", _clips(content)) + element("script", _SCRIPT)
+    page = element("head", head) + element("body", element("main", "".join(body)) + scripts)
     return f'<!doctype html><html lang="en">{page}</html>\n'
 
 
@@ -209,9 +225,30 @@ def _pictures(pictures: Sequence[Picture], layout: str) -> str:
 def _test(content: ReportContent) -> str:
     if content.confusion is None:
         return ""
-    table = confusion_table(content.confusion, content.class_names)
+    table = confusion_table(content.confusion, content.class_names, clickable=bool(content.clips))
     caption = "Rows are the true actions, columns the answers; at the right, how many of a row were right."
-    return card("Confusion matrix", table, caption)
+    if not content.clips:
+        return card("Confusion matrix", table, caption)
+    behind = '<div id="behind" aria-live="polite"></div>'
+    return card("Confusion matrix", table + behind, f"{caption} Click a number to see its clips.")
+
+
+def _clips(content: ReportContent) -> dict[str, Any]:
+    data = clips_data(content.clips)
+    return {**data, "names": list(content.class_names)} if data else {}
+
+
+def _data(name: str, content: Mapping[str, Any]) -> str:
+    """JSON for the page's script; "<" is written so that no text in it can end the element."""
+    if not content:
+        return ""
+    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{text}</script>'
+
+
+def _taste(content: ReportContent) -> str:
+    figures = "".join(figure(picture) for picture in content.milestones)
+    return _charts(content.taste) + (element("div", figures, "milestones") if figures else "")
 
 
 def _settings(content: ReportContent) -> str:

@@ -8,22 +8,30 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cluster.files import read_json
-from cluster.report.curves import search_panels, training_panels
-from cluster.report.figures import confusion_figure, reward_figure, search_figure, training_figure
-from cluster.report.page import Picture, ReportContent, picture_of_file, write_report
+from cluster.report.curves import search_panels, taste_panels, training_panels
+from cluster.report.figures import (
+    confusion_figure,
+    curves_figure,
+    reward_figure,
+    search_figure,
+    training_figure,
+)
+from cluster.report.page import Picture, ReportContent, ShownClip, picture_of_file, write_report
 from cluster.stages.encoding import write_image
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
 from encoding.contact_sheet import contact_sheet
 from encoding.datasets import Clip
 from encoding.spmf import encode_all
-from nas.draw import ThemeName, draw_cell, draw_network, save_figure
+from nas.draw import ThemeName, draw_cell, draw_genotype, draw_network, save_figure
+from nas.genotype import Genotype
 
 __all__ = ["sheet_of_clips", "write_results"]
 
 Stage = Literal["search", "training", "evaluation"]
 
 SHEET, DARK = "contact_sheet.png", "-dark"
+MILESTONES = 5
 COUNTED = "Accuracies count every original test sequence once; nothing is augmented when scoring."
 
 
@@ -53,10 +61,31 @@ def _search_figures(run: RunFolder, experiment: Experiment) -> Iterator[tuple[st
     themes: tuple[tuple[ThemeName, str], ...] = (("light", ""), ("dark", DARK))
     for theme, ending in themes:
         for kind, cell in (("normal", genotype.normal), ("reduction", genotype.reduction)):
-            yield f"{kind}_cell{ending}", draw_cell(cell, f"{kind} cell", theme=theme)
+            yield (
+                f"{kind}_cell{ending}",
+                draw_cell(cell, f"{kind} cell", theme, reduction=kind == "reduction"),
+            )
         yield f"network{ending}", draw_network(genotype, network, theme=theme)
+    for row in _milestones(search["epochs"]):
+        for theme, ending in themes:
+            title = f"best of epoch {row['epoch']}"
+            yield (
+                f"{_milestone(row)}{ending}",
+                draw_genotype(Genotype.parse(row["best_genotype"]), title, theme),
+            )
     yield "search", search_figure(search["epochs"])
+    yield "taste", curves_figure(taste_panels(search["sampled"]), "How the controller's taste changed")
     yield "rewards", reward_figure([row["reward"] for row in search["sampled"]])
+
+
+def _milestones(epochs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first, the last and a few epochs between: enough to see where the search went."""
+    places = np.linspace(0, len(epochs) - 1, min(MILESTONES, len(epochs))).round().astype(int)
+    return [epochs[place] for place in places]
+
+
+def _milestone(row: Mapping[str, Any]) -> str:
+    return f"milestone_epoch_{row['epoch']:04d}"
 
 
 def _training_figures(run: RunFolder, _: Experiment) -> Iterator[tuple[str, Figure]]:
@@ -93,10 +122,16 @@ def _content(run: RunFolder, experiment: Experiment) -> ReportContent:
         network=[_picture(run, "The network", "network")],
         search=search_panels(search["epochs"]),
         rewards=[row["reward"] for row in search["sampled"]],
+        taste=taste_panels(search["sampled"]),
+        milestones=[
+            _picture(run, f"Best of epoch {row['epoch']}: reward {row['best_reward']:.3f}", _milestone(row))
+            for row in _milestones(search["epochs"])
+        ],
         candidates=[row for row in search["candidates"] if row["retrained"] is not None],
         training=training_panels(training),
         class_names=experiment.split.class_names,
         confusion=score["confusion"] if score else None,
+        clips=_clips(experiment, score["predictions"]) if score else [],
         images=[picture_of_file("Training clips as images", run.pictures / SHEET, caption="Rows by class.")],
         configuration=experiment.config.to_dict(),
         commands=_commands(run),
@@ -108,6 +143,24 @@ def _picture(run: RunFolder, title: str, name: str) -> Picture:
     return picture_of_file(title, run.pictures / f"{name}.svg", run.pictures / f"{name}{DARK}.svg")
 
 
+def _clips(experiment: Experiment, predictions: Sequence[Mapping[str, Any]]) -> list[ShownClip]:
+    """The test clips with what the network said of them, encoded as it saw them."""
+    split = experiment.split
+    statistics = experiment.statistics(split.development)
+    images = encode_all([clip.poses for clip in split.test], experiment.config.encoding, statistics)
+    return [
+        ShownClip(
+            name=clip.name,
+            label=clip.label,
+            answer=split.class_names.index(row["answer"]),
+            probability=row["probability"],
+            poses=clip.poses,
+            image=image,
+        )
+        for clip, image, row in zip(split.test, images, predictions, strict=True)
+    ]
+
+
 def _facts(
     search: Mapping[str, Any], training: Sequence[Mapping[str, Any]], score: Mapping[str, Any] | None
 ) -> list[tuple[str, str]]:
@@ -115,6 +168,8 @@ def _facts(
     if score:
         facts.append(("test accuracy", f"{score['accuracy']:.3f}"))
         facts.append(("test sequences right", f"{score['correct']} of {score['total']}"))
+        facts.append(("parameters", f"{score['parameters']:,}"))
+        facts.append(("for one answer, one thread", f"{score['latency_ms']:.1f} ms"))
     if training:
         facts.append(("epochs of final training", str(len(training))))
     best = next(row for row in search["candidates"] if row["chosen"])

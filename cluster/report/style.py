@@ -45,6 +45,10 @@ figure.pixels img{image-rendering:pixelated}
 .chart .hover:hover{fill:rgba(var(--shade),.14)}
 .line.c0{stroke:var(--c0)}.line.c1{stroke:var(--c1)}.line.c2{stroke:var(--c2)}.line.c3{stroke:var(--c3)}
 .band.c0{fill:var(--c0)}.band.c1{fill:var(--c1)}.band.c2{fill:var(--c2)}.band.c3{fill:var(--c3)}
+.line.c4{stroke:var(--c4)}.key.c4{background:var(--c4)}
+.line.o0{stroke:#0072b2}.line.o1{stroke:#d55e00}.line.o2{stroke:#009e73}.line.o3{stroke:#cc79a7}
+.line.o4{stroke:#e69f00}.key.o0{background:#0072b2}.key.o1{background:#d55e00}.key.o2{background:#009e73}
+.key.o3{background:#cc79a7}.key.o4{background:#e69f00}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:12.5px;margin:6px 0 0}
 .key{display:inline-block;width:14px;height:3px;border-radius:2px;margin:0 6px 3px 0;vertical-align:middle}
 .key.c0{background:var(--c0)}.key.c1{background:var(--c1)}.key.c2{background:var(--c2)}
@@ -67,6 +71,22 @@ font-size:12.5px}
 .confusion tr.names th{height:var(--names);position:relative;padding:0;border:0}
 .confusion tr.names span{position:absolute;top:8px;right:50%;transform-origin:100% 0;
 transform:rotate(-50deg);white-space:nowrap}
+.confusion button{all:unset;display:block;width:100%;line-height:28px;cursor:pointer;text-align:center}
+.confusion button:hover,.confusion button:focus-visible,.confusion button[aria-pressed=true]{
+outline:2px solid var(--c1);outline-offset:-2px}
+#behind:not(:empty){border-top:1px solid var(--rule);margin-top:16px;padding-top:14px}
+.clips{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px;margin-top:8px}
+.pair-of-views{display:flex;gap:8px}
+.clip canvas,.clip img{width:calc(50% - 4px);aspect-ratio:1;border-radius:6px;margin:0}
+.clip canvas{background:var(--code)}
+.clip img{image-rendering:pixelated}
+.clip figcaption{font-size:12.5px;color:var(--faint);margin-top:4px;overflow-wrap:anywhere}
+.tip{position:fixed;z-index:9;pointer-events:none;background:var(--card);border:1px solid var(--rule);
+border-radius:8px;padding:6px 10px;font-size:12.5px;box-shadow:0 2px 10px rgba(0,0,0,.15);
+font-variant-numeric:tabular-nums}
+.tip span,.tip b{display:block}
+[hidden]{display:none!important}
+.milestones input{width:100%;accent-color:var(--accent);margin:0 0 10px}
 code,pre{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 pre{background:var(--code);border-radius:8px;padding:12px 14px;margin:0;overflow-x:auto;white-space:pre-wrap;
 overflow-wrap:anywhere}

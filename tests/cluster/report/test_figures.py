@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cluster.report.curves import Series, search_panels, thinned, training_panels
+from cluster.report.charts import line_chart
+from cluster.report.curves import TASTE_ORDER, Series, search_panels, taste_panels, thinned, training_panels
 from cluster.report.figures import (
+    COLOURS,
     confusion_counts,
     confusion_figure,
     reward_figure,
     search_figure,
     training_figure,
 )
+from cluster.report.style import STYLE
+from nas.draw import OPERATION_COLOURS
 
 HISTORY = [
     {
@@ -137,6 +141,31 @@ def test_rewards_show_the_running_mean_and_the_best_so_far() -> None:
 def test_no_rewards_are_said() -> None:
     with pytest.raises(ValueError, match="no architecture has a reward yet"):
         reward_figure([])
+
+
+def test_taste_is_the_share_of_each_operation_in_an_epoch() -> None:
+    # normal cells: sep 3x3 + identity, then sep 3x3 + sep 3x3; reduction cells: max + max, twice
+    rows = [
+        {"epoch": 1, "genotype": "0 0 1 4 0 3 1 3"},
+        {"epoch": 1, "genotype": "0 0 1 0 0 3 1 3"},
+        {"epoch": 2, "genotype": "0 4 1 4 0 2 1 1"},
+    ]
+    normal, reduction = taste_panels(rows)
+    shares = {series.name: series.y for series in normal.series}
+    assert shares["sep conv 3x3"] == (0.75, 0.0)
+    assert shares["identity"] == (0.25, 1.0)
+    assert {series.name: series.y for series in reduction.series}["max pool 3x3"] == (1.0, 0.0)
+    assert normal.series[0].x == (1, 2)
+    assert taste_panels([]) == ()
+
+
+def test_curves_of_operations_have_the_colours_of_the_drawings() -> None:
+    assert [OPERATION_COLOURS[name] for name in TASTE_ORDER] == list(COLOURS[: len(TASTE_ORDER)])
+    (panel, _) = taste_panels([{"epoch": 1, "genotype": "0 0 1 4 0 3 1 3"}])
+    chart = line_chart(panel)
+    for number, name in enumerate(TASTE_ORDER):
+        assert f'class="line o{number}"' in chart
+        assert f".line.o{number}{{stroke:{OPERATION_COLOURS[name].lower()}}}" in STYLE
 
 
 def test_drawing_leaves_pyplot_alone() -> None:

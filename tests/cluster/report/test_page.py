@@ -1,4 +1,7 @@
+import base64
+import hashlib
 import html.parser
+import json
 import re
 from pathlib import Path
 
@@ -10,12 +13,15 @@ from cluster.report.charts import line_chart, scatter_chart
 from cluster.report.curves import Panel, Series, search_panels
 from cluster.report.page import (
     ReportContent,
+    ShownClip,
     picture_of_figure,
     picture_of_file,
     picture_of_image,
     render,
     write_report,
 )
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import MSR_20
 
 PANEL = Panel("Reward", "epoch", (Series("mean ± spread", (1.0, 2.0), (0.5, 0.6), (0.1, 0.1)),))
 
@@ -99,9 +105,36 @@ def test_nothing_is_fetched_from_anywhere() -> None:
     for _, attributes in page.tags:
         for name in ("src", "srcset", "href", "action", "data", "poster"):
             assert (attributes.get(name) or "data:").startswith("data:")
-    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "base"}
+    assert not {tag for tag, _ in page.tags} & {"link", "iframe", "object", "embed", "base"}
     assert "url(" not in text
     assert "default-src 'none'" in text
+
+
+def test_only_the_pages_own_script_may_run() -> None:
+    text = render(content(title="<script>alert(1)</script>"))
+    script = text.rsplit("<script>", 1)[1].split("</script>", 1)[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
+    assert text.count("<script>") == 1
+
+
+def test_the_clips_behind_a_count_lie_in_the_page_and_cannot_end_their_element() -> None:
+    poses = PoseSequence3D(xyz=np.zeros((2, 20, 3), np.float32), fps=30.0, skeleton=MSR_20)
+    image = np.zeros((4, 4, 3), np.uint8)
+    clip = ShownClip(name="</script>a", label=1, answer=0, probability=0.5, poses=poses, image=image)
+    text = render(content(clips=[clip]))
+    found = re.search(r'<script type="application/json" id="clips">(.*?)</script>', text)
+    assert found is not None
+    data = json.loads(found[1])
+    assert data["clips"][0]["name"] == "</script>a"
+    assert data["names"] == ["wave", "pick up & throw"]
+    buttons = [attributes for tag, attributes in Page(text).tags if tag == "button"]
+    assert [button["data-square"] for button in buttons] == ["0,0", "1,0", "1,1"]
+    assert buttons[1]["aria-label"] == "1 of pick up & throw named wave"
+
+
+def test_without_clips_nothing_can_be_clicked() -> None:
+    assert "<button" not in render(content())
 
 
 def test_a_dark_page_takes_the_dark_drawings() -> None:
@@ -129,7 +162,7 @@ def test_text_is_text_and_never_markup() -> None:
             )
         )
     )
-    assert "script" not in {tag for tag, _ in page.tags}
+    assert [tag for tag, _ in page.tags].count("script") == 1  # the page's own
     assert page.open == []
     assert page.text.count("<script>") >= 15
 
