@@ -12,33 +12,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lifting.mocap_skeletons import ASF_31, ICLONE_24
 from lifting.poses import Keypoints2D
 from lifting.skeleton import (
+    BODY_25,
+    BODY_25B,
+    COCO_17,
+    COCO_18,
     H36M_17,
+    MEDIAPIPE_33,
     MSR_20,
     Skeleton,
 )
 
-Table = Mapping[str, str]  # target joint -> names of source joints, parted by blanks; one may stand twice
+# Target joint -> names of source joints, parted by blanks.
+Table = Mapping[str, str]
 
 _HIPS, _SHOULDERS = "left_hip right_hip", "left_shoulder right_shoulder"
 _TRUNK: Table = {"hip": _HIPS, "spine": f"{_HIPS} {_SHOULDERS}", "thorax": _SHOULDERS}
 
 
-def _limbs(**names: str) -> Table:
-    """Left and right limbs of Human3.6M; `foot="ankle"` says what the source calls the foot."""
-    parts = ("hip", "knee", "foot", "shoulder", "elbow", "wrist")
-    return {
-        f"{side}_{part}": f"{side}_{names.get(part, part)}" for side in ("left", "right") for part in parts
-    }
+def _limbs() -> Table:
+    """Human3.6M calls the ankle a foot; the other names are the same everywhere."""
+    parts = {part: part for part in ("hip", "knee", "shoulder", "elbow", "wrist")} | {"foot": "ankle"}
+    return {f"{side}_{to}": f"{side}_{part}" for side in ("left", "right") for to, part in parts.items()}
 
 
+_BODY: Table = {**_TRUNK, **_limbs()}
+_FACE: Table = {"neck_nose": "nose", "head": "left_eye right_eye"}
+# Motion capture has no face: its head joint lies between the eyes' and the ears' height, its neck below the
+# skull.
+_MOCAP_HEAD: Table = {"neck_nose": "upper_neck head", "head": "head"}
 # A Kinect's head is the middle of the head, its shoulder_center the root of the neck.
-_FROM_MSR: Table = {
-    **_TRUNK, "neck_nose": "shoulder_center head", "head": "head", **_limbs(foot="ankle")
-}  # fmt: skip
+_KINECT_HEAD: Table = {"neck_nose": "shoulder_center head", "head": "head"}
 
-_TO_H36M: Mapping[str, Table] = {MSR_20.name: _FROM_MSR}
+_TO_H36M: Mapping[str, Table] = {
+    **{skeleton.name: {**_BODY, **_FACE} for skeleton in (COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33)},
+    MSR_20.name: {**_BODY, **_KINECT_HEAD},
+    ASF_31.name: {**_BODY, **_MOCAP_HEAD},
+    ICLONE_24.name: {**_BODY, **_MOCAP_HEAD},
+}
 
 
 def can_map(source: Skeleton, target: Skeleton) -> bool:

@@ -76,7 +76,7 @@ def _check_tree(who: str, parents: tuple[int, ...]) -> None:
                 raise ValueError(f"{who} has a ring of parents at joint {start}; a tree is needed")
 
 
-def _layout(name: str, table: str) -> Skeleton:
+def layout(name: str, table: str) -> Skeleton:
     """Read a table of `joint<parent` words in index order; the root stands alone."""
     words = [word.split("<") for word in table.split()]
     joints = tuple(word[0] for word in words)
@@ -90,7 +90,7 @@ def _layout(name: str, table: str) -> Skeleton:
 
 
 # MSR Action3D (Li, Zhang, Liu 2010), the order of its real3d files.
-MSR_20 = _layout(
+MSR_20 = layout(
     "msr_20",
     """
     left_shoulder<shoulder_center right_shoulder<shoulder_center shoulder_center<spine spine<hip_center
@@ -103,7 +103,7 @@ MSR_20 = _layout(
 )
 
 # SBU Kinect Interaction (Yun et al. 2012), the order of one person.
-SBU_15 = _layout(
+SBU_15 = layout(
     "sbu_15",
     """
     head<neck neck<torso torso
@@ -115,7 +115,7 @@ SBU_15 = _layout(
 )
 
 # Human3.6M, the 17 of its 32 joints that the field uses (0,1,2,3,6,7,8,12,13,14,15,17,18,19,25,26,27).
-H36M_17 = _layout(
+H36M_17 = layout(
     "h36m_17",
     """
     hip right_hip<hip right_knee<right_hip right_foot<right_knee
@@ -126,8 +126,19 @@ H36M_17 = _layout(
     """,
 )
 
+# COCO keypoints (Lin et al. 2014), as RTMPose and MoveNet report them; hips hang from shoulders.
+COCO_17 = layout(
+    "coco_17",
+    """
+    nose left_eye<nose right_eye<nose left_ear<left_eye right_ear<right_eye
+    left_shoulder<nose right_shoulder<nose left_elbow<left_shoulder right_elbow<right_shoulder
+    left_wrist<left_elbow right_wrist<right_elbow left_hip<left_shoulder right_hip<right_shoulder
+    left_knee<left_hip right_knee<right_hip left_ankle<left_knee right_ankle<right_knee
+    """,
+)
+
 # OpenPose COCO: POSE_COCO_BODY_PARTS without the background.
-COCO_18 = _layout(
+COCO_18 = layout(
     "coco_18",
     """
     nose<neck neck
@@ -140,7 +151,7 @@ COCO_18 = _layout(
 )
 
 # OpenPose BODY_25: POSE_BODY_25_BODY_PARTS without the background.
-BODY_25 = _layout(
+BODY_25 = layout(
     "body_25",
     """
     nose<neck neck<mid_hip
@@ -155,7 +166,7 @@ BODY_25 = _layout(
 )
 
 # OpenPose BODY_25B: as many joints as BODY_25 in another order. It has no mid_hip: hips hang from shoulders.
-BODY_25B = _layout(
+BODY_25B = layout(
     "body_25b",
     """
     nose<upper_neck left_eye<nose right_eye<nose left_ear<left_eye right_ear<right_eye
@@ -169,7 +180,7 @@ BODY_25B = _layout(
 )
 
 # MediaPipe Pose Landmarker. Its drawing leaves head and trunk apart; here the shoulders hang from the nose.
-MEDIAPIPE_33 = _layout(
+MEDIAPIPE_33 = layout(
     "mediapipe_33",
     """
     nose left_eye_inner<nose left_eye<left_eye_inner left_eye_outer<left_eye
@@ -185,7 +196,7 @@ MEDIAPIPE_33 = _layout(
 )
 
 SKELETONS: Mapping[str, Skeleton] = MappingProxyType(
-    {s.name: s for s in (MSR_20, SBU_15, H36M_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33)}
+    {s.name: s for s in (MSR_20, SBU_15, H36M_17, COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33)}
 )
 
 

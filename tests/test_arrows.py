@@ -15,6 +15,9 @@ FORBIDDEN = {
     "nas": {"lifting", "encoding", "cluster", "ray", "mlflow", "sqlalchemy"},
 }
 
+# What encoding may take from lifting: the records, the articulated body, the files of MSR Action3D.
+FROM_LIFTING = {f"lifting.{name}" for name in ("poses", "skeleton", "body", "motions", "msr_files")}
+
 PROBE = """
 import importlib, json, sys
 for name in json.loads(sys.argv[1]):
@@ -42,9 +45,15 @@ def test_a_room_alone_loads_nothing_against_the_arrows(room: str) -> None:
     assert top_level & FORBIDDEN[room] == set()
 
 
-def test_encoding_takes_only_the_pose_records_and_the_synthetic_body_from_lifting() -> None:
+def test_encoding_takes_from_lifting_only_what_both_rooms_share() -> None:
     from_lifting = {module for module in loaded_by(modules_of("encoding")) if module.startswith("lifting.")}
-    assert from_lifting <= {"lifting.poses", "lifting.skeleton", "lifting.body", "lifting.motions"}
+    assert from_lifting <= {
+        "lifting.poses",
+        "lifting.skeleton",
+        "lifting.body",
+        "lifting.motions",
+        "lifting.msr_files",
+    }
 
 
 def test_the_probe_sees_a_forbidden_import() -> None:

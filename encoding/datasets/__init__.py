@@ -12,6 +12,7 @@ from encoding.datasets.plain import check, save_clips
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy
 from encoding.datasets.synthetic import synthetic
+from lifting.msr_files import FileList, Subset
 
 __all__ = ["Clip", "DataConfig", "Finding", "Report", "Split", "check", "check_split", "load", "save_clips"]
 
@@ -39,8 +40,8 @@ class DataConfig(BaseModel):
         default=None,
         description="Folder or file of the data; by default the data set's folder under $POSENAS_DATA.",
     )
-    subset: msr.Subset = Field(default="AS1", description="msr: eight actions (AS1, AS2, AS3) or all 20.")
-    file_list: msr.FileList = Field(
+    subset: Subset = Field(default="AS1", description="msr: eight actions (AS1, AS2, AS3) or all 20.")
+    file_list: FileList = Field(
         default="557", description="msr: the 557 sequences of Wang et al. 2012, or all 567."
     )
     protocol: msr.Protocol = Field(default="cross-subject", description="msr: by subject, or a random test.")

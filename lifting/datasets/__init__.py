@@ -1,20 +1,23 @@
 """Pairs of 2D keypoints and 3D poses: `load_pairs(LiftingDataConfig(...))` gives a `LiftingSplit`."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lifting.cameras import VirtualCameras
-from lifting.datasets.mocap import film, subsample
+from lifting.datasets import cmu, hdm05, msr
+from lifting.datasets.mocap import Recording, film, subsample
 from lifting.datasets.pairs import LiftingSplit, PairClip, PosePairs
-from lifting.datasets.splits import Parts, by_subject_and_clip
+from lifting.datasets.splits import by_subject_and_clip
 from lifting.datasets.synthetic import synthetic_recordings
 from lifting.noise import DetectorNoise
 
 __all__ = ["LiftingDataConfig", "LiftingSplit", "PairClip", "PosePairs", "load_pairs"]
 
-LiftingDataName = Literal["synthetic"]
+LiftingDataName = Literal["synthetic", "cmu", "hdm05", "msr"]
 
 
 class LiftingDataConfig(BaseModel):
@@ -31,8 +34,10 @@ class LiftingDataConfig(BaseModel):
         default=VirtualCameras(), description="Random cameras for motion capture and synthetic data."
     )
     cameras_per_clip: int = Field(default=4, ge=1, description="Random cameras for each motion capture clip.")
-    noise: DetectorNoise = Field(
-        default=DetectorNoise(), description="What the detector does to the true keypoints."
+    noise: DetectorNoise | None = Field(
+        default=None,
+        description="What a detector does to the keypoints. By default a mild detector looks at motion "
+        "capture and synthetic people; msr and h36m keep the keypoints of their files.",
     )
     stride: int = Field(default=1, ge=1, description="Every so many frames are taken.")
     test_fraction: float = Field(
@@ -43,7 +48,17 @@ class LiftingDataConfig(BaseModel):
     clips_per_action: int = Field(
         default=2, ge=1, description="synthetic: clips of each action by each person."
     )
+    test_subjects: tuple[str, ...] | None = Field(
+        default=None,
+        description="cmu, hdm05, synthetic: the people held out; by default 2, mm and tr, and the last one.",
+    )
     seed: int = Field(default=0, ge=0, description="Of every random draw: cameras, noise, split.")
+
+    @model_validator(mode="after")
+    def _synthetic_has_no_root(self) -> Self:
+        if self.name == "synthetic" and self.root is not None:
+            raise ValueError(f"root={str(self.root)!r} is given; the data set 'synthetic' is drawn, not read")
+        return self
 
 
 def load_pairs(config: LiftingDataConfig) -> LiftingSplit:
@@ -58,27 +73,54 @@ def load_pairs(config: LiftingDataConfig) -> LiftingSplit:
             recordings = synthetic_recordings(
                 num_subjects=config.num_subjects, clips_per_action=config.clips_per_action, seed=config.seed
             )
-            parts = by_subject_and_clip(
-                [subsample(recording, config.stride) for recording in recordings],
-                test_subjects=[str(config.num_subjects)],
-                test_fraction=config.test_fraction,
-                validation_fraction=config.validation_fraction,
-                seed=config.seed,
-            )
-            return _film_split(f"synthetic, seed {config.seed}", parts, config)
+            return _film_split("synthetic people", recordings, (str(config.num_subjects),), config)
+        case "cmu":
+            recordings = cmu.cmu_recordings(_root(config, "cmu_mocap", cmu.HOW_TO_GET))
+            return _film_split("CMU motion capture", recordings, cmu.TEST_SUBJECTS, config)
+        case "hdm05":
+            recordings = hdm05.hdm05_recordings(_root(config, "hdm05", hdm05.HOW_TO_GET))
+            return _film_split("HDM05", recordings, hdm05.TEST_SUBJECTS, config)
+        case "msr":
+            root = _root(config, "msr_action3d", msr.HOW_TO_GET)
+            return msr.load_msr_pairs(root, noise=config.noise, stride=config.stride, seed=config.seed)
 
 
-def _film_split(name: str, parts: Parts, config: LiftingDataConfig) -> LiftingSplit:
+def _root(config: LiftingDataConfig, folder: str, how_to_get: str) -> Path:
+    """The folder that is given, else $POSENAS_DATA/folder."""
+    if config.root is not None:
+        return config.root
+    data = os.environ.get("POSENAS_DATA")
+    if not data:
+        raise FileNotFoundError(
+            f"no root is given and POSENAS_DATA is not set: {how_to_get}; name it as root"
+        )
+    return Path(data) / folder
+
+
+def _film_split(
+    name: str, recordings: Sequence[Recording], test_subjects: tuple[str, ...], config: LiftingDataConfig
+) -> LiftingSplit:
+    """Recordings, divided and then seen through random cameras by a detector."""
+    parts = by_subject_and_clip(
+        [subsample(recording, config.stride) for recording in recordings],
+        test_subjects=test_subjects if config.test_subjects is None else config.test_subjects,
+        test_fraction=config.test_fraction,
+        validation_fraction=config.validation_fraction,
+        seed=config.seed,
+    )
     filmed = {
         part: film(
-            recordings,
+            members,
             cameras=config.cameras,
             cameras_per_clip=config.cameras_per_clip,
-            noise=config.noise,
+            noise=DetectorNoise() if config.noise is None else config.noise,
             seed=config.seed,
         )
-        for part, recordings in parts.items()
+        for part, members in parts.items()
     }
     return LiftingSplit(
-        name=name, train=filmed.pop("train"), validation=filmed.pop("validation"), test=filmed
+        name=f"{name}, {config.cameras_per_clip} random cameras a clip, seed {config.seed}",
+        train=filmed.pop("train"),
+        validation=filmed.pop("validation"),
+        test=filmed,
     )

@@ -58,20 +58,12 @@ def film(
     """
     if not recordings:
         raise ValueError("there is no recording to film; at least 1 is needed")
-    views = [
-        _film_one(recording, cameras, camera, noise, seed)
-        for recording in recordings
-        for camera in range(1, cameras_per_clip + 1)
-    ]
-    return PosePairs(
-        keypoints=np.concatenate([view.keypoints for view in views]),
-        confidence=np.concatenate([view.confidence for view in views]),
-        true_keypoints=np.concatenate([view.true_keypoints for view in views]),
-        poses=np.concatenate([view.poses for view in views]),
-        clip=np.repeat(np.arange(len(views)), [len(view) for view in views]),
-        clips=tuple(clip for view in views for clip in view.clips),
-        keypoint_skeleton=recordings[0].skeleton,
-        pose_skeleton=recordings[0].skeleton,
+    return PosePairs.join(
+        [
+            _film_one(recording, cameras, camera, noise, seed)
+            for recording in recordings
+            for camera in range(1, cameras_per_clip + 1)
+        ]
     )
 
 
@@ -84,7 +76,8 @@ def _film_one(
     camera = cameras.draw(rng, np.zeros(3), recording.up, f"camera {number}")
     seen = camera.to_camera(xyz)
     true = camera.project(seen)
-    detection = detect(true, recording.skeleton, noise, rng)
+    inside = ((true >= 0) & (true < camera.image_size)).all(axis=-1, keepdims=True)
+    detection = detect(np.where(inside, true, np.nan), recording.skeleton, noise, rng)
     return PosePairs(
         keypoints=detection.xy,
         confidence=detection.confidence,

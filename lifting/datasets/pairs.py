@@ -100,6 +100,31 @@ class PosePairs:
         start, stop = np.searchsorted(self.clip, [index, index + 1])
         return slice(int(start), int(stop))
 
+    @staticmethod
+    def join(parts: "Sequence[PosePairs]") -> "PosePairs":
+        """One record with the clips of all parts, in their order.
+
+        Raises:
+            ValueError: no part is given, the parts differ in layout, or two clips have the same name.
+        """
+        if not parts:
+            raise ValueError("there are no pairs to join; at least 1 record is needed")
+        first = parts[0]
+        layouts = {(part.keypoint_skeleton.name, part.pose_skeleton.name) for part in parts}
+        if len(layouts) > 1:
+            raise ValueError(f"pairs of different layouts cannot be joined: {sorted(layouts)}")
+        before = np.cumsum([0, *(len(part.clips) for part in parts)])
+        return PosePairs(
+            keypoints=np.concatenate([part.keypoints for part in parts]),
+            confidence=np.concatenate([part.confidence for part in parts]),
+            true_keypoints=np.concatenate([part.true_keypoints for part in parts]),
+            poses=np.concatenate([part.poses for part in parts]),
+            clip=np.concatenate([part.clip + n for part, n in zip(parts, before, strict=False)]),
+            clips=tuple(clip for part in parts for clip in part.clips),
+            keypoint_skeleton=first.keypoint_skeleton,
+            pose_skeleton=first.pose_skeleton,
+        )
+
     def select(self, indices: Sequence[int]) -> "PosePairs":
         """Only the clips of these indices, in their order.
 

@@ -112,8 +112,8 @@ def test_mediapipe_joints_stand_in_the_order_of_mediapipe() -> None:
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
     assert get_skeleton("msr_20") is MSR_20
-    with pytest.raises(ValueError, match="'coco_17' is not known; one of msr_20, sbu_15, h36m_17, coco_18"):
-        get_skeleton("coco_17")
+    with pytest.raises(ValueError, match="'coco_71' is not known; one of msr_20, sbu_15, h36m_17, coco_17"):
+        get_skeleton("coco_71")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoding.datasets.msr import sequences
 from encoding.datasets.records import Clip
 from encoding.datasets.sbu import FOLD_OF_SET
+from lifting.msr_files import sequences
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20, SBU_15
 

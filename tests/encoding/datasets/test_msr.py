@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoding.datasets.msr import (
+from encoding.datasets.msr import load_msr_action3d
+from lifting.msr_files import (
     ACTIONS,
     FileList,
     Subset,
-    load_msr_action3d,
     read_skeleton_file,
     sequences,
 )
@@ -155,8 +155,8 @@ def test_a_folder_that_lacks_files_names_the_first(msr_root: Path, tmp_path: Pat
     [
         ("", r"the file is empty; 20 lines a frame are needed"),
         ("1 2 3 0\n" * 19, r"19 lines, cut off in mid-frame; a multiple of 20 is needed"),
-        ("1 2 3\n" * 20, r"lines of 3 numbers; 4 are needed \(x y z confidence\)"),
-        ("1 2 3 0\n" * 19 + "1 2 3\n", r"not a skeleton file, each line needs 4 numbers x y z c: .*row 20"),
+        ("1 2 3\n" * 20, r"lines of 3 numbers; 4 are needed \(a place and its confidence\)"),
+        ("1 2 3 0\n" * 19 + "1 2 3\n", r"not a skeleton file, each line needs 4 numbers: .*row 20"),
         ("1 2 3 0\n" * 19 + "1 2 up 0\n", r"not a skeleton file.*'up'"),
     ],
 )
