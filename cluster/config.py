@@ -18,6 +18,7 @@ from cluster.tracking.mlflow_store import TrackingConfig
 from encoding.augment import AugmentationConfig
 from encoding.datasets import DataConfig
 from encoding.spmf import EncodingConfig
+from nas.compute import ComputeConfig
 from nas.config import SearchConfig
 from nas.derive import DeriveConfig
 from nas.network import NetworkConfig
@@ -35,7 +36,7 @@ DATA_FOLDERS = {"msr": "msr_action3d", "sbu": "sbu"}
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
 _OUTSIDE_RESULT = ("resources", "tracking")
-_SEARCH = ("data", "encoding", "augmentation", "supernet", "search", "validation_copies")
+_SEARCH = ("data", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
 
 
 class DerivationConfig(DeriveConfig):
@@ -81,6 +82,7 @@ class ExperimentConfig(BaseModel):
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="in training only"
     )
+    compute: ComputeConfig = Field(default_factory=ComputeConfig, description="CPU or GPU, and precision")
     supernet: SupernetConfig = Field(description="size of the search network")
     search: SearchConfig = Field(default_factory=SearchConfig, description="ENAS, or random sampling")
     validation_copies: int = Field(
@@ -98,6 +100,21 @@ class ExperimentConfig(BaseModel):
     tracking: TrackingConfig | None = Field(
         default_factory=TrackingConfig, description="MLflow; none: no record"
     )
+
+    @model_validator(mode="after")
+    def _check_gpus(self) -> Self:
+        gpus, on_ray = self.resources.gpus_per_worker, self.resources.workers != 0
+        if self.compute.device == "cuda" and on_ray and not gpus:
+            raise ValueError(
+                "compute.device is 'cuda' and resources.gpus_per_worker is 0; each worker on Ray needs a GPU "
+                "(--gpus-per-worker 1) or a part of one (0.5: two workers share it)"
+            )
+        if self.compute.device == "cpu" and gpus:
+            raise ValueError(
+                f"resources.gpus_per_worker is {gpus:g} and compute.device is 'cpu': the workers would hold "
+                "GPUs and not use them; add --device cuda, or leave the GPUs out"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -183,7 +200,7 @@ class ExperimentConfig(BaseModel):
     def training_settings(self) -> dict[str, Any]:
         """The settings of data and images that the final training depends on beside its own."""
         settings = self.result_settings()
-        return {name: settings[name] for name in ("data", "encoding", "augmentation")}
+        return {name: settings[name] for name in ("data", "encoding", "augmentation", "compute")}
 
     def genotype_settings(self) -> dict[str, Any]:
         """The settings that the genotype found depends on: all but the size of the final network."""

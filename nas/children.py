@@ -1,9 +1,13 @@
 """Children: who trains and scores genotypes with the shared weights. The interface, and the local form."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from torch import Tensor
+
+from nas.compute import ComputeConfig, deterministic, require_device
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import ImageSource
@@ -11,6 +15,12 @@ from nas.shards import ShardGradient, ShardScore, evaluate_genotype, score_shard
 from nas.supernet import Supernet
 from nas.threads import one_thread
 from nas.weights import SharedWeights, UpdateMetrics
+
+Scored = Callable[[int], None]
+
+
+def ignore(_: int) -> None:
+    """Nobody wants to know how many are done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +61,13 @@ class Children(Protocol):
         """Each genotype's score on the validation minibatch of a controller step, in order."""
         ...
 
-    def evaluate(self, genotypes: Sequence[Genotype]) -> list[ShardScore]:
-        """Each genotype's score on the whole validation part, in order."""
+    def evaluate(self, genotypes: Sequence[Genotype], scored: Scored = ignore) -> list[ShardScore]:
+        """Each genotype's score on the whole validation part, in order.
+
+        Args:
+            genotypes: any number.
+            scored: called with how many are done, after each; what it raises ends the evaluation.
+        """
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -79,9 +94,10 @@ class LocalChildren:
         config: the search.
         train_source: training part.
         validation_source: validation part; perhaps `fixed_copies` of it.
+        compute: device and precision. The shared weights stay on the CPU; a GPU gets a copy of each version.
 
     Raises:
-        ValueError: a source does not fit the search network.
+        ValueError: a source does not fit the search network, or there is no such device.
     """
 
     def __init__(
@@ -90,6 +106,7 @@ class LocalChildren:
         config: SearchConfig,
         train_source: ImageSource,
         validation_source: ImageSource,
+        compute: ComputeConfig | None = None,
     ) -> None:
         check_source(supernet, train_source, "training")
         check_source(supernet, validation_source, "validation")
@@ -98,20 +115,23 @@ class LocalChildren:
         self._train_source = train_source
         self._validation_source = validation_source
         self._weights = SharedWeights(supernet, config)
+        self._compute = compute or ComputeConfig()
+        self._device = require_device(self._compute)
 
     def train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
         """One weight step; see `Children`."""
         check_num_shards(genotypes, self._config)
-        with one_thread():
+        with self._computing() as weights:
             gradients = [
                 train_shard(
                     self._supernet,
-                    self._weights.tensor,
+                    weights,
                     genotype,
                     self._train_source,
                     self._config,
                     step,
                     shard,
+                    self._compute,
                 )
                 for shard, genotype in enumerate(genotypes)
             ]
@@ -119,19 +139,28 @@ class LocalChildren:
 
     def score(self, step: int, genotypes: Sequence[Genotype]) -> list[ShardScore]:
         """Scores of one controller step; see `Children`."""
-        parts = (self._supernet, self._weights.tensor)
-        with one_thread():
+        source, settings = self._validation_source, self._config
+        with self._computing() as weights:
             return [
-                score_shard(*parts, genotype, self._validation_source, self._config, step, shard)
+                score_shard(self._supernet, weights, genotype, source, settings, step, shard, self._compute)
                 for shard, genotype in enumerate(genotypes)
             ]
 
-    def evaluate(self, genotypes: Sequence[Genotype]) -> list[ShardScore]:
+    def evaluate(self, genotypes: Sequence[Genotype], scored: Scored = ignore) -> list[ShardScore]:
         """Scores on the whole validation part; see `Children`."""
-        parts = (self._supernet, self._weights.tensor)
-        with one_thread():
-            scores = [evaluate_genotype(*parts, g, self._validation_source, self._config) for g in genotypes]
-        return [replace(score, shard=shard) for shard, score in enumerate(scores)]
+        source, settings, scores = self._validation_source, self._config, []
+        with self._computing() as weights:
+            for shard, genotype in enumerate(genotypes):
+                score = evaluate_genotype(self._supernet, weights, genotype, source, settings, self._compute)
+                scores.append(replace(score, shard=shard))
+                scored(len(scores))
+        return scores
+
+    @contextmanager
+    def _computing(self) -> Iterator[Tensor]:
+        """One thread, reproducible kernels, and the weights where the work is done."""
+        with one_thread(), deterministic(self._compute):
+            yield self._weights.tensor.to(self._device)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the shared weights."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nas.children import Children
+from nas.children import Children, Scored, ignore
 from nas.genotype import Genotype
 from nas.shards import ShardScore
 from nas.strategy import Strategy
@@ -69,6 +69,7 @@ def derive(
     config: DeriveConfig,
     retrain: Retrain,
     extra: Sequence[Genotype] = (),
+    scored: Scored = ignore,
 ) -> Derivation:
     """Choose an architecture by validation.
 
@@ -81,13 +82,14 @@ def derive(
         config: counts.
         retrain: called once with the best few.
         extra: genotypes to look at besides, for example the best that the search has met.
+        scored: called with how many genotypes are scored, after each.
 
     Raises:
         ValueError: `retrain` returns another number of scores.
     """
     sampled = strategy.sample(config.num_samples, "derivation", 0)
     distinct = list(dict.fromkeys([*sampled, *extra]))
-    scores = children.evaluate(distinct)
+    scores = children.evaluate(distinct, scored)
     ranked = [Candidate(genotype=g, shared=s) for g, s in zip(distinct, scores, strict=True)]
     ranked.sort(key=lambda candidate: _shared_rank(candidate, config.rank_by))
     best = ranked[: config.num_retrained]

@@ -26,7 +26,7 @@ def batch_norm(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
     Returns:
         (N, C, H, W), channels last.
     """
-    if x.device.type != "cpu" or x.numel() < _fewest_values(x.shape[1]):
+    if not _ours(x) or x.numel() < _fewest_values(x.shape[1]):
         return F.batch_norm(x, None, None, scale, offset, training=True, eps=BN_EPSILON)
     y: Tensor = _BatchNorm.apply(x.contiguous(memory_format=torch.channels_last), scale, offset)  # type: ignore[no-untyped-call]
     return y
@@ -47,10 +47,44 @@ def depthwise_conv(x: Tensor, weight: Tensor) -> Tensor:
     Returns:
         (N, C, H, W), channels last.
     """
-    if x.device.type != "cpu" or weight.shape[-1] <= _WIDEST_FAST_KERNEL:
+    if not _ours(x) or weight.shape[-1] <= _WIDEST_FAST_KERNEL:
         return F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=x.shape[1])
     y: Tensor = _DepthwiseConv.apply(x, weight)  # type: ignore[no-untyped-call]
     return y
+
+
+def max_pool(x: Tensor, stride: int = 1) -> Tensor:
+    """3x3 maximum, padded by one; of equal values the first in reading order gets the gradient.
+
+    torch's kernels for GPUs add the gradients of overlapping windows in whatever order they come. There the
+    maximum is taken over nine shifted images instead, whose gradients are added in a fixed order.
+
+    Args:
+        x: (N, C, H, W).
+        stride: 1 or 2.
+
+    Returns:
+        (N, C, ceil(H / stride), ceil(W / stride)).
+    """
+    if x.device.type == "cpu":
+        return F.max_pool2d(x, 3, stride, padding=1)
+    return _shifted_max_pool(x, stride)
+
+
+def _shifted_max_pool(x: Tensor, stride: int) -> Tensor:
+    H, W = x.shape[-2:]
+    padded = F.pad(x, (1, 1, 1, 1), value=-torch.inf)
+    shifted = [padded[..., row : row + H : stride, column : column + W : stride]
+               for row in range(3) for column in range(3)]  # fmt: skip
+    largest = shifted[0]
+    for image in shifted[1:]:
+        largest = torch.where(image > largest, image, largest)
+    return largest
+
+
+def _ours(x: Tensor) -> bool:
+    """Whether our kernels are meant for it: on the CPU, and not in mixed precision."""
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 class _BatchNorm(torch.autograd.Function):

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.genotype import OPERATIONS
+from nas.kernels import max_pool
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.1
@@ -54,6 +55,18 @@ class SeparableConvolution(nn.Module):
         """(N, C, H, W) to (N, C, H / stride, W / stride)."""
         y: Tensor = self.stack(rectified)
         return y
+
+
+class MaxPool(nn.Module):
+    """3x3 maximum, with a gradient that is the same every time on every device."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H / stride, W / stride)."""
+        return max_pool(x, self.stride)
 
 
 class Calibration(nn.Module):
@@ -117,7 +130,7 @@ def operation(number: int, channels: int, stride: int) -> nn.Module:
         case "avg_pool_3x3":
             return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
         case "max_pool_3x3":
-            return nn.MaxPool2d(3, stride, padding=1)
+            return MaxPool(stride)
         case "identity":
             return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels)
     raise ValueError(f"operation {number} does not exist; ENAS numbers them 0 to {len(OPERATIONS) - 1}")

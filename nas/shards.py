@@ -12,12 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nas.compute import ComputeConfig, to_device, to_host
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource, IntArray
 from nas.layout import RangeArray, aligned
 from nas.random import generator
 from nas.supernet import Supernet
+
+FULL_PRECISION = ComputeConfig()
 
 
 class NonFiniteLossError(ValueError):
@@ -80,6 +83,7 @@ def train_shard(
     config: SearchConfig,
     step: int,
     shard: int,
+    compute: ComputeConfig = FULL_PRECISION,
 ) -> ShardGradient:
     """Gradient of one shard of a weight step.
 
@@ -91,6 +95,7 @@ def train_shard(
         config: batch size, M, auxiliary weight, seed.
         step: number of the weight step since the search began.
         shard: 0 to M - 1.
+        compute: the precision; the device is that of `weights`.
 
     Returns:
         The gradient on the slices that the genotype uses.
@@ -104,11 +109,13 @@ def train_shard(
     names, weights = supernet.used(genotype), aligned(weights)
     leaves = [supernet.layout.view(weights, name).detach().requires_grad_() for name in names]
     dropout = generator(config.seed, "dropout", step, shard)
-    logits, auxiliary = supernet.logits(dict(zip(names, leaves, strict=True)), genotype, images, dropout)
-    loss = F.cross_entropy(logits, labels)
-    total = loss if auxiliary is None else loss + config.auxiliary_weight * F.cross_entropy(auxiliary, labels)
+    with compute.autocast():
+        logits, auxiliary = supernet.logits(dict(zip(names, leaves, strict=True)), genotype, images, dropout)
+    loss = total = F.cross_entropy(logits.float(), labels)
+    if auxiliary is not None:
+        total = loss + config.auxiliary_weight * F.cross_entropy(auxiliary.float(), labels)
     gradients = torch.autograd.grad(total, leaves)
-    values = supernet.layout.pack(names, gradients).cpu().numpy()
+    values = to_host(supernet.layout.pack(names, gradients)).numpy()
     if not (torch.isfinite(total) and np.isfinite(values).all()):
         raise NonFiniteLossError(
             f"loss {total.item()} or its gradient is not finite in weight step {step}, shard {shard}, "
@@ -132,6 +139,7 @@ def score_shard(
     config: SearchConfig,
     step: int,
     shard: int,
+    compute: ComputeConfig = FULL_PRECISION,
 ) -> ShardScore:
     """Score of one genotype on the validation minibatch of a controller step.
 
@@ -146,20 +154,27 @@ def score_shard(
         config: validation batch size and seed.
         step: number of the controller step since the search began.
         shard: number among those scored together; kept in the result, never part of the random key.
+        compute: the precision; the device is that of `weights`.
 
     Raises:
         NonFiniteLossError: the loss is not finite.
     """
     if config.validation_batch_size is None or config.validation_batch_size >= len(source.labels):
-        return replace(evaluate_genotype(supernet, weights, genotype, source, config), shard=shard)
+        whole = evaluate_genotype(supernet, weights, genotype, source, config, compute)
+        return replace(whole, shard=shard)
     indices = pass_indices(
         config.seed, "validation pass", len(source.labels), step, config.validation_batch_size
     )
-    return _score(supernet, weights, genotype, source, [indices], shard)
+    return _score(supernet, weights, genotype, source, [indices], shard, compute)
 
 
 def evaluate_genotype(
-    supernet: Supernet, weights: Tensor, genotype: Genotype, source: ImageSource, config: SearchConfig
+    supernet: Supernet,
+    weights: Tensor,
+    genotype: Genotype,
+    source: ImageSource,
+    config: SearchConfig,
+    compute: ComputeConfig = FULL_PRECISION,
 ) -> ShardScore:
     """Score of one genotype on the whole validation part.
 
@@ -172,7 +187,7 @@ def evaluate_genotype(
     count = len(source.labels)
     order = generator(config.seed, "evaluation order").permutation(count)
     limit = config.validation_batch_size or config.evaluation_batch_size
-    return _score(supernet, weights, genotype, source, np.array_split(order, -(-count // limit)), 0)
+    return _score(supernet, weights, genotype, source, np.array_split(order, -(-count // limit)), 0, compute)
 
 
 def pass_indices(seed: int, stream: str, count: int, position: int, size: int) -> IntArray:
@@ -191,8 +206,8 @@ def pass_indices(seed: int, stream: str, count: int, position: int, size: int) -
 def _fetch(
     source: ImageSource, indices: IntArray, rng: np.random.Generator | None, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    images = source.batch(indices, rng).to(weights.device)
-    return images, torch.from_numpy(source.labels[indices]).to(weights.device)
+    images, labels = source.batch(indices, rng), torch.from_numpy(source.labels[indices])
+    return to_device(images, weights.device), to_device(labels, weights.device)
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> float:
@@ -206,13 +221,16 @@ def _score(
     source: ImageSource,
     batches: list[IntArray],
     shard: int,
+    compute: ComputeConfig,
 ) -> ShardScore:
     loss, correct, count = 0.0, 0, 0
     views = supernet.layout.views(aligned(weights), supernet.used(genotype))
     with torch.inference_mode():
         for indices in batches:
             images, labels = _fetch(source, indices, None, weights)
-            logits, _ = supernet.logits(views, genotype, images, None)
+            with compute.autocast():
+                logits, _ = supernet.logits(views, genotype, images, None)
+            logits = logits.float()
             loss += F.cross_entropy(logits, labels, reduction="sum").item()
             correct += int((logits.argmax(dim=1) == labels).sum())
             count += len(indices)

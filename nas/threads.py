@@ -1,21 +1,26 @@
-"""One torch thread while results must not depend on how many there are.
+"""How many torch threads compute, where results depend on it.
 
 Sums split over threads round differently, so a search is bit-identical on other machines only when every
 shard is computed by one thread (DESIGN.md, "The search").
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Run the block with one torch thread and restore the caller's number afterwards."""
+def torch_threads(count: int) -> Iterator[None]:
+    """Run the block with `count` torch threads and restore the caller's number afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Run the block with one torch thread."""
+    return torch_threads(1)

@@ -6,6 +6,7 @@ run that is resumed after any epoch continues bit for bit, for a given number of
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
+from nas.compute import ComputeConfig, deterministic, require_device, to_device
 from nas.evaluate import Evaluation, check_fit, evaluate
 from nas.images import ImageSource, IntArray
 from nas.network import Network
@@ -144,23 +146,32 @@ class Training:
         network: trained in place.
         source: training images; asked for fresh augmentations in every epoch.
         config: how.
+        compute: device and precision; the network is moved to the device, where it stays.
 
     Raises:
         ValueError: the source has fewer than two images, other classes or another image size than the
-            network.
+            network, or there is no such device.
     """
 
-    def __init__(self, network: Network, source: ImageSource, config: TrainingConfig) -> None:
+    def __init__(
+        self,
+        network: Network,
+        source: ImageSource,
+        config: TrainingConfig,
+        compute: ComputeConfig | None = None,
+    ) -> None:
         check_fit(network, source)
         if len(source.labels) < 2:
             raise ValueError("the training part has 1 image; batch normalisation needs 2 or more")
-        self.network = network
+        self.compute = compute or ComputeConfig()
+        self._device = require_device(self.compute)
+        self.network = network.to(self._device)
         self.source = source
         self.config = config
         self.epoch = 0
         self._steps = 0
         self._optimizer = _optimizer(network, config)
-        self._average = _detached_copy(network) if config.ema_decay else None
+        self._average = _average_of(network) if config.ema_decay else None
 
     def run_epoch(self) -> TrainingMetrics:
         """Train on every image once.
@@ -177,9 +188,10 @@ class Training:
         parts = batches(
             len(self.source.labels), self.config.batch_size, generator(self.config.seed, "order", self.epoch)
         )
-        sums = sum(
-            (self._step(indices, number, len(parts)) for number, indices in enumerate(parts)), np.zeros(3)
-        )
+        with deterministic(self.compute):
+            sums = sum(
+                (self._step(indices, number, len(parts)) for number, indices in enumerate(parts)), np.zeros(3)
+            )
         self.epoch += 1
         loss, accuracy = sums[:2] / len(self.source.labels)
         return TrainingMetrics(self.epoch, float(loss), float(accuracy), rate, float(sums[2] / len(parts)))
@@ -187,16 +199,16 @@ class Training:
     def _step(self, indices: IntArray, number: int, num_batches: int) -> npt.NDArray[np.float64]:
         """One update; returns (summed loss, number of right answers, gradient norm)."""
         config, key = self.config, (self.epoch, number)
-        device = self.network.classifier.weight.device
-        images = self.source.batch(indices, generator(config.seed, "train", *key)).to(device)
-        labels = torch.from_numpy(self.source.labels[indices]).to(device)
+        images = to_device(self.source.batch(indices, generator(config.seed, "train", *key)), self._device)
+        labels = to_device(torch.from_numpy(self.source.labels[indices]), self._device)
         progress = (self.epoch * num_batches + number + 1) / (config.epochs * num_batches)
         noise = torch_generator(config.seed, "drop", *key)
-        logits, auxiliary = self.network.training_logits(images, progress, noise)
-        loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
-        total = loss
+        with self.compute.autocast():
+            logits, auxiliary = self.network.training_logits(images, progress, noise)
+        loss = total = F.cross_entropy(logits.float(), labels, label_smoothing=config.label_smoothing)
         if auxiliary is not None:
-            auxiliary_loss = F.cross_entropy(auxiliary, labels, label_smoothing=config.label_smoothing)
+            smoothing = config.label_smoothing
+            auxiliary_loss = F.cross_entropy(auxiliary.float(), labels, label_smoothing=smoothing)
             total = loss + config.auxiliary_weight * auxiliary_loss
         self._optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -235,15 +247,15 @@ class Training:
         return self.network
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a continuation needs: nested dictionaries of tensors and numbers, copies."""
+        """All that a continuation needs, on any device: nested dictionaries of numbers and of CPU tensors."""
         names: dict[Tensor, str] = {parameter: name for name, parameter in self.network.named_parameters()}
         return {
             "epoch": self.epoch,
             "steps": self._steps,
-            "network": _detached_copy(self.network),
-            "average": {name: value.clone() for name, value in (self._average or {}).items()},
+            "network": _copies(self.network.state_dict()),
+            "average": _copies(self._average or {}),
             "optimizer": {
-                names[parameter]: {key: value.clone() for key, value in state.items() if value is not None}
+                names[parameter]: _copies({key: value for key, value in state.items() if value is not None})
                 for parameter, state in self._optimizer.state.items()
             },
         }
@@ -260,11 +272,17 @@ class Training:
             raise ValueError(f"the training state is of another network: {error}") from error
         self.epoch, self._steps = int(state["epoch"]), int(state["steps"])
         if self._average is not None:
-            self._average = {name: value.clone() for name, value in state["average"].items()}
+            self._average = {
+                name: value.to(self._device, copy=True) for name, value in state["average"].items()
+            }
         parameters = dict(self.network.named_parameters())
         self._optimizer = _optimizer(self.network, self.config)
         for name, values in state["optimizer"].items():
-            self._optimizer.state[parameters[name]] = {key: value.clone() for key, value in values.items()}
+            self._optimizer.state[parameters[name]] = {
+                # Adam's count of steps is a number that stays on the CPU
+                key: value.to(self._device if value.ndim else "cpu", copy=True)
+                for key, value in values.items()
+            }
 
 
 def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -283,5 +301,9 @@ def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimize
     )
 
 
-def _detached_copy(network: Network) -> dict[str, Tensor]:
+def _average_of(network: Network) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}

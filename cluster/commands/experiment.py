@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.commands import options
-from cluster.commands.options import changes, data_changes, opened_progress
+from cluster.commands.options import changes, data_changes, opened_progress, place_changes
 
 if TYPE_CHECKING:
     from cluster.config import ExperimentConfig
@@ -51,6 +51,10 @@ def search(
     workers: options.Workers = None,
     address: options.Address = None,
     gpus: options.Gpus = None,
+    placement: options.Placement = None,
+    placement_timeout: options.PlacementTimeout = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
     tracking: options.Tracking = None,
     mlflow: options.Mlflow = True,
 ) -> None:
@@ -66,13 +70,13 @@ def search(
     given = changes(
         {
             **data_changes(data, root, subset, file_list, protocol, fold),
+            **place_changes(workers, address, gpus, placement, placement_timeout),
+            "compute.device": device,
+            "compute.precision": precision,
             "search.epochs": epochs,
             "search.strategy": strategy,
             "search.seed": seed,
             "training.seed": seed,
-            "resources.workers": workers,
-            "resources.address": address,
-            "resources.gpus_per_worker": gpus,
             "tracking.uri": tracking,
         },
         settings,
@@ -102,8 +106,19 @@ def train(
         int | None, typer.Option(help="Parameter budget of the network.", show_default=False)
     ] = None,
     seed: options.Seed = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Several trainings, as 0,1,2; evaluate tells their spread.", show_default=False),
+    ] = None,
     settings: options.Settings = None,
     threads: options.Threads = None,
+    workers: options.Workers = None,
+    address: options.Address = None,
+    gpus: options.Gpus = None,
+    placement: options.Placement = None,
+    placement_timeout: options.PlacementTimeout = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
     tracking: options.Tracking = None,
     mlflow: options.Mlflow = True,
 ) -> None:
@@ -111,10 +126,15 @@ def train(
 
     Example: [bold]posenas train runs/as1 --epochs 100[/bold]
 
-    From Python: cluster.worker.run_training(folder, changes={"training.epochs": 100}).
+    Three seeds on two workers: [bold]posenas train runs/as1 --seeds 0,1,2 --workers 2[/bold]
+
+    From Python: cluster.worker.run_training(folder, seeds=[0, 1, 2], changes={"training.epochs": 100}).
     """
     given = changes(
         {
+            **place_changes(workers, address, gpus, placement, placement_timeout),
+            "compute.device": device,
+            "compute.precision": precision,
             "training.epochs": epochs,
             "training.seed": seed,
             "parameters": parameters,
@@ -129,13 +149,25 @@ def train(
     from cluster.worker import run_training
 
     with opened_progress() as progress:
-        outcome = run_training(run, changes=given, progress=progress)
+        outcome = run_training(run, seeds=_seeds(seeds), changes=given, progress=progress)
     _show(
         f"trained   {outcome.num_parameters:,} parameters, {len(outcome.epochs)} epochs, "
-        f"{duration(outcome.seconds)}",
+        f"{duration(outcome.seconds)}" + (f", {len(outcome.seeds)} seeds" if len(outcome.seeds) > 1 else ""),
         f"model     {outcome.model}",
         f"next      posenas evaluate {run}",
     )
+
+
+def _seeds(text: str | None) -> list[int] | None:
+    """The numbers of "0,1,2"."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(
+            f"--seeds is {text!r}; numbers of 0 or more with commas between are needed, as 0,1,2"
+        )
+    return [int(part) for part in parts]
 
 
 def evaluate(
@@ -147,7 +179,7 @@ def evaluate(
 
     From Python: cluster.worker.run_evaluation(folder).
     """
-    from cluster.stages.evaluation import class_lines
+    from cluster.stages.evaluation import class_lines, seed_line
     from cluster.worker import run_evaluation
 
     with opened_progress() as progress:
@@ -155,6 +187,7 @@ def evaluate(
     _show(
         *class_lines(outcome),
         f"accuracy  {outcome.accuracy:.4f} ({outcome.correct} of {outcome.total} original test sequences)",
+        *([f"seeds     {seed_line(outcome)}"] if len(outcome.seeds) > 1 else []),
         f"report    {run / 'report.html'}",
         "compare   posenas cells list; posenas ui",
     )

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from cluster.progress import Progress
 
 __all__ = [
-    "Address", "Config", "Data", "FileList", "Fold", "Gpus", "Mlflow", "Preset", "Protocol", "Root", "Seed",
-    "Settings", "Subset", "Threads", "Tracking", "Workers", "changes", "data_changes", "opened_progress",
-    "parse_settings",
+    "Address", "Config", "Data", "Device", "FileList", "Fold", "Gpus", "Mlflow", "Placement",
+    "PlacementTimeout", "Precision", "Preset", "Protocol", "Root", "Seed", "Settings", "Subset", "Threads",
+    "Tracking", "Workers", "changes", "data_changes", "opened_progress", "parse_settings", "place_changes",
 ]  # fmt: skip
 
 _DATA, _WHERE, _EXPERIMENT = "Data", "Where it runs", "Experiment"
@@ -84,11 +84,52 @@ Workers = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option("--address", help="Ray cluster to join.", rich_help_panel=_WHERE, show_default=False),
+    typer.Option(
+        "--address",
+        help="Ray cluster to join: auto, or HOST:PORT.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
 ]
 Gpus = Annotated[
     float | None,
-    typer.Option("--gpus", help="GPUs for each evaluator.", rich_help_panel=_WHERE, show_default=False),
+    typer.Option(
+        "--gpus-per-worker",
+        help="GPUs for each Ray worker; 0.5: two workers share one.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+Placement = Annotated[
+    str | None,
+    typer.Option(
+        "--placement",
+        help="SPREAD over many machines, or PACK one before the next.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+PlacementTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--placement-timeout",
+        help="Seconds to wait for room on the cluster.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help="cpu, or cuda (a GPU).", rich_help_panel=_WHERE, show_default=False),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="float32, or bfloat16 (mixed).",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
 ]
 Threads = Annotated[
     int | None,
@@ -126,6 +167,27 @@ def data_changes(
         "data.file_list": file_list,
         "data.protocol": protocol,
         "data.fold": fold,
+    }
+
+
+def place_changes(
+    workers: str | None,
+    address: str | None,
+    gpus: float | None,
+    placement: str | None,
+    placement_timeout: float | None,
+) -> dict[str, Any]:
+    """The options of where it runs as settings; None where one was not given.
+
+    Who names a cluster, or GPUs for workers, means workers on Ray: as many as there is room for.
+    """
+    meant = workers is None and (address is not None or gpus)
+    return {
+        "resources.workers": "auto" if meant else workers,
+        "resources.address": address,
+        "resources.gpus_per_worker": gpus,
+        "resources.placement": placement.upper() if placement else None,
+        "resources.placement_timeout_seconds": placement_timeout,
     }
 
 

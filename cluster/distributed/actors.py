@@ -20,6 +20,11 @@ from ray import ObjectRef
 from ray.exceptions import RayError
 from torch import Tensor
 
+from cluster.distributed.processes import NotPreparedError, WorkerInfo
+from cluster.distributed.reports import EpochReport, ShardReport
+from cluster.distributed.trainer import Reference, Trainer
+from cluster.stages.courses import TrainingSpec, TrainingState
+from nas.compute import ComputeConfig, deterministic, require_device
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource
@@ -31,22 +36,15 @@ from nas.weights import SharedWeights, UpdateMetrics
 __all__ = [
     "ControllerHost",
     "Evaluator",
-    "NotPreparedError",
     "Published",
-    "ShardReport",
     "StaleLeaseError",
     "Update",
     "WeightsOwner",
     "WeightsUnavailableError",
-    "WorkerInfo",
 ]
 
 FETCH_SECONDS = 60.0
 """How long an object may take to arrive before it counts as lost; 10 MB take some hundredths of a second."""
-
-
-class NotPreparedError(Exception):
-    """The evaluator's process was restarted since it was prepared: it must be greeted anew."""
 
 
 class StaleLeaseError(Exception):
@@ -62,38 +60,6 @@ class Published(NamedTuple):
 
     version: int
     reference: list["ObjectRef[FloatArray]"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerInfo:
-    """Who an evaluator is.
-
-    Attributes:
-        pid: its process.
-        node: address of its machine.
-        arithmetic: torch and the instruction set it computes with; where these differ, bits may.
-    """
-
-    pid: int
-    node: str
-    arithmetic: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardReport:
-    """What the driver learns of a finished shard; a gradient goes straight to the owner of the weights.
-
-    Attributes:
-        result: loss and accuracy; of a gradient too.
-        seconds: time in the evaluator, its copy of the weights included.
-        bytes_in: size of the weights, if this call had to copy them.
-        bytes_out: size of the gradient; 0 for a score.
-    """
-
-    result: ShardScore
-    seconds: float
-    bytes_in: int
-    bytes_out: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +85,7 @@ class Evaluator:
 
     def __init__(self) -> None:
         self._parts: _Parts | None = None
+        self._trainer = Trainer()
         self._object = ""  # which published object the weights are a copy of
 
     def prepare(
@@ -126,7 +93,7 @@ class Evaluator:
         supernet: SupernetConfig,
         config: SearchConfig,
         sources: Sequence["ObjectRef[ImageSource]"],
-        device: str = "cpu",
+        compute: ComputeConfig | None = None,
     ) -> WorkerInfo:
         """Get ready for work, and say who this is.
 
@@ -134,30 +101,44 @@ class Evaluator:
             supernet: shapes.
             config: of the search.
             sources: training and validation images in the object store.
-            device: "cpu" or "cuda".
+            compute: device and precision.
+
+        Raises:
+            ValueError: there is no such device in this process.
         """
-        torch.set_num_threads(1)
-        if device != "cpu":
-            _make_deterministic()
+        compute = compute or ComputeConfig()
+        info = self._trainer.prepare(compute)
+        device = require_device(compute)
         train_source, validation_source = ray.get(list(sources))
         network = Supernet(supernet)
-        received = torch.zeros(network.layout.size)
-        self._parts = _Parts(network, config, train_source, validation_source, received, received.to(device))
+        received = torch.zeros(network.layout.size, pin_memory=device.type != "cpu")
+        weights = received.to(device)
+        self._parts = _Parts(network, config, train_source, validation_source, received, weights, compute)
         self._object = ""
-        arithmetic = f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()}"
-        if device != "cpu":
-            arithmetic += f" {torch.cuda.get_device_name()}"
-        node: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        return WorkerInfo(pid=os.getpid(), node=node, arithmetic=arithmetic)
+        return info
+
+    def advance(
+        self, spec: TrainingSpec, images: Reference, validation: Reference, state: Reference, epoch: int
+    ) -> tuple[EpochReport, TrainingState]:
+        """One epoch of a training from scratch; see `Trainer.advance`."""
+        return self._trainer.advance(spec, images, validation, state, epoch)
 
     def train(
         self, weights: Published, genotype: Genotype, step: int, shard: int
     ) -> tuple[ShardReport, ShardGradient]:
         """A report for the driver and, as an object of its own, the gradient."""
         start, parts, bytes_in = self._begin(weights)
-        gradient = train_shard(
-            parts.supernet, parts.weights, genotype, parts.train_source, parts.config, step, shard
-        )
+        with deterministic(parts.compute):
+            gradient = train_shard(
+                parts.supernet,
+                parts.weights,
+                genotype,
+                parts.train_source,
+                parts.config,
+                step,
+                shard,
+                parts.compute,
+            )
         result = ShardScore(
             shard=shard, loss=gradient.loss, accuracy=gradient.accuracy, num_images=gradient.num_images
         )
@@ -167,17 +148,19 @@ class Evaluator:
     def score(self, weights: Published, genotype: Genotype, step: int, shard: int) -> ShardReport:
         """The score on the minibatch of a controller step."""
         start, parts, bytes_in = self._begin(weights)
-        result = score_shard(
-            parts.supernet, parts.weights, genotype, parts.validation_source, parts.config, step, shard
-        )
+        source, config, compute = parts.validation_source, parts.config, parts.compute
+        with deterministic(compute):
+            result = score_shard(
+                parts.supernet, parts.weights, genotype, source, config, step, shard, compute
+            )
         return _report(result, start, bytes_in)
 
     def evaluate(self, weights: Published, genotype: Genotype) -> ShardReport:
         """The score on the whole validation part."""
         start, parts, bytes_in = self._begin(weights)
-        result = evaluate_genotype(
-            parts.supernet, parts.weights, genotype, parts.validation_source, parts.config
-        )
+        source, config, compute = parts.validation_source, parts.config, parts.compute
+        with deterministic(compute):
+            result = evaluate_genotype(parts.supernet, parts.weights, genotype, source, config, compute)
         return _report(result, start, bytes_in)
 
     def _begin(self, weights: Published) -> tuple[float, "_Parts", int]:
@@ -213,6 +196,7 @@ class _Parts:
     validation_source: ImageSource
     received: Tensor
     weights: Tensor
+    compute: ComputeConfig
 
 
 def _report(result: ShardScore, start: float, bytes_in: int, bytes_out: int = 0) -> ShardReport:
@@ -313,15 +297,6 @@ class ControllerHost:
     def pid(self) -> int:
         """The process."""
         return os.getpid()
-
-
-def _make_deterministic() -> None:
-    """The same bits on every GPU of one type: no atomics, no TF32, no choice of kernels by timing."""
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA starts, which is later
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def _check_lease(shown: str, held: str) -> None:

@@ -20,7 +20,6 @@ import numpy as np
 import ray
 from ray import ObjectRef
 from ray.util.placement_group import PlacementGroup
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster.distributed.actors import (
     Evaluator,
@@ -28,13 +27,21 @@ from cluster.distributed.actors import (
     Update,
     WeightsOwner,
     WeightsUnavailableError,
-    WorkerInfo,
 )
-from cluster.distributed.dispatch import Dispatcher, Finished, Submit, WorkersLostError
+from cluster.distributed.dispatch import (
+    Dispatcher,
+    Finished,
+    Following,
+    Submit,
+    WorkersLostError,
+    last,
+)
 from cluster.distributed.leases import ActorLostError, LeasedActor, near_the_driver
 from cluster.distributed.measurements import Measurement, measure
+from cluster.distributed.processes import WorkerInfo
 from cluster.distributed.runtime import Runtime
-from nas.children import StepMetrics, check_num_shards, check_source
+from nas.children import Scored, StepMetrics, check_num_shards, check_source, ignore
+from nas.compute import ComputeConfig
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import ImageSource
@@ -66,6 +73,7 @@ class RayChildren:
         config: the search.
         train_source: training part.
         validation_source: validation part.
+        compute: device and precision of the evaluators.
 
     Attributes:
         measurement: of the last call of `train`, `score` or `evaluate`.
@@ -81,12 +89,14 @@ class RayChildren:
         config: SearchConfig,
         train_source: ImageSource,
         validation_source: ImageSource,
+        compute: ComputeConfig | None = None,
     ) -> None:
         network = Supernet(supernet)
         check_source(network, train_source, "training")
         check_source(network, validation_source, "validation")
         self._runtime, self._config = runtime, config
-        self._arguments = supernet, config, [ray.put(train_source), ray.put(validation_source)]
+        sources = [ray.put(train_source), ray.put(validation_source)]
+        self._arguments = supernet, config, sources, compute or ComputeConfig()
         settings = runtime.config
         self._dispatcher = Dispatcher(
             map(self._evaluator, runtime.place()),
@@ -144,14 +154,19 @@ class RayChildren:
 
         return self._scores("score", [submit(genotype, shard) for shard, genotype in enumerate(genotypes)])
 
-    def evaluate(self, genotypes: Sequence[Genotype]) -> list[ShardScore]:
+    def evaluate(self, genotypes: Sequence[Genotype], scored: Scored = ignore) -> list[ShardScore]:
         """Scores on the whole validation part; see `nas.children.Children`."""
         self._grow()
+        done: set[int] = set()
 
         def submit(genotype: Genotype) -> Submit:
             return lambda actor: [actor.evaluate.remote(self._published, genotype)]
 
-        scores = self._scores("evaluate", [submit(genotype) for genotype in genotypes])
+        def count(shard: int, _: Finished) -> None:
+            done.add(shard)
+            scored(len(done))
+
+        scores = self._scores("evaluate", [submit(genotype) for genotype in genotypes], count)
         return [replace(score, shard=shard) for shard, score in enumerate(scores)]
 
     def state_dict(self) -> dict[str, Any]:
@@ -229,9 +244,9 @@ class RayChildren:
             for shard, repeated in zip(update.lost, again, strict=True):
                 finished[shard] = repeated
 
-    def _scores(self, kind: str, submits: Sequence[Submit]) -> list[ShardScore]:
+    def _scores(self, kind: str, submits: Sequence[Submit], following: Following = last) -> list[ShardScore]:
         start, before = time.perf_counter(), self._dispatcher.repeated
-        finished = self._surviving(lambda: self._dispatcher.run(submits))
+        finished = self._surviving(lambda: self._dispatcher.run(submits, following))
         self._measure(kind, finished, time.perf_counter() - start, 0.0, before)
         return [shard.report.result for shard in finished]
 
@@ -278,22 +293,11 @@ class RayChildren:
         logger.warning("the cluster has room for %d more workers; they were started", room)
 
     def _evaluator(self, place: tuple[PlacementGroup, int]) -> Callable[[], Any]:
-        """Makes an evaluator in its reserved place, as often as asked."""
-        group, bundle = place
-        settings = self._runtime.config
-        actor = ray.remote(Evaluator).options(
-            num_cpus=settings.cpus_per_worker,
-            num_gpus=settings.gpus_per_worker,
-            max_restarts=-1,
-            max_task_retries=0,
-            scheduling_strategy=PlacementGroupSchedulingStrategy(group, bundle),
-        )
-        return lambda: actor.remote()
+        return self._runtime.in_place(Evaluator, place)
 
     def _greet(self, actor: Any) -> ObjectRef[WorkerInfo]:
         """Prepare an evaluator; its constructor gets nothing, as Ray may lose what a restart needs again."""
-        device = "cuda" if self._runtime.config.gpus_per_worker else "cpu"
-        reference: ObjectRef[WorkerInfo] = actor.prepare.remote(*self._arguments, device)
+        reference: ObjectRef[WorkerInfo] = actor.prepare.remote(*self._arguments)
         return reference
 
     def _measure(

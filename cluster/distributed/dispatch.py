@@ -1,8 +1,9 @@
-"""Shards on evaluators: whoever is idle takes the next one; who dies, freezes or hangs is replaced.
+"""Shards on workers: whoever is idle takes the next one; who dies, freezes or hangs is replaced.
 
-Evaluators are Ray actors with `max_restarts=-1` and `max_task_retries=0`: Ray restarts the process, and the
-shard is repeated here, on whichever evaluator is free. A shard is pure, so it does not matter how often or
-where it is computed; of several answers exactly one is taken.
+Workers are Ray actors with `max_restarts=-1` and `max_task_retries=0`: Ray restarts the process, and the
+shard is repeated here, on whichever worker is free. A shard is pure, so it does not matter how often or
+where it is computed; of several answers exactly one is taken. Shards may follow each other in chains, as the
+epochs of a training do.
 """
 
 import logging
@@ -16,9 +17,9 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from cluster.distributed.actors import NotPreparedError, ShardReport, WorkerInfo
+from cluster.distributed.processes import NotPreparedError, WorkerInfo
 
-__all__ = ["Dispatcher", "Finished", "Worker", "WorkersLostError"]
+__all__ = ["Dispatcher", "Finished", "Following", "Submit", "Worker", "WorkersLostError", "last"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,10 @@ START_SECONDS = 120.0
 """A process that has not answered its greeting by then is made anew; without load it takes two seconds."""
 
 Submit = Callable[[Any], Sequence["ObjectRef[Any]"]]
-"""Starts one shard on an actor. The first reference is the `ShardReport`; others are left where they are."""
+"""Starts one shard on an actor. The first reference is its report; others are left where they are."""
+
+Following = Callable[[int, "Finished"], Submit | None]
+"""What comes after a finished shard, by its number: the next of its chain, or None at the chain's end."""
 
 
 class WorkersLostError(RuntimeError):
@@ -44,12 +48,12 @@ class Finished:
     """One finished shard.
 
     Attributes:
-        report: the evaluator's.
+        report: what the worker says of it; see `cluster.distributed.reports`.
         references: what else the call returned.
         worker: number of the worker that computed it.
     """
 
-    report: ShardReport
+    report: Any
     references: Sequence["ObjectRef[Any]"]
     worker: int
 
@@ -97,12 +101,17 @@ class Worker:
         return self.ready and self.call is None
 
 
+def last(_shard: int, _finished: Finished) -> None:
+    """Nothing follows."""
+
+
 @dataclass
 class _Run:
     """One batch of shards."""
 
     number: int
-    submits: Sequence[Submit]
+    submits: list[Submit]
+    following: Following
     queue: deque[int]
     timeouts: list[float]
     finished: dict[int, Finished] = field(default_factory=dict)
@@ -146,8 +155,13 @@ class Dispatcher:
             self.workers.append(worker)
             self._start(worker)
 
-    def run(self, submits: Sequence[Submit]) -> list[Finished]:
+    def run(self, submits: Sequence[Submit], following: Following = last) -> list[Finished]:
         """Run all shards; returns when each has one answer, in the order of `submits`.
+
+        Args:
+            submits: one for each shard.
+            following: called once with every answer that counts; what it raises ends the run. The shard that
+                it gives takes the place of the one before. By default a shard is alone.
 
         Raises:
             WorkersLostError: no worker was ready for `give_up_seconds`.
@@ -155,7 +169,8 @@ class Dispatcher:
         """
         self._run_number += 1
         count = len(submits)
-        run = _Run(self._run_number, submits, deque(range(count)), [self.shard_seconds] * count)
+        timeouts = [self.shard_seconds] * count
+        run = _Run(self._run_number, list(submits), following, deque(range(count)), timeouts)
         alive_at = time.monotonic()
         while len(run.finished) < count:
             self._greet_all()
@@ -177,7 +192,7 @@ class Dispatcher:
             WorkersLostError: they were not in time.
         """
         deadline = time.monotonic() + seconds
-        idle = _Run(-1, (), deque(), [])
+        idle = _Run(-1, [], last, deque(), [])
         while any(not worker.ready for worker in self.workers):
             if time.monotonic() > deadline:
                 missing = [worker.number for worker in self.workers if not worker.ready]
@@ -248,7 +263,16 @@ class Dispatcher:
                 worker.info, worker.ready, worker.failures = answer, True, 0
                 self._compare(worker)
             elif call.run == run.number and call.shard is not None:
-                run.finished[call.shard] = Finished(answer, call.references[1:], worker.number)
+                self._finished(call.shard, Finished(answer, call.references[1:], worker.number), run)
+
+    def _finished(self, shard: int, finished: Finished, run: _Run) -> None:
+        """Take the one answer of a shard; what follows it comes first, since its worker is free now."""
+        follower = run.following(shard, finished)
+        if follower is None:
+            run.finished[shard] = finished
+            return
+        run.submits[shard], run.timeouts[shard] = follower, self.shard_seconds
+        run.queue.appendleft(shard)
 
     def _compare(self, worker: Worker) -> None:
         """Warn where machines compute differently: results may then depend on who computed a shard."""

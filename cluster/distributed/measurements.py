@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster.distributed.actors import ShardReport
+from cluster.distributed.reports import ShardReport
 
 __all__ = ["Measurement", "measure"]
 

@@ -7,12 +7,13 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import ray
 from pydantic import BaseModel, ConfigDict, Field
 from ray.exceptions import AuthenticationError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 __all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "token_state"]
 
@@ -143,6 +144,20 @@ class Runtime:
             raise ValueError(self._no_room(f"{count} workers", f"had no room within {seconds:g} s"))
         self._groups.append(group)
         return [(group, bundle) for bundle in range(count)]
+
+    def in_place(self, cls: type, place: tuple[PlacementGroup, int]) -> Callable[[], Any]:
+        """Makes a worker of a class in its reserved place, as often as asked.
+
+        Ray restarts its process when it dies and repeats none of its calls; that is the dispatcher's part.
+        """
+        actor: Any = ray.remote(cls).options(
+            num_cpus=self.config.cpus_per_worker,
+            num_gpus=self.config.gpus_per_worker,
+            max_restarts=-1,
+            max_task_retries=0,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(*place),
+        )
+        return lambda: actor.remote()
 
     def describe(self) -> str:
         """What the cluster has, in one line."""

@@ -3,21 +3,24 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
+from cluster.config import ExperimentConfig
 from cluster.distributed.runtime import Runtime
 from cluster.progress import Progress
+from cluster.stages.courses import LocalTrainers, Trainers
 from cluster.stages.preparation import Experiment
 from nas.children import Children, LocalChildren
 from nas.images import ImageSource, fixed_copies
 from nas.strategy import Strategy, build_strategy
 from nas.supernet import Supernet
 
-__all__ = ["Team", "open_team"]
+__all__ = ["Team", "open_team", "open_trainers"]
 
 
 @dataclass(frozen=True, eq=False)
 class Team:
-    """Strategy and children of a search, and the images that they see.
+    """Strategy and children of a search, who trains networks from scratch, and the images that all see.
 
     Attributes:
         train, validation: the parts; validation images are fixed.
@@ -25,6 +28,7 @@ class Team:
 
     strategy: Strategy
     children: Children
+    trainers: Trainers
     train: ImageSource
     validation: ImageSource
 
@@ -41,16 +45,47 @@ def open_team(experiment: Experiment, progress: Progress) -> Iterator[Team]:
     validation = fixed_copies(plain, config.validation_copies, config.search.seed)
     supernet = Supernet(experiment.supernet)
     if config.resources.workers == 0:
-        children = LocalChildren(supernet, config.search, train, validation)
-        yield Team(build_strategy(config.search, supernet.config.num_nodes), children, train, validation)
+        children = LocalChildren(supernet, config.search, train, validation, config.compute)
+        strategy = build_strategy(config.search, supernet.config.num_nodes)
+        yield Team(strategy, children, LocalTrainers(), train, validation)
         return
     from cluster.distributed.children import RayChildren
     from cluster.distributed.strategies import ActorStrategy
+    from cluster.distributed.trainer import RayTrainers
 
     progress.say("starting Ray" if config.resources.address is None else "joining Ray")
     with Runtime(config.resources) as runtime:
         progress.say(f"Ray has {runtime.describe()}")
-        local = build_strategy(config.search, supernet.config.num_nodes)
-        strategy = ActorStrategy(runtime, local)
-        workers = RayChildren(runtime, supernet.config, config.search, train, validation)
-        yield Team(strategy, workers, train, validation)
+        hosted = ActorStrategy(runtime, build_strategy(config.search, supernet.config.num_nodes))
+        workers = RayChildren(runtime, supernet.config, config.search, train, validation, config.compute)
+        yield Team(hosted, workers, RayTrainers(workers.dispatcher), train, validation)
+
+
+@contextmanager
+def open_trainers(
+    config: ExperimentConfig, workers: int | Literal["auto"], most: int, progress: Progress
+) -> Iterator[Trainers]:
+    """Who trains networks from scratch: this process (no worker), or `most` workers on Ray at most.
+
+    Raises:
+        ValueError: the cluster cannot be joined or has no room.
+    """
+    if workers == 0:
+        yield LocalTrainers()
+        return
+    from cluster.distributed.dispatch import Dispatcher
+    from cluster.distributed.trainer import RayTrainers, Trainer
+
+    settings = config.resources.model_copy(update={"workers": workers})
+    progress.say("starting Ray" if settings.address is None else "joining Ray")
+    with Runtime(settings) as runtime:
+        progress.say(f"Ray has {runtime.describe()}")
+        places = runtime.place(min(most, runtime.room() or 1 if workers == "auto" else workers))
+        dispatcher = Dispatcher(
+            [runtime.in_place(Trainer, place) for place in places],
+            lambda actor: actor.prepare.remote(config.compute),
+            shard_seconds=settings.shard_timeout_seconds,
+            give_up_seconds=settings.worker_timeout_seconds,
+        )
+        yield RayTrainers(dispatcher)
+        dispatcher.kill()

@@ -1,6 +1,6 @@
 """The last part of a search: retrain the best candidates from scratch, keep the best by validation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from cluster.config import ExperimentConfig
@@ -9,14 +9,14 @@ from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress
 from cluster.stages.checkpoints import configuration_hash
+from cluster.stages.courses import Course, TrainingSpec
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import Experiment
-from cluster.stages.training import train_network
 from nas.derive import Derivation, derive
 from nas.genotype import Genotype
-from nas.network import Network, num_parameters
-from nas.train import TrainingConfig, evaluate
+from nas.network import num_parameters
+from nas.train import TrainingConfig
 
 __all__ = ["candidate_rows", "derive_genotype", "retraining_config"]
 
@@ -34,8 +34,9 @@ def derive_genotype(
 ) -> Derivation:
     """Sample, score with the shared weights, retrain the best few on the training part, rank by validation.
 
-    Retraining is checkpointed for each candidate in `run.derivation`, so that a killed derivation goes on
-    where it was. The best genotype of the last epoch is looked at besides the samples.
+    Scoring and retraining are spread over the team. Retraining is checkpointed for each candidate in
+    `run.derivation`, so that a killed derivation goes on where it was. The best genotype of the last epoch is
+    looked at besides the samples.
 
     Raises:
         Interrupted: asked to stop; the state is saved.
@@ -43,61 +44,84 @@ def derive_genotype(
     config = experiment.config
     progress.begin("scoring samples", config.derivation.num_samples)
 
+    def scored(done: int) -> None:
+        progress.advance(min(done, config.derivation.num_samples))
+        interruption.stop_if_requested()
+
     def retrain(genotypes: Sequence[Genotype]) -> list[float]:
-        epochs = len(genotypes) * config.derivation.epochs
-        progress.begin(f"retraining the best {len(genotypes)}", epochs)
-        return [
-            _retrained(number, genotype, run, experiment, team, progress, interruption)
-            for number, genotype in enumerate(genotypes)
+        courses = [
+            _course(number, genotype, run, experiment, team)
+            for number, genotype in enumerate(genotypes, start=1)
         ]
+        _retrain(courses, team, progress, interruption)
+        for course in courses:
+            write_json(run.candidate_file(course.spec.genotype), _facts(course))
+        return [_quality(course) for course in courses]
 
     extra = [Genotype.parse(history.epochs[-1]["best_genotype"])]
-    return derive(team.strategy, team.children, config.derivation, retrain, extra)
+    return derive(team.strategy, team.children, config.derivation, retrain, extra, scored)
 
 
-def _retrained(
-    number: int,
-    genotype: Genotype,
-    run: RunFolder,
-    experiment: Experiment,
-    team: Team,
-    progress: Progress,
-    interruption: Interruption,
-) -> float:
-    """Validation accuracy of one candidate trained from scratch; its loss decides between equals."""
+def _course(number: int, genotype: Genotype, run: RunFolder, experiment: Experiment, team: Team) -> Course:
+    """One candidate, to be trained from scratch."""
     config = experiment.config
-    training = retraining_config(config)
-    network = Network(genotype, experiment.network(genotype, config.derivation.parameters), training.seed)
+    spec = TrainingSpec(
+        genotype=genotype,
+        network=experiment.network(genotype, config.derivation.parameters),
+        config=retraining_config(config),
+        compute=config.compute,
+    )
     # By what it depends on: a search that was lengthened has other candidates, perhaps some of the same.
     key = configuration_hash({**config.genotype_settings(), "genotype": str(genotype)})
-
-    def epoch_done(row: Mapping[str, float]) -> None:
-        note = f"candidate {number + 1}, training accuracy {row['accuracy']:.3f}"
-        progress.advance(number * training.epochs + int(row["epoch"]), note)
-
-    history = train_network(
-        network,
+    return Course(
+        f"candidate {number}",
+        spec,
         team.train,
-        training,
+        team.validation,
         run.derivation / f"candidate-{key[:12]}",
-        progress=progress,
-        interruption=interruption,
-        checkpoint_seconds=config.resources.checkpoint_seconds,
-        context=config.search_settings(),
-        epoch_done=epoch_done,
+        config.search_settings(),
+        config.resources.checkpoint_seconds,
     )
-    score = evaluate(network, team.validation)
-    content = {
-        "genotype": str(genotype),
-        "parameters": num_parameters(network),
-        "training": training.model_dump(mode="json"),
-        "accuracy": score.accuracy,
-        "loss": score.loss,
-        "epochs": history,
+
+
+def _retrain(courses: Sequence[Course], team: Team, progress: Progress, interruption: Interruption) -> None:
+    """Train all candidates, and say of each what became of it."""
+
+    def epochs_done() -> int:
+        return sum(course.epoch for course in courses)
+
+    def progressed(course: Course) -> None:
+        accuracy = course.history[-1]["accuracy"]
+        progress.advance(epochs_done(), f"{course.name}, training accuracy {accuracy:.3f}")
+        if course.score is not None:
+            line = f"{course.name}: validation accuracy {course.score.accuracy:.3f}"
+            progress.say(line, str(course.spec.genotype))
+
+    for course in courses:
+        for note in course.notes:
+            progress.say(note)
+    epochs = sum(course.spec.config.epochs for course in courses)
+    progress.begin(f"retraining the best {len(courses)}", epochs, epochs_done())
+    team.trainers.run(courses, progressed, interruption)
+
+
+def _facts(course: Course) -> dict[str, Any]:
+    """What the retraining of a candidate gave, as plain data."""
+    assert course.score is not None
+    return {
+        "genotype": str(course.spec.genotype),
+        "parameters": num_parameters(course.network),
+        "training": course.spec.config.model_dump(mode="json"),
+        "accuracy": course.score.accuracy,
+        "loss": course.score.loss,
+        "epochs": course.history,
     }
-    write_json(run.candidate_file(genotype), content)
-    progress.say(f"candidate {number + 1}: validation accuracy {score.accuracy:.3f}", str(genotype))
-    return score.accuracy - LOSS_WEIGHT * score.loss
+
+
+def _quality(course: Course) -> float:
+    """Validation accuracy; the loss decides between equals."""
+    assert course.score is not None
+    return course.score.accuracy - LOSS_WEIGHT * course.score.loss
 
 
 def retraining_config(config: ExperimentConfig) -> TrainingConfig:

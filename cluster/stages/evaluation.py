@@ -1,5 +1,6 @@
 """The score of a trained classifier on the test part of its data, which nothing has seen before."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.classifier import TrainedClassifier
-from cluster.files import write_json
+from cluster.files import read_json, write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts
 from cluster.report.results import write_results
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
-from cluster.stages.preparation import Experiment, environment, torch_threads
+from cluster.stages.preparation import Experiment, environment
 from cluster.tracking.recording import open_tracker, record_evaluation
 from cluster.tracking.tracker import Tracker
 from nas.network import num_parameters
+from nas.threads import torch_threads
 
-__all__ = ["EvaluationOutcome", "class_lines", "run_evaluation"]
+__all__ = ["EvaluationOutcome", "class_lines", "run_evaluation", "seed_line"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +35,7 @@ class EvaluationOutcome:
         class_names: K names.
         confusion: int64 (K, K), row the true class, column the answer.
         latency: median milliseconds from one image to its logits, on one thread.
+        seeds: accuracy of every seed that was trained, by seed; the above is of the run's own.
     """
 
     folder: Path
@@ -42,6 +45,17 @@ class EvaluationOutcome:
     class_names: tuple[str, ...]
     confusion: NDArray[np.int64]
     latency: float
+    seeds: Mapping[int, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy over the seeds."""
+        return float(np.mean(list(self.seeds.values())))
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the seeds' accuracies (n - 1); 0 for a single seed."""
+        return float(np.std(list(self.seeds.values()), ddof=1)) if len(self.seeds) > 1 else 0.0
 
 
 def run_evaluation(
@@ -82,6 +96,11 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
     probabilities = classifier.predict([clip.poses for clip in clips])
     labels = np.array([clip.label for clip in clips])
     answers = probabilities.argmax(axis=1)
+    own, others = _seeds(run)
+    seeds = {own: float((answers == labels).mean())}
+    for seed in others:
+        other = TrainedClassifier.load(run.seed_model(seed)).predict([clip.poses for clip in clips])
+        seeds[seed] = float((other.argmax(axis=1) == labels).mean())
     names = classifier.class_names
     confusion = confusion_counts(labels, answers, len(names))
     outcome = EvaluationOutcome(
@@ -92,6 +111,7 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
         class_names=names,
         confusion=confusion,
         latency=median_latency(classifier.network),
+        seeds=dict(sorted(seeds.items())),
     )
     predictions = [
         {"clip": clip.name, "class": names[label], "answer": names[answer], "probability": float(row[answer])}
@@ -104,6 +124,9 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
             "accuracy": outcome.accuracy,
             "correct": outcome.correct,
             "total": outcome.total,
+            "seeds": [{"seed": seed, "accuracy": accuracy} for seed, accuracy in outcome.seeds.items()],
+            "mean": outcome.mean,
+            "spread": outcome.spread,
             "counted": "every original test sequence once, without augmentation",
             "parameters": num_parameters(classifier.network),
             "latency_ms": outcome.latency,
@@ -124,6 +147,22 @@ def _class_rows(names: tuple[str, ...], confusion: NDArray[np.int64]) -> list[di
         accuracy = correct / total if total else None
         rows.append({"class": name, "correct": correct, "total": total, "accuracy": accuracy})
     return rows
+
+
+def _seeds(run: RunFolder) -> tuple[int, list[int]]:
+    """The seed of the run's own model, and those of the others."""
+    if not run.training_file.exists():
+        return run.config().training.seed, []
+    content = read_json(run.training_file)
+    own = content.get("seed", run.config().training.seed)  # before there were several, it was not noted
+    return own, [row["seed"] for row in content.get("seeds", []) if row["seed"] != own]
+
+
+def seed_line(outcome: EvaluationOutcome) -> str:
+    """Mean and spread over seeds, for a person."""
+    each = ", ".join(f"{accuracy:.4f}" for accuracy in outcome.seeds.values())
+    names = ", ".join(map(str, outcome.seeds))
+    return f"{outcome.mean:.4f} ± {outcome.spread:.4f} over seeds {names} ({each})"
 
 
 def class_lines(outcome: EvaluationOutcome) -> list[str]:

@@ -2,43 +2,46 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
+from cluster.distributed.teams import open_trainers
 from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.report.results import write_results
 from cluster.settings import difference
+from cluster.stages.courses import Course, TrainingSpec
 from cluster.stages.folder import RunFolder
-from cluster.stages.preparation import Experiment, environment, torch_threads
+from cluster.stages.preparation import Experiment, environment
 from cluster.stages.schedule import Remaining
-from cluster.stages.training import train_network
 from cluster.tracking.recording import open_tracker, record_model, start_training, watched
 from cluster.tracking.system import SystemMonitor
-from cluster.tracking.tracker import Tracker, epoch_point
+from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
 from nas.genotype import Genotype
+from nas.images import ImageSource
 from nas.network import Network, num_parameters
 
 __all__ = ["TrainingOutcome", "run_training"]
 
 # What may still be changed when the genotype is found.
-TRAINING_SETTINGS = ("training", "network", "parameters", "augmentation")
+TRAINING_SETTINGS = ("training", "network", "parameters", "augmentation", "compute")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOutcome:
-    """A trained classifier.
+    """A trained classifier, or one for each seed.
 
     Attributes:
         folder: the run.
-        model: the classifier's folder.
+        model: the classifier's folder; with several seeds, that of the experiment's own.
         genotype: its cells.
         num_parameters: that prediction uses.
-        epochs: one row of metrics an epoch.
+        epochs: one row of metrics an epoch, of that classifier.
+        seeds: all that were trained.
         seconds: of this call.
     """
 
@@ -47,31 +50,35 @@ class TrainingOutcome:
     genotype: Genotype
     num_parameters: int
     epochs: tuple[dict[str, float], ...]
+    seeds: tuple[int, ...]
     seconds: float
 
 
 def run_training(
     folder: Path,
     *,
+    seeds: Sequence[int] | None = None,
     changes: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     tracker: Tracker | None = None,
 ) -> TrainingOutcome:
     """Train the genotype of a run from scratch on its training and validation clips, and save the classifier.
 
-    A training that was interrupted goes on where it was; one that is finished is not repeated.
+    Several seeds give several classifiers, trained side by side on the run's workers, whose spread says how
+    much of an accuracy is chance. One training stays in this process unless `changes` names workers.
 
     Args:
-        folder: a run that has a genotype.
-        changes: settings of the final training by dotted name, as {"training.epochs": 200}, before its first
-            epoch; `resources` and `tracking` at any time.
+        folder: the run of a finished search.
+        seeds: of initial weights, order and augmentation; by default the experiment's `training.seed` alone.
+        changes: settings by dotted name to train with, as {"training.epochs": 100}; they become the run's.
+            What the genotype was found with cannot be changed; once training has begun, only `resources`.
         progress: hears of every epoch.
         tracker: records the training; by default the one that the experiment names.
 
     Raises:
-        FileNotFoundError: no run, no genotype, or no data there.
+        FileNotFoundError: no run, no genotype yet, or no data there.
+        ValueError: a change is not allowed, the training diverges, or the cluster has no room.
         BlockingIOError: another process works on the run.
-        ValueError: a setting does not fit, or the training has begun with others.
         Interrupted: SIGINT or SIGTERM came; the state is saved.
     """
     progress = progress or SilentProgress()
@@ -80,27 +87,50 @@ def run_training(
         genotype = run.genotype()
         config = _changed(run, changes or {})
         experiment = Experiment.load(config)
-        threads = config.resources.training_threads
-        network = Network(genotype, experiment.network(genotype, config.parameters), config.training.seed)
+        plan = _plan(config, seeds, "resources.workers" in (changes or {}))
+        size = num_parameters(Network(genotype, experiment.network(genotype, config.parameters)))
         progress.say(experiment.split.describe())
-        progress.say(f"network of {num_parameters(network):,} parameters, {threads} torch threads")
-        run.note_environment("training", environment(threads))
+        progress.say(f"network of {size:,} parameters, {plan.threads} torch threads")
+        run.note_environment("training", environment(plan.threads))
         tracker = tracker or open_tracker(config, progress)
-        start_training(tracker, run, experiment, num_parameters(network))
+        start_training(tracker, run, experiment, size)
         with watched(tracker):
-            with torch_threads(threads):
-                history = _train(run, experiment, network, progress, tracker)
-            classifier = _save(run, experiment, network, history)
+            courses = _train(run, experiment, plan, progress, tracker)
+            classifier = _save(run, experiment, courses, plan)
             write_results(run, experiment, "training")
             record_model(tracker, run, experiment, classifier)
     return TrainingOutcome(
         folder=run.path,
         model=run.model,
         genotype=genotype,
-        num_parameters=num_parameters(network),
-        epochs=tuple(history),
+        num_parameters=size,
+        epochs=tuple(courses[plan.main].history),
+        seeds=plan.seeds,
         seconds=time.perf_counter() - begin,
     )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which seeds, which of them gives the run's model, on how many workers and threads."""
+
+    seeds: tuple[int, ...]
+    main: int
+    workers: int | Literal["auto"]
+    threads: int
+
+
+def _plan(config: ExperimentConfig, seeds: Sequence[int] | None, workers_named: bool) -> _Plan:
+    own = config.training.seed
+    chosen = tuple(seeds) if seeds else (own,)
+    wrong = [seed for seed in chosen if seed < 0 or chosen.count(seed) > 1]
+    if wrong:
+        raise ValueError(f"the seeds are {list(chosen)}; different numbers of 0 or more are needed")
+    beside = len(chosen) > 1 or workers_named
+    workers = config.resources.workers if beside else 0
+    # Trainings that share the cores have one thread each, so that the number of workers is not in the result.
+    threads = config.resources.threads or (1 if beside else config.resources.training_threads)
+    return _Plan(chosen, own if own in chosen else chosen[0], workers, threads)
 
 
 def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
@@ -125,50 +155,101 @@ def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
 
 
 def _train(
-    run: RunFolder, experiment: Experiment, network: Network, progress: Progress, tracker: Tracker
-) -> list[dict[str, float]]:
+    run: RunFolder, experiment: Experiment, plan: _Plan, progress: Progress, tracker: Tracker
+) -> dict[int, Course]:
+    """All trainings to their end, by seed."""
     config = experiment.config
     clips = experiment.split.development
     source = experiment.images(clips, experiment.statistics(clips))
-    epochs = config.training.epochs
-    remaining = Remaining(epochs)
+    courses = {seed: _course(seed, run, experiment, source, plan) for seed in plan.seeds}
+    total = len(courses) * config.training.epochs
+    remaining, monitor = Remaining(total), SystemMonitor(run.started, run.path)
 
-    monitor = SystemMonitor(run.started, run.path)
+    def epochs_done() -> int:
+        return sum(course.epoch for course in courses.values())
 
-    def taken_up(rows: Sequence[Mapping[str, float]]) -> None:
-        tracker.log_history(epoch_point(row) for row in rows)
-        progress.begin("training", epochs, len(rows))
-        remaining.begin(len(rows))
+    def progressed(course: Course) -> None:
+        row, done = course.history[-1], epochs_done()
+        tracker.log_history([_point(course, row, plan), *monitor.due()])
+        progress.advance(done, f"{course.name}accuracy {row['accuracy']:.3f}")
+        line = _epoch_line(row, config.training.epochs)
+        progress.say(f"{course.name}{line}  left {duration(remaining.seconds(done))}")
 
-    def epoch_done(row: Mapping[str, float]) -> None:
-        done = int(row["epoch"])
-        tracker.log_history([epoch_point(row), *monitor.due()])
-        progress.advance(done, f"accuracy {row['accuracy']:.3f}")
-        progress.say(
-            f"epoch {done:>{len(str(epochs))}}/{epochs}  loss {row['loss']:.3f}  "
-            f"accuracy {row['accuracy']:.3f}  left {duration(remaining.seconds(done))}"
-        )
+    tracker.log_history(_point(course, row, plan) for course in courses.values() for row in course.history)
 
-    with Interruption(f"`posenas train {run.path}` continues exactly here") as interruption:
-        return train_network(
-            network,
-            source,
-            config.training,
-            run.training,
-            progress=progress,
-            interruption=interruption,
-            checkpoint_seconds=config.resources.checkpoint_seconds,
-            context=config.training_settings(),
-            taken_up=taken_up,
-            epoch_done=epoch_done,
-        )
+    if all(course.finished for course in courses.values()):
+        return courses
+    several = f" --seeds {','.join(map(str, plan.seeds))}" if len(courses) > 1 else ""
+    command = f"posenas train {run.path}{several}"
+    with (
+        open_trainers(config, plan.workers, len(courses), progress) as trainers,
+        Interruption(f"`{command}` continues exactly here") as interruption,
+    ):
+        for course in courses.values():
+            for note in course.notes:
+                progress.say(note)
+        progress.begin("training", total, epochs_done())
+        remaining.begin(epochs_done())
+        trainers.run(list(courses.values()), progressed, interruption)
+    return courses
+
+
+def _course(seed: int, run: RunFolder, experiment: Experiment, source: ImageSource, plan: _Plan) -> Course:
+    config, genotype = experiment.config, run.genotype()
+    spec = TrainingSpec(
+        genotype=genotype,
+        network=experiment.network(genotype, config.parameters),
+        config=config.training.model_copy(update={"seed": seed}),
+        compute=config.compute,
+        threads=plan.threads,
+    )
+    return Course(
+        f"seed {seed}  " if len(plan.seeds) > 1 else "",
+        spec,
+        source,
+        None,
+        run.training / f"seed-{seed}",
+        config.training_settings(),
+        config.resources.checkpoint_seconds,
+    )
+
+
+def _point(course: Course, row: Mapping[str, float], plan: _Plan) -> MetricPoint:
+    """An epoch as it is recorded: the run's own seed under plain names, others with theirs."""
+    point, seed = epoch_point(row), course.spec.config.seed
+    if seed == plan.main:
+        return point
+    return replace(point, metrics={f"{name}_seed_{seed}": value for name, value in point.metrics.items()})
+
+
+def _epoch_line(row: Mapping[str, float], epochs: int) -> str:
+    done = int(row["epoch"])
+    return (
+        f"epoch {done:>{len(str(epochs))}}/{epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
+    )
 
 
 def _save(
-    run: RunFolder, experiment: Experiment, network: Network, history: list[dict[str, float]]
+    run: RunFolder, experiment: Experiment, courses: Mapping[int, Course], plan: _Plan
 ) -> TrainedClassifier:
-    split = experiment.split
-    classifier = TrainedClassifier(
+    """Every classifier in its folder; returns that of the run's own seed."""
+    classifiers = {seed: _classifier(experiment, course) for seed, course in courses.items()}
+    for seed, classifier in classifiers.items():
+        classifier.save(run.model if seed == plan.main else run.seed_model(seed))
+    write_json(
+        run.training_file,
+        {
+            "seed": plan.main,
+            "epochs": courses[plan.main].history,
+            "seeds": [{"seed": seed, "epochs": course.history} for seed, course in courses.items()],
+        },
+    )
+    return classifiers[plan.main]
+
+
+def _classifier(experiment: Experiment, course: Course) -> TrainedClassifier:
+    split, network = experiment.split, course.network
+    return TrainedClassifier(
         network=network.eval(),
         class_names=split.class_names,
         skeleton=split.skeleton,
@@ -179,10 +260,8 @@ def _save(
             "data": split.name,
             "training_clips": len(split.development),
             "parameters": num_parameters(network),
-            "epochs": len(history),
+            "epochs": len(course.history),
+            "seed": course.spec.config.seed,
             "configuration": experiment.config.hash,
         },
     )
-    classifier.save(run.model)
-    write_json(run.training_file, {"epochs": history})
-    return classifier

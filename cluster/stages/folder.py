@@ -7,9 +7,10 @@ checkpoints/        the search, at step boundaries
 derivation/         the candidates retrained to choose the final genotype: checkpoints and curves of each
 search.json         curves of the search, every architecture sampled, the candidates and their scores
 genotype.json       the cells found
-training/           checkpoints of the final training
+training/           checkpoints of the final training, a folder for each seed
 training.json       curves of the final training
 model/              the trained classifier: all that prediction needs
+models/             those of further seeds, a folder each
 evaluation.json     accuracy per original test sequence, confusion matrix, every prediction
 pictures/           cells, network, curves and images as SVG and PNG
 report.html         all of it on one page
@@ -46,6 +47,7 @@ class RunFolder:
         self.training = path / "training"
         self.training_file = path / "training.json"
         self.model = path / "model"
+        self.models = path / "models"
         self.evaluation_file = path / "evaluation.json"
         self.pictures = path / "pictures"
         self.report_file = path / "report.html"
@@ -116,6 +118,10 @@ class RunFolder:
     def candidate_file(self, genotype: Genotype) -> Path:
         """What the retraining of a candidate gave."""
         return self.derivation / f"candidate-{sha256(str(genotype).encode())[:12]}.json"
+
+    def seed_model(self, seed: int) -> Path:
+        """Where the classifier of a further seed lies."""
+        return self.models / f"seed-{seed}"
 
     def genotype(self) -> Genotype:
         """The cells found.

@@ -5,8 +5,8 @@ import time
 
 import torch
 
-from cluster.stages.preparation import torch_threads
 from nas.network import Network
+from nas.threads import torch_threads
 
 __all__ = ["median_latency"]
 

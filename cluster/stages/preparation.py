@@ -1,12 +1,9 @@
 """From an experiment's settings to what its stages work on: the split, the images, the networks' sizes."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from cluster.config import ExperimentConfig
 from cluster.images import PoseImages
@@ -17,7 +14,7 @@ from nas.genotype import Genotype
 from nas.network import NetworkConfig, channels_for_budget
 from nas.supernet import SupernetConfig
 
-__all__ = ["Experiment", "environment", "torch_threads"]
+__all__ = ["Experiment", "environment"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +85,6 @@ class Experiment:
     @property
     def _from_data(self) -> dict[str, Any]:
         return {"num_classes": self.split.num_classes, "image_size": self.config.encoding.image_size}
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads inside. Sums are taken in another order with another number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def environment(threads: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from cluster.stages.checkpoints import Checkpoints, configuration_hash
 from cluster.stages.derivation import candidate_rows, derive_genotype
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
-from cluster.stages.preparation import Experiment, environment, torch_threads
+from cluster.stages.preparation import Experiment, environment
 from cluster.stages.schedule import Remaining, Timer
 from cluster.tracking.recording import open_tracker, record_search, start_search, watched
 from cluster.tracking.system import SystemMonitor
@@ -25,6 +25,7 @@ from cluster.tracking.tracker import Tracker, epoch_point
 from nas.derive import Derivation
 from nas.genotype import Genotype
 from nas.search import Search
+from nas.threads import torch_threads
 
 __all__ = ["SearchOutcome", "run_search"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nas.children import StepMetrics
+from nas.children import Scored, StepMetrics, ignore
 from nas.derive import Derivation, DeriveConfig, derive
 from nas.genotype import Genotype
 from nas.shards import ShardScore
@@ -25,7 +25,7 @@ class Children:
     def __init__(self) -> None:
         self.asked: list[Genotype] = []
 
-    def evaluate(self, genotypes: Sequence[Genotype]) -> list[ShardScore]:
+    def evaluate(self, genotypes: Sequence[Genotype], scored: Scored = ignore) -> list[ShardScore]:
         self.asked += genotypes
         return [
             ShardScore(shard=i, loss=1.0, accuracy=quality(g) / 100, num_images=9)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas.kernels import _fewest_values, batch_norm, depthwise_conv
+from nas.kernels import _fewest_values, _shifted_max_pool, batch_norm, depthwise_conv
 
 SHAPES = [(16, 20, 16, 16), (65, 12, 11, 9), (6, 5, 2, 2), (9, 8, 85, 87)]
 
@@ -62,3 +62,17 @@ def test_inputs_that_need_no_gradient_get_none() -> None:
     weight = torch.ones(4, 1, 5, 5, requires_grad=True)
     (gradient,) = torch.autograd.grad(depthwise_conv(x, weight).sum(), weight)
     assert gradient.shape == weight.shape
+
+
+@pytest.mark.parametrize(("size", "stride"), [(8, 1), (8, 2), (7, 2), (1, 1)])
+def test_the_maximum_of_shifted_images_is_max_pooling_with_the_gradient_of_the_first_maximum(
+    size: int, stride: int
+) -> None:
+    values = torch.randint(-2, 3, (2, 3, size, size), generator=torch.Generator().manual_seed(1)).float()
+    ours, theirs = (values.clone().requires_grad_() for _ in range(2))  # few values: many ties
+    pooled, expected = _shifted_max_pool(ours, stride), F.max_pool2d(theirs, 3, stride, padding=1)
+    assert torch.equal(pooled, expected)
+    weights = torch.arange(pooled.numel(), dtype=torch.float32).view_as(pooled)
+    (pooled * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert torch.equal(ours.grad, theirs.grad)

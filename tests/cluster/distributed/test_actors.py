@@ -11,11 +11,11 @@ from ray.exceptions import GetTimeoutError
 from cluster.distributed.actors import (
     ControllerHost,
     Evaluator,
-    NotPreparedError,
     StaleLeaseError,
     WeightsOwner,
     WeightsUnavailableError,
 )
+from cluster.distributed.processes import NotPreparedError
 from nas.shards import evaluate_genotype, score_shard, train_shard
 from nas.supernet import Supernet
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import ray
 
-from cluster.distributed.actors import ShardReport, StaleLeaseError, WorkerInfo
+from cluster.distributed.actors import StaleLeaseError
 from cluster.distributed.children import RayChildren
 from cluster.distributed.dispatch import Dispatcher, WorkersLostError
 from cluster.distributed.leases import ActorLostError, LeasedActor
+from cluster.distributed.processes import WorkerInfo
+from cluster.distributed.reports import ShardReport
 from cluster.distributed.runtime import Runtime
 from nas.children import LocalChildren
 from nas.shards import ShardScore

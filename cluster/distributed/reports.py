@@ -1,0 +1,38 @@
+"""What the driver learns of finished work; the heavy part stays in the object store, by reference."""
+
+from dataclasses import dataclass
+
+from cluster.stages.courses import TrainedEpoch
+from nas.shards import ShardScore
+
+__all__ = ["EpochReport", "ShardReport"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardReport:
+    """Of a finished shard; a gradient goes straight to the owner of the weights.
+
+    Attributes:
+        result: loss and accuracy; of a gradient too.
+        seconds: time in the evaluator, its copy of the weights included.
+        bytes_in: size of the weights, if this call had to copy them.
+        bytes_out: size of the gradient; 0 for a score.
+    """
+
+    result: ShardScore
+    seconds: float
+    bytes_in: int
+    bytes_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """Of a finished epoch of a training from scratch.
+
+    Attributes:
+        trained: metrics, and after the last epoch the score.
+        seconds: time in the worker.
+    """
+
+    trained: TrainedEpoch
+    seconds: float
