@@ -1,6 +1,6 @@
 """How well the lifter lifts: the paper's settings, Martinez's, and the best that tuning found.
 
-    python benchmarks/lifting.py --data FOLDER --out runs/benchmark_lifting
+    python benchmarks/lift.py --data FOLDER --out runs/benchmark_lift
 
 Trains each setting on the same pairs for the same number of steps (CMU mocap with true and with detected
 keypoints, MSR Action3D), keeps what each network predicts for the test parts, and prints the tables of
@@ -8,6 +8,8 @@ docs/results.md from that. Whatever is done already is not done again: start it 
 more seeds. With --report only the tables are made.
 
 The data set folders `cmu_mocap`, `msr_action3d` and `pose2sim_demo` lie under --data.
+
+The script is not called lifting.py: Python would then import it in place of the package.
 """
 
 import argparse
@@ -72,7 +74,7 @@ def main() -> None:
     """Train what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmark_lifting"), help="where results lie")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmark_lift"), help="where results lie")
     parser.add_argument("--seeds", type=int, default=3, help="networks of each setting")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16", help="of the training")
     parser.add_argument("--settings", nargs="+", default=SETTINGS, choices=SETTINGS, help="which to train")
