@@ -72,14 +72,14 @@ class _Layer(nn.Module):
 
     def __init__(self, inputs: int, config: LifterConfig, *, pre_activation: bool = False) -> None:
         super().__init__()
-        self._config, self._pre = config, pre_activation
+        self._config, self.norm_first = config, pre_activation
         self.linear = nn.Linear(inputs, config.width)
         self.norm = _norm(inputs if pre_activation else config.width, config)
         self._activate = _ACTIVATIONS[config.activation]
 
     def forward(self, x: Tensor, masks: DropoutMasks | None) -> Tensor:
         """(N, inputs) -> (N, width)."""
-        if self._pre:
+        if self.norm_first:
             return self.linear(self._drop(self._activate(self.norm(x)), masks))  # type: ignore[no-any-return]
         return self._drop(self._activate(self.norm(self.linear(x))), masks)
 
@@ -116,6 +116,11 @@ class Lifter(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 _initialise(module, config, generator)
+
+    def layers(self) -> list[_Layer]:
+        """All hidden layers, in order."""
+        inner = [layer for block in self.blocks for layer in block]  # type: ignore[attr-defined]
+        return [self.first, *inner]
 
     def forward(self, x: Tensor, masks: DropoutMasks | None = None) -> Tensor:
         """Normalised keypoints to normalised joints.
