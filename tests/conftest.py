@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser
 
+from chromium import chromium_program, open_chromium
 from postgres_server import PostgresServer, postgres_programs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -41,3 +43,12 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip("PostgreSQL is not installed; `bash tests/system.sh` installs it")
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium for the session; open a context of your own in it."""
+    if chromium_program() is None:
+        pytest.skip("Chromium is not installed; `bash tests/system.sh` installs it")
+    with open_chromium() as browser:
+        yield browser
