@@ -85,7 +85,9 @@ def run_evaluation(
         with torch_threads(threads):
             outcome = _evaluate(run, experiment, classifier)
         write_results(run, experiment, "evaluation")
-        record_evaluation(tracker or open_tracker(config, progress), run, experiment)
+        tracker = tracker or open_tracker(config, run, progress)
+        record_evaluation(tracker, run, experiment)
+        tracker.close()
         return outcome
 
 

@@ -92,7 +92,7 @@ def run_training(
         progress.say(experiment.split.describe())
         progress.say(f"network of {size:,} parameters, {plan.threads} torch threads")
         run.note_environment("training", environment(plan.threads))
-        tracker = tracker or open_tracker(config, progress)
+        tracker = tracker or open_tracker(config, run, progress)
         start_training(tracker, run, experiment, size)
         with watched(tracker):
             courses = _train(run, experiment, plan, progress, tracker)

@@ -14,6 +14,7 @@ models/             those of further seeds, a folder each
 evaluation.json     accuracy per original test sequence, confusion matrix, every prediction
 pictures/           cells, network, curves and images as SVG and PNG
 report.html         all of it on one page
+outbox/             what MLflow is told, kept until it has been told
 """
 
 import fcntl
@@ -51,6 +52,7 @@ class RunFolder:
         self.evaluation_file = path / "evaluation.json"
         self.pictures = path / "pictures"
         self.report_file = path / "report.html"
+        self.outbox = path / "outbox"
 
     @classmethod
     def create(cls, path: Path, config: ExperimentConfig) -> "RunFolder":

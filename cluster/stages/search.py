@@ -92,7 +92,7 @@ def run_search(
             return found
         progress.say(experiment.split.describe())
         _note_environment(run, progress)
-        tracker = tracker or open_tracker(config, progress)
+        tracker = tracker or open_tracker(config, run, progress)
         start_search(tracker, run, experiment)
         with watched(tracker):
             outcome = _search(run, experiment, progress, tracker)
@@ -108,7 +108,7 @@ def _search(run: RunFolder, experiment: Experiment, progress: Progress, tracker:
     with open_team(experiment, progress) as team, Interruption(advice) as interruption:
         search, history = Search(config.search, team.strategy, team.children), SearchHistory()
         checkpoints = Checkpoints(run.checkpoints, configuration=configuration_hash(config.search_settings()))
-        _load(checkpoints, search, history, progress)
+        _load(checkpoints, search, history, progress, tracker)
         tracker.log_history(epoch_point(row) for row in history.epochs)
         _finish_steps(run, search, history, checkpoints, config, progress, tracker, interruption)
         derivation = derive_genotype(run, experiment, team, history, progress, interruption)
@@ -143,16 +143,20 @@ def _finish_steps(
         if points := monitor.due():
             tracker.log_history(points)
         if search.finished or interruption.requested or timer.due():
-            checkpoints.save({"search": search.state_dict(), "history": history.state_dict()}, done)
+            state = {"search": search.state_dict(), "history": history.state_dict()}
+            checkpoints.save({**state, "told": tracker.position()}, done)
         interruption.stop_if_requested()
 
 
-def _load(checkpoints: Checkpoints, search: Search, history: SearchHistory, progress: Progress) -> None:
+def _load(
+    checkpoints: Checkpoints, search: Search, history: SearchHistory, progress: Progress, tracker: Tracker
+) -> None:
     found = checkpoints.load_latest()
     if found is None:
         return
     search.load_state_dict(found.state["search"])
     history.load_state_dict(found.state["history"])
+    tracker.rewind(found.state.get("told", 0))  # runs begun before there was an outbox have no "told"
     for note in found.notes:
         progress.say(note)
     progress.say(f"going on after step {found.step} of the search")

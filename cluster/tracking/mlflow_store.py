@@ -7,9 +7,10 @@ server may hold us up and what a person reads then.
 import fcntl
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODEL_TRAINING",
+    "RefusedError",
     "TrackingConfig",
     "artifact_root",
+    "check_place",
     "connect",
     "experiment_id",
     "resolve",
@@ -36,6 +39,8 @@ __all__ = [
 MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
 _SERVERS = ("http", "https")
+_NO_PERMISSION = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
+_REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 # MLflow waits 247 s for a dead server with its own settings; with one retry a refused connection is known
 # at once, and a silent host after two of these.
@@ -59,6 +64,16 @@ class TrackingConfig(BaseModel):
     )
     experiment: str = Field(
         default="posenas", min_length=1, description="MLflow experiment that holds the runs"
+    )
+    artifacts: str | None = Field(
+        default=None,
+        description="where a new experiment keeps its files (a folder, s3://...); none: beside an SQLite"
+        " file, where a server wants it, or mlartifacts in the current folder for another database",
+    )
+    wait_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="how long a command that ends waits for a store that does not answer",
     )
 
 
@@ -89,19 +104,47 @@ def resolve(uri: str) -> str:
     return f"sqlite:///{file}"
 
 
-def artifact_root(uri: str) -> str | None:
-    """Where a new experiment keeps its artifacts: `mlartifacts` beside an SQLite file, else None.
+def artifact_root(uri: str, wanted: str | None = None) -> str | None:
+    """Where a new experiment keeps its artifacts: see `TrackingConfig`; None: a server decides.
 
     MLflow's own default is relative to the folder of whoever starts it, and is lost from any other one.
     """
+    if wanted is not None:
+        return wanted if urlsplit(wanted).scheme else Path(wanted).expanduser().absolute().as_uri()
+    if urlsplit(resolve(uri)).scheme in _SERVERS:
+        return None
     file = sqlite_file(uri)
-    return None if file is None else (file.parent / "mlartifacts").as_uri()
+    return ((Path.cwd() if file is None else file.parent) / "mlartifacts").as_uri()
 
 
 def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLite store; None for a store of another kind."""
     resolved = resolve(uri)
     return Path(resolved.removeprefix("sqlite:///")) if resolved.startswith("sqlite:///") else None
+
+
+def check_place(uri: str) -> None:
+    """What can be seen of a store at once, without MLflow: whether its SQLite file can be one and be written.
+
+    Raises:
+        ValueError: the file is something else.
+        PermissionError: it, or the folder that it is to be made in, cannot be written.
+    """
+    file = sqlite_file(uri)
+    if file is None:
+        return
+    if file.exists() and not file.is_file():
+        raise ValueError(f"the MLflow store {file} is no file: name one, as sqlite:///{file}/mlflow.db")
+    place = file if file.exists() else file.parent
+    if not os.access(place, os.R_OK | os.W_OK):
+        raise PermissionError(
+            f"no permission to write the MLflow store {file}: change that of {place}, or name another store"
+            " with --tracking"
+        )
+    with file.open("rb") if file.exists() else nullcontext() as opened:
+        head = opened.read(16) if opened else b""
+    if head not in (b"", b"SQLite format 3\0"):
+        raise ValueError(f"the MLflow store {file} cannot be used: the file is not a database; name another")
 
 
 def connect(uri: str, *, create: bool = True) -> "MlflowClient":
@@ -115,6 +158,7 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
         ValueError: the address is of no kind that MLflow serves, or the database is not one of this MLflow.
         FileNotFoundError: the SQLite file, or with `create` its folder, does not exist.
         ConnectionError: no MLflow server answers there.
+        PermissionError: the file, or the server, does not let us in.
     """
     resolved = resolve(uri)
     file = sqlite_file(resolved)
@@ -123,6 +167,8 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
             f"there is no MLflow store {file} yet; `posenas search` or `posenas demo` makes it, or name"
             " another one with --tracking"
         )
+    if file is not None and file.exists() and not os.access(file, os.R_OK):
+        raise PermissionError(f"no permission to read the MLflow store {file}: its owner may give it")
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings(), said_clearly(resolved):
@@ -169,8 +215,8 @@ def _open_database(uri: str) -> None:
         engine.dispose()
 
 
-def experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
-    """The id of the experiment called `name`, made where there is none.
+def experiment_id(client: "MlflowClient", uri: str, name: str, artifacts: str | None = None) -> str:
+    """The id of the experiment called `name`, made where there is none, with its files at `artifacts`.
 
     Raises:
         ValueError: an experiment of this name lies in MLflow's bin.
@@ -180,7 +226,7 @@ def experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_root(uri), tags=MODEL_TRAINING))
+            return str(client.create_experiment(name, artifact_root(uri, artifacts), tags=MODEL_TRAINING))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -193,13 +239,19 @@ def experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
     return str(found.experiment_id)
 
 
+class RefusedError(ValueError):
+    """MLflow understood, and will not take this one fact, now or later; others it may take."""
+
+
 @contextmanager
 def said_clearly(uri: str) -> Iterator[None]:
     """Turn what MLflow and its database raise into one sentence that names the store.
 
     Raises:
         ConnectionError: a server does not answer, or something else answers at its address.
-        ValueError: MLflow or the database refuses, or the driver of the database is not installed.
+        PermissionError: a server does not let us in.
+        RefusedError: MLflow refuses what it was told.
+        ValueError: the database cannot be used, or its driver is not installed.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -211,16 +263,49 @@ def said_clearly(uri: str) -> Iterator[None]:
             f"the MLflow store {without_passwords(uri)} needs the Python package {error.name}: install it"
         ) from error
     except (MlflowException, SQLAlchemyError) as error:
-        if urlsplit(uri).scheme not in _SERVERS:
-            raise ValueError(
-                f"MLflow cannot use the store {without_passwords(uri)}: {_first_line(error)}"
-            ) from error
-        if isinstance(error, MlflowException) and "failed with exception" in str(error):
-            raise ConnectionError(
-                f"no MLflow server answers at {uri}: start it (posenas ui), give another address, or record"
-                " into a file (sqlite:///mlflow.db)"
-            ) from error
-        raise ConnectionError(f"the MLflow server at {uri} refuses: {_first_line(error)}") from error
+        raise _clear(uri, error) from error
+
+
+def _clear(uri: str, error: Exception) -> Exception:
+    """What to raise instead."""
+    text, shown = str(error), without_passwords(uri)
+    versions = re.search(r"out-of-date database schema \(found version (\w+), but expected (\w+)\)", text)
+    if versions is not None:
+        return ValueError(_other_version(shown, *versions.groups()))
+    code = getattr(error, "error_code", "")
+    server = urlsplit(uri).scheme in _SERVERS
+    if server and (code in _NO_PERMISSION or re.search(r"error code 40[13]\b", text)):
+        return PermissionError(
+            f"the MLflow server at {shown} does not let us in ({_first_line(error)}): set"
+            " MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    if code in _REFUSED and "API request to endpoint" not in text:
+        return RefusedError(f"MLflow at {shown} refuses: {_first_line(error)}")
+    if not server:
+        return ValueError(f"MLflow cannot use the store {shown}: {_first_line(error)}")
+    if "failed with exception" in text:
+        return ConnectionError(
+            f"no MLflow server answers at {shown}: start it (posenas ui), give another address, or record"
+            " into a file (sqlite:///mlflow.db)"
+        )
+    return ConnectionError(f"the MLflow server at {shown} refuses: {_first_line(error)}")
+
+
+def _other_version(uri: str, found: str, needed: str) -> str:
+    """The sentence for a database that another version of MLflow has made."""
+    import mlflow
+
+    migrations = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+    if any(migrations.glob(f"{found}_*.py")):
+        return (
+            f"the MLflow store {uri} was made by an older MLflow (its tables are of version {found}; MLflow"
+            f" {mlflow.__version__} needs {needed}): copy it, then run `mlflow db upgrade {uri}`, or name"
+            " another store with --tracking"
+        )
+    return (
+        f"the MLflow store {uri} was made by a newer MLflow (its tables are of version {found}, which MLflow"
+        f" {mlflow.__version__} does not know): install that one, or name another store with --tracking"
+    )
 
 
 def _first_line(error: Exception) -> str:

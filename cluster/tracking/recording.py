@@ -1,6 +1,6 @@
-"""A tracker that may fail: the run goes on, and what could not be told is said once."""
+"""What each stage records of its run, and when."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,27 +13,32 @@ from cluster.images import to_network
 from cluster.progress import Progress
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
+from cluster.tracking.durable import DurableTracker
 from cluster.tracking.facts import environment_tags
 from cluster.tracking.mlflow_model import save_network_model, save_pose_model
-from cluster.tracking.tracker import MetricPoint, MlflowTracker, NullTracker, Status, Tracker, epoch_point
+from cluster.tracking.tracker import NullTracker, Tracker, epoch_point
 from nas.genotype import Genotype
 
-__all__ = ["PatientTracker", "open_tracker"]
+__all__ = [
+    "open_tracker",
+    "record_evaluation",
+    "record_model",
+    "record_search",
+    "start_search",
+    "start_training",
+    "watched",
+]
 
 
-def open_tracker(config: ExperimentConfig, progress: Progress) -> "Tracker":
-    """The tracker that the experiment names; if its server is down, a line says so and nothing is recorded.
+def open_tracker(config: ExperimentConfig, run: RunFolder, progress: Progress) -> Tracker:
+    """The tracker that the experiment names, with its outbox in the run's folder.
 
     Raises:
-        ValueError, FileNotFoundError: the store's address itself is wrong.
+        ValueError, OSError: the store's address itself is wrong.
     """
     if config.tracking is None:
         return NullTracker()
-    try:
-        return PatientTracker(MlflowTracker(config.tracking.uri, config.tracking.experiment), progress)
-    except ConnectionError as error:
-        progress.say(f"not recorded: {error}")
-        return NullTracker()
+    return DurableTracker(config.tracking, run.path, progress)
 
 
 def start_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
@@ -133,7 +138,7 @@ def record_evaluation(tracker: Tracker, run: RunFolder, experiment: Experiment) 
 
 @contextmanager
 def watched(tracker: Tracker) -> Iterator[None]:
-    """Close the run with what became of the block."""
+    """Close the run with what became of the block, and let it be delivered."""
     try:
         yield
     except Exception:
@@ -142,7 +147,10 @@ def watched(tracker: Tracker) -> Iterator[None]:
     except BaseException:
         tracker.finish("killed")
         raise
-    tracker.finish("finished")
+    else:
+        tracker.finish("finished")
+    finally:
+        tracker.close()
 
 
 def _record_files(tracker: Tracker, run: RunFolder) -> None:
@@ -175,73 +183,3 @@ def _record_scores(tracker: Tracker, run: RunFolder, scores: Mapping[str, float]
     tracker.log_table("predictions.csv", content["predictions"])
     _record_files(tracker, run)
     tracker.finish("finished")
-
-
-class PatientTracker:
-    """Passes everything on until something fails; from then on it is silent.
-
-    What was missed is not lost: the run folder holds it all, and a resumed run tells its history again.
-
-    Args:
-        tracker: the real one.
-        progress: hears of the failure.
-    """
-
-    def __init__(self, tracker: Tracker, progress: Progress) -> None:
-        self._tracker, self._progress = tracker, progress
-        self._failed = False
-
-    def _pass_on(self, tell: Callable[[], None]) -> None:
-        if self._failed:
-            return
-        try:
-            tell()
-        except (OSError, ValueError) as error:
-            self._failed = True
-            self._progress.say(f"no longer recorded in MLflow, the run goes on: {error}")
-
-    def start(
-        self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
-    ) -> None:
-        """See `Tracker`."""
-        self._pass_on(lambda: self._tracker.start(run_id, name, params, tags, parent))
-
-    def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
-        """See `Tracker`."""
-        self._pass_on(lambda: self._tracker.log(step, metrics, timestamp))
-
-    def log_history(self, points: Iterable[MetricPoint]) -> None:
-        """See `Tracker`."""
-        self._pass_on(lambda: self._tracker.log_history(points))
-
-    def set_tags(self, tags: Mapping[str, str]) -> None:
-        """See `Tracker`."""
-        self._pass_on(lambda: self._tracker.set_tags(tags))
-
-    def log_artifact(self, path: Path, folder: str = "") -> None:
-        """See `Tracker`."""
-        self._pass_on(lambda: self._tracker.log_artifact(path, folder))
-
-    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """See `Tracker`."""
-        self._pass_on(lambda: self._tracker.log_table(name, rows))
-
-    def log_model(
-        self,
-        folder: Path,
-        name: str,
-        *,
-        registered_name: str = "",
-        alias: str = "",
-        score: float | None = None,
-    ) -> None:
-        """See `Tracker`."""
-        self._pass_on(
-            lambda: self._tracker.log_model(
-                folder, name, registered_name=registered_name, alias=alias, score=score
-            )
-        )
-
-    def finish(self, status: Status) -> None:
-        """See `Tracker`."""
-        self._pass_on(lambda: self._tracker.finish(status))

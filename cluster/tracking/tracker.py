@@ -116,6 +116,15 @@ class Tracker(Protocol):
     def finish(self, status: Status) -> None:
         """The run has ended."""
 
+    def position(self) -> int:
+        """How many facts were told so far: part of a checkpoint."""
+
+    def rewind(self, position: int) -> None:
+        """The steps after a checkpoint that was saved at `position` will be done, and told, again."""
+
+    def close(self) -> None:
+        """Nothing more will be told."""
+
 
 class NullTracker:
     """A `Tracker` that records nothing."""
@@ -154,6 +163,16 @@ class NullTracker:
     def finish(self, status: Status) -> None:
         """Nothing."""
 
+    def position(self) -> int:
+        """Nothing was told."""
+        return 0
+
+    def rewind(self, position: int) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
 
 class MlflowTracker:
     """A `Tracker` that writes into MLflow, in the caller's thread, in batches.
@@ -161,16 +180,19 @@ class MlflowTracker:
     Args:
         uri: MLflow store; an SQLite file keeps its artifacts in `mlartifacts` beside it.
         experiment: MLflow experiment, made where there is none.
+        artifacts: where a new experiment keeps its files; None: see `TrackingConfig`.
 
     Raises:
-        ValueError, FileNotFoundError, ConnectionError: as `cluster.tracking.mlflow_store.connect`.
+        ValueError, OSError: as `cluster.tracking.mlflow_store.connect`.
     """
 
-    def __init__(self, uri: str = "sqlite:///mlflow.db", experiment: str = "posenas") -> None:
+    def __init__(
+        self, uri: str = "sqlite:///mlflow.db", experiment: str = "posenas", artifacts: str | None = None
+    ) -> None:
         self.uri = resolve(uri)
         self._client: MlflowClient = connect(self.uri)
         with said_clearly(self.uri):
-            self.experiment_id = experiment_id(self._client, self.uri, experiment)
+            self.experiment_id = experiment_id(self._client, self.uri, experiment, artifacts)
         self._run: Run | None = None
         self._logged: dict[tuple[str, int], float] = {}
 
@@ -192,12 +214,18 @@ class MlflowTracker:
         return str(self._run.info.artifact_uri) if self._run is not None else ""
 
     def start(
-        self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
+        self,
+        run_id: str,
+        name: str,
+        params: Mapping[str, object],
+        tags: Mapping[str, str],
+        parent: str = "",
+        timestamp: float | None = None,
     ) -> None:
         """Begin the MLflow run of our own id, or go on with the one that an earlier process began.
 
         MLflow never changes a parameter: where a resumed run brings another value, the first stays and the
-        tag `posenas.changed.NAME` holds the new one.
+        tag `posenas.changed.NAME` holds the new one. `timestamp`: when it began, seconds since 1970.
 
         Raises:
             ValueError: `run_id` cannot be a tag to search for, or `parent` is unknown.
@@ -207,7 +235,9 @@ class MlflowTracker:
             if self._run is None:
                 parents = {"mlflow.parentRunId": self._parent(parent)} if parent else {}
                 own = {RUN_ID: run_id} | _for_mlflow(tags) | parents
-                self._run = self._client.create_run(self.experiment_id, run_name=name, tags=own)
+                self._run = self._client.create_run(
+                    self.experiment_id, _milliseconds(timestamp), tags=own, run_name=name
+                )
                 self._logged = {}
             else:
                 self._client.update_run(self.mlflow_run_id, status="RUNNING", name=name)
@@ -218,6 +248,15 @@ class MlflowTracker:
             known = self._run.data.tags
         # what began the run stays; a resume or a later stage has another command
         self.set_tags({name: tag for name, tag in tags.items() if name != COMMAND or COMMAND not in known})
+
+    def attach(self, run_id: str) -> bool:
+        """Go on in a run as it is; False where this store has no such run."""
+        with said_clearly(self.uri):
+            found = self._found(run_id)
+            if found is None:
+                return False
+            self._run, self._logged = found, self._points_of(found)
+        return True
 
     def log(self, step: int, metrics: Mapping[str, float], timestamp: float | None = None) -> None:
         """Metrics of one step in one call (7 ms for 12 on SQLite); a point recorded before is left out."""
@@ -302,10 +341,20 @@ class MlflowTracker:
                 if alias:
                     mlflow_registry.award(self._client, registered_name, alias, version, score)
 
-    def finish(self, status: Status) -> None:
-        """Close the run with its status."""
+    def finish(self, status: Status, timestamp: float | None = None) -> None:
+        """Close the run with its status; `timestamp`: when it ended, seconds since 1970."""
         with said_clearly(self.uri):
-            self._client.set_terminated(self.mlflow_run_id, status.upper())
+            self._client.set_terminated(self.mlflow_run_id, status.upper(), _milliseconds(timestamp))
+
+    def position(self) -> int:
+        """Nothing waits here: all is told at once."""
+        return 0
+
+    def rewind(self, position: int) -> None:
+        """Nothing: a point that is told again is left out."""
+
+    def close(self) -> None:
+        """Nothing: all is told at once."""
 
     def _found(self, run_id: str) -> "Run | None":
         if not re.fullmatch(r"[\w.\-]+", run_id):
@@ -364,6 +413,10 @@ def _for_mlflow(tags: Mapping[str, str]) -> dict[str, str]:
         return names | {"mlflow.user": getpass.getuser()}
     except (KeyError, OSError):  # a container may run under a number that has no name
         return names
+
+
+def _milliseconds(timestamp: float | None) -> int | None:
+    return None if timestamp is None else round(timestamp * 1000)
 
 
 def _name(name: str) -> str:

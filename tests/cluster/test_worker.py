@@ -17,10 +17,9 @@ from cluster.stages import evaluation, final_training, search
 from cluster.stages.evaluation import class_lines
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
+from cluster.tracking.delivery import deliver_run
 from cluster.tracking.mlflow_store import connect
-from cluster.tracking.recording import PatientTracker
 from cluster.tracking.system import SystemMonitor
-from cluster.tracking.tracker import NullTracker
 from cluster.worker import run_evaluation, run_search, run_training
 from nas.genotype import Genotype
 
@@ -312,13 +311,20 @@ def _check_tree(client: Any, run: str, folder: Path) -> None:
     assert {"genotype.json", "sampled.csv", "candidates.csv", "classes.csv", "predictions.csv"} <= recorded
 
 
-def test_a_record_that_fails_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
-    class Broken(NullTracker):
-        def log(self, step: int, metrics: Any, timestamp: float | None = None) -> None:
-            raise ConnectionError("no MLflow server answers")
-
+def test_a_run_whose_server_is_down_ends_in_time_and_is_delivered_later(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folder, uri = tmp_path / "run", f"sqlite:///{tmp_path / 'mlflow.db'}"
+    config = TINY.changed({"tracking": {"uri": "http://127.0.0.1:9", "wait_seconds": 0.1}})
     lines: list[str] = []
-    tracker = PatientTracker(Broken(), PlainProgress(lines.append))
-    tracker.log(1, {"loss": 1.0})
-    tracker.log(2, {"loss": 1.0})
-    assert lines == ["no longer recorded in MLflow, the run goes on: no MLflow server answers"]
+    run_search(config, folder, progress=PlainProgress(lines.append))
+    assert _facts(folder) == _facts(searched)
+    assert f"`posenas deliver {folder}` brings them there" in lines[-1]
+    with pytest.raises(ConnectionError, match=r"no MLflow server answers at http://127\.0\.0\.1:9"):
+        deliver_run(folder)
+    (done,) = deliver_run(folder, uri)
+    assert (done.store, done.left.total) == (uri, 0)
+    assert deliver_run(folder) == []
+    from cluster.cells import find_cells
+
+    assert find_cells("run", uri).genotype == RunFolder.open(searched).genotype()

@@ -1,0 +1,83 @@
+"""`posenas deliver`: bring to MLflow what a run could not, because the store was away when it ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.stages.folder import RunFolder
+from cluster.tracking.courier import deliver
+from cluster.tracking.facts import without_passwords
+from cluster.tracking.mlflow_store import TrackingConfig, resolve
+from cluster.tracking.outbox import Outbox, Waiting, store_name
+
+__all__ = ["Delivered", "deliver_run"]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What became of the facts for one store.
+
+    Args:
+        store: its address, without password.
+        count: facts delivered now.
+        left: what is left: facts that MLflow refuses.
+    """
+
+    store: str
+    count: int
+    left: Waiting
+
+
+def deliver_run(folder: Path, tracking: str | None = None) -> list[Delivered]:
+    """Deliver what waits in the outbox of a run; nothing is recorded twice, however often this is called.
+
+    Args:
+        folder: of the run.
+        tracking: another MLflow store to tell everything to, where a server has moved or was lost.
+
+    Returns:
+        An entry for every store that something waited for; none where MLflow knows all.
+
+    Raises:
+        FileNotFoundError: there is no run.
+        BlockingIOError: the run's own courier is delivering.
+        OSError, ValueError: a store does not answer or cannot be used; what waited for it still waits.
+    """
+    run = RunFolder.open(folder)
+    if not run.outbox.is_dir():
+        return []
+    config = run.config().tracking or TrackingConfig()
+    outbox = Outbox(run.outbox)
+    try:
+        if tracking is not None:
+            config = config.model_copy(update={"uri": tracking})
+            _readdress(outbox, config)
+        waiting = {store: outbox.waiting(store) for store in outbox.stores()}
+    finally:
+        outbox.close()
+    result = []
+    for store, before in waiting.items():
+        target = _target(store, config)
+        left = deliver(run.outbox, target)
+        result.append(Delivered(without_passwords(target.uri), before.total - left.total, left))
+    return result
+
+
+def _readdress(outbox: Outbox, config: TrackingConfig) -> None:
+    """Let all that was told to any store be told to this one."""
+    for store in outbox.stores(waiting_only=False):
+        new = store_name(config.uri, store.split("\n")[1])
+        if store != new:
+            outbox.readdress(store, new)
+
+
+def _target(store: str, config: TrackingConfig) -> TrackingConfig:
+    """The settings to reach a store with; its password stands in the experiment alone."""
+    uri, experiment = store.split("\n")
+    if store_name(config.uri, experiment) == store:
+        uri = resolve(config.uri)
+    elif uri != without_passwords(uri) or "***" in uri:
+        raise ValueError(
+            f"facts wait for the MLflow store {uri}, whose password the run does not keep; give its address"
+            " with --tracking"
+        )
+    return config.model_copy(update={"uri": uri, "experiment": experiment})
