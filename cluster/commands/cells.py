@@ -1,5 +1,6 @@
-"""`posenas cells list` and `posenas cells show`."""
+"""`posenas cells list`, `show`, `compare` and `export`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +27,9 @@ def register(app: typer.Typer) -> None:
 @cells.command("list")
 def list_command(
     data: Annotated[str, typer.Option("--data", help="Only data sets or splits that contain this.")] = "",
-    sort: Annotated[str, typer.Option("--sort", help="date, accuracy, parameters or name.")] = "date",
+    sort: Annotated[
+        str, typer.Option("--sort", help="date, accuracy, parameters, latency or name.")
+    ] = "date",
     tracking: Tracking = STORE,
     experiment: Experiment = "posenas",
 ) -> None:
@@ -36,11 +39,11 @@ def list_command(
 
     From Python: cluster.cells.list_cells(uri, experiment, data="AS1", sort="accuracy").
     """
-    from cluster.cells import cells_table, list_cells
+    from cluster.cells import SORTS, cells_table, list_cells
 
-    if sort not in ("date", "accuracy", "parameters", "name"):
-        raise ValueError(f"--sort is {sort!r}; date, accuracy, parameters or name is needed")
-    found = list_cells(tracking, experiment, data=data, sort=sort)  # type: ignore[arg-type]
+    if sort not in SORTS:
+        raise ValueError(f"--sort is {sort!r}; one of {', '.join(SORTS)} is needed")
+    found = list_cells(tracking, experiment, data=data, sort=sort)
     console = Console()
     if found:
         console.print(cells_table(found))
@@ -63,3 +66,57 @@ def show_command(
     from cluster.cells import describe, find_cells
 
     Console().print(Text(describe(find_cells(run, tracking, experiment))), soft_wrap=True)
+
+
+@cells.command("compare")
+def compare_command(
+    runs: Annotated[list[str], typer.Argument(help="Two or more runs: ids, names, or the beginning of one.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with the drawings.", show_default=False)
+    ] = None,
+    tracking: Tracking = STORE,
+    experiment: Experiment = "posenas",
+) -> None:
+    """Several searches side by side: numbers, accuracy against size and latency, and where the cells differ.
+
+    Example: [bold]posenas cells compare as1 as2 --html compared.html[/bold]
+
+    From Python: cluster.cells.compare(cells) and cluster.cells.write_comparison(comparison, path).
+    """
+    from cluster.cells import compare, comparison_text, find_cells, write_comparison
+
+    comparison = compare([find_cells(run, tracking, experiment) for run in runs])
+    console = Console()
+    console.print(comparison_text(comparison))
+    if html is not None:
+        write_comparison(comparison, html)
+        console.print(Text(f"\npage      {html}"), soft_wrap=True)
+
+
+@cells.command("export")
+def export_command(
+    run: Annotated[str, typer.Argument(help="Run: id, name, or the beginning of one.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="New folder; by default named as the run.", show_default=False),
+    ] = None,
+    tracking: Tracking = STORE,
+    experiment: Experiment = "posenas",
+) -> None:
+    """Take a trained network away: readable source that needs torch alone, weights, ONNX, score.
+
+    Example: [bold]posenas cells export as1 --out as1-network[/bold]
+
+    From Python: cluster.cells.export_cells(cells, folder, uri).
+    """
+    from cluster.cells import export_cells, find_cells
+
+    found = find_cells(run, tracking, experiment)
+    exported = export_cells(found, out or Path(f"{found.name}-network"), tracking)
+    lines = [
+        *(f"          {path.name}" for path in sorted(exported.folder.iterdir())),
+        f"checked   largest difference of a probability: source {exported.source_difference:.1e}, "
+        f"ONNX {exported.onnx_difference:.1e}",
+        f"next      {exported.folder / 'README.md'} says how to use it",
+    ]
+    Console().print(Text("\n".join([f"folder    {exported.folder}", *lines])), soft_wrap=True)

@@ -1,18 +1,10 @@
-"""report.html: what a run did and found, on one page that needs nothing beside it.
+"""report.html: what a run did and found, on one page that needs nothing beside it, made from plain data."""
 
-Everything is inlined and nothing is fetched (the page forbids itself to), so it opens from a disk, from an
-e-mail and in MLflow's artifact view, where relative links do not load. It is made from plain data alone.
-"""
-
-import base64
-import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +17,7 @@ from cluster.files import write_atomically
 from cluster.report.charts import line_chart, scatter_chart
 from cluster.report.clips import ShownClip, clips_data
 from cluster.report.curves import Panel
+from cluster.report.document import document
 from cluster.report.html_parts import (
     Picture,
     card,
@@ -37,7 +30,6 @@ from cluster.report.html_parts import (
     picture_of_file,
     records_table,
 )
-from cluster.report.style import STYLE
 from cluster.tracking.facts import flat, without_passwords
 from nas.genotype import OPERATIONS
 
@@ -53,10 +45,6 @@ __all__ = [
 ]
 
 _FEW_FACTS = 10  # more are shown on a click
-_SCRIPT = resources.files("cluster.report").joinpath("page.js").read_text("utf-8")
-_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-# The page may use its own style, its own pictures and this one script, and nothing else in the world.
-_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{_HASH}'"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,28 +111,18 @@ def render(content: ReportContent) -> str:
     Raises:
         ValueError: as `write_report`.
     """
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    body = (
-        _header(content),
-        _section("The cells found", _cells(content)),
-        _section("Search", _search(content)),
-        _section("How the controller's taste changed", _taste(content)),
-        _section("Final training", _charts(content.training)),
-        _section("Test", _test(content)),
-        _section("What the network sees", _pictures(content.images, "stack")),
-        _section("How to get this again", code("\n".join(content.commands)) if content.commands else ""),
-        _section("Configuration and environment", _settings(content)),
-        element("footer", f"Made by posenas, {made}. This page is complete in itself."),
+    commands = code("\n".join(content.commands)) if content.commands else ""
+    sections = (
+        ("The cells found", _cells(content)),
+        ("Search", _search(content)),
+        ("How the controller's taste changed", _taste(content)),
+        ("Final training", _charts(content.training)),
+        ("Test", _test(content)),
+        ("What the network sees", _pictures(content.images, "stack")),
+        ("How to get this again", commands),
+        ("Configuration and environment", _settings(content)),
     )
-    head = (
-        '<meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(content.title)}</title><style>{STYLE}</style>"
-    )
-    scripts = _data("clips", _clips(content)) + element("script", _SCRIPT)
-    page = element("head", head) + element("body", element("main", "".join(body)) + scripts)
-    return f'<!doctype html><html lang="en">{page}</html>\n'
+    return document(content.title, _header(content), sections, {"clips": _clips(content)})
 
 
 def picture_of_figure(title: str, light: Figure, dark: Figure | None = None, caption: str = "") -> Picture:
@@ -177,14 +155,11 @@ def _header(content: ReportContent) -> str:
     )
     notes = "".join(element("p", escape(note), "note") for note in content.notes)
     return (
-        element("header", element("h1", escape(content.title)) + subtitle)
+        element("h1", escape(content.title))
+        + subtitle
         + (element("div", facts, "facts") if facts else "")
         + notes
     )
-
-
-def _section(title: str, body: str) -> str:
-    return element("section", element("h2", escape(title)) + body) if body else ""
 
 
 def _cells(content: ReportContent) -> str:
@@ -236,14 +211,6 @@ def _test(content: ReportContent) -> str:
 def _clips(content: ReportContent) -> dict[str, Any]:
     data = clips_data(content.clips)
     return {**data, "names": list(content.class_names)} if data else {}
-
-
-def _data(name: str, content: Mapping[str, Any]) -> str:
-    """JSON for the page's script; "<" is written so that no text in it can end the element."""
-    if not content:
-        return ""
-    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _taste(content: ReportContent) -> str:

@@ -49,6 +49,9 @@ figure.pixels img{image-rendering:pixelated}
 .line.o0{stroke:#0072b2}.line.o1{stroke:#d55e00}.line.o2{stroke:#009e73}.line.o3{stroke:#cc79a7}
 .line.o4{stroke:#e69f00}.key.o0{background:#0072b2}.key.o1{background:#d55e00}.key.o2{background:#009e73}
 .key.o3{background:#cc79a7}.key.o4{background:#e69f00}
+.chart .dot circle{fill:var(--faint);stroke:var(--card);stroke-width:1.5}
+.chart .dot.front circle{fill:var(--c0)}
+.chart .letter{fill:var(--ink);font-size:12px;font-weight:600}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:12.5px;margin:6px 0 0}
 .key{display:inline-block;width:14px;height:3px;border-radius:2px;margin:0 6px 3px 0;vertical-align:middle}
 .key.c0{background:var(--c0)}.key.c1{background:var(--c1)}.key.c2{background:var(--c2)}

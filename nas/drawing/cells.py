@@ -38,7 +38,12 @@ ARROW: dict[str, Any] = {
 
 
 def draw_cell(
-    cell: Cell, title: str = "cell", theme: ThemeName = "light", *, reduction: bool = False
+    cell: Cell,
+    title: str = "cell",
+    theme: ThemeName = "light",
+    *,
+    reduction: bool = False,
+    marked: frozenset[int] = frozenset(),
 ) -> Figure:
     """One cell: boxes hold a node's two operations and its sum, lines lead from states to operations.
 
@@ -50,11 +55,12 @@ def draw_cell(
         title: above the drawing.
         theme: "light" or "dark" ground.
         reduction: mark the strides of a reduction cell of the final network.
+        marked: numbers of nodes to set off with a strong border and ≠, as those that another cell has not.
 
     Raises:
         ValueError: there is no such theme.
     """
-    return _sheet([(cell, title, reduction)], get_theme(theme))
+    return _sheet([(cell, title, reduction)], get_theme(theme), marked)
 
 
 def draw_genotype(genotype: Genotype, title: str = "", theme: ThemeName = "light") -> Figure:
@@ -76,21 +82,24 @@ def draw_genotype(genotype: Genotype, title: str = "", theme: ThemeName = "light
     return _sheet(cells, get_theme(theme))
 
 
-def _sheet(cells: list[tuple[Cell, str, bool]], theme: Theme) -> Figure:
+def _sheet(cells: list[tuple[Cell, str, bool]], theme: Theme, marked: frozenset[int] = frozenset()) -> Figure:
     layouts = [lay_out(cell) for cell, _, _ in cells]
     heights = [layout.top - layout.bottom + TITLE_HEIGHT + NOTATION_HEIGHT for layout in layouts]
     width = max(layout.width for layout in layouts) + OUTPUT_ARROW + OUTPUT_LABEL + 2 * MARGIN
     figure, axes = blank_sheet(width, sum(heights) + MARGIN * (len(cells) + 1), theme)
     top = sum(heights) + MARGIN * len(cells)
     for (cell, title, reduction), layout, height in zip(cells, layouts, heights, strict=True):
-        notation = " | ".join(
-            " ".join(map(str, cell.to_numbers()[i : i + 4])) for i in range(0, 4 * len(cell.nodes), 4)
-        )
         axes.text(MARGIN, top, title, color=theme.ink, size=13, weight="bold", va="top")
         axes.text(
-            MARGIN, top - height, notation, color=theme.muted, size=FONT_SIZE, va="bottom", family="monospace"
+            MARGIN,
+            top - height,
+            _notation(cell),
+            color=theme.muted,
+            size=FONT_SIZE,
+            va="bottom",
+            family="monospace",
         )
-        _Drawing(axes, theme, MARGIN, top - TITLE_HEIGHT - layout.top).draw(layout, reduction)
+        _Drawing(axes, theme, MARGIN, top - TITLE_HEIGHT - layout.top, marked).draw(layout, reduction)
         top -= height + MARGIN
     return figure
 
@@ -104,8 +113,10 @@ def _notation(cell: Cell) -> str:
 class _Drawing:
     """Draws a layout with its origin at (left, line) of the axes."""
 
-    def __init__(self, axes: Axes, theme: Theme, left: float, line: float) -> None:
-        self.axes, self.theme = axes, theme
+    def __init__(
+        self, axes: Axes, theme: Theme, left: float, line: float, marked: frozenset[int] = frozenset()
+    ) -> None:
+        self.axes, self.theme, self.marked = axes, theme, marked
         self.left, self.line = left, line
 
     def draw(self, layout: CellLayout, reduction: bool) -> None:
@@ -158,7 +169,7 @@ class _Drawing:
         style = {"ha": "center", "va": "center_baseline", "size": FONT_SIZE, "zorder": 5, **style}
         self.axes.text(x, y, text, color=colour, **style)
 
-    def _rectangle(self, box: Box, fill: str, border: str) -> None:
+    def _rectangle(self, box: Box, fill: str, border: str, width: float = 1) -> None:
         left, bottom = self._at((box.left, box.bottom))
         self.axes.add_patch(
             FancyBboxPatch(
@@ -168,7 +179,7 @@ class _Drawing:
                 boxstyle="round,pad=0,rounding_size=0.07",
                 facecolor=fill,
                 edgecolor=border,
-                lw=1,
+                lw=width,
                 zorder=3,
             )
         )
@@ -194,13 +205,15 @@ class _Drawing:
         self._text(end[0] + 0.06, end[1], "output" if len(lines) > 1 else "", self.theme.ink, ha="left")
 
     def _node(self, state: int, box: Box, lines: list[Line], reduction: bool) -> None:
-        self._rectangle(box, self.theme.fill, self.theme.border)
+        number = state - NUM_CELL_INPUTS
+        marked = number in self.marked
+        self._rectangle(box, self.theme.fill, *((self.theme.ink, 2.4) if marked else (self.theme.border, 1)))
         left, line = self._at((box.left, box.line))
         right, top = self._at((box.right, box.top))
         self._text(
             left + 0.1,
             top - 0.13,
-            f"node {state - NUM_CELL_INPUTS}",
+            f"node {number}{' ≠' if marked else ''}",
             self.theme.ink,
             ha="left",
             weight="bold",

@@ -1,43 +1,30 @@
-"""The cells that searches have found, read back from MLflow: a list to choose from, and one in full."""
+"""The cells that searches have found, read back from MLflow."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import unquote, urlsplit
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
-from rich.text import Text
 
 from cluster.tracking.mlflow_store import connect, said_clearly
 from cluster.tracking.tracker import RUN_ID, SPLIT
-from nas.genotype import OPERATIONS, Cell, Genotype
+from nas.genotype import Genotype
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-__all__ = [
-    "CellsTable",
-    "FoundCells",
-    "SortBy",
-    "cell_lines",
-    "cells_table",
-    "describe",
-    "find_cells",
-    "list_cells",
-]
+__all__ = ["SORTS", "FoundCells", "SortBy", "find_cells", "list_cells"]
 
 # What a search records about its result; `cluster.worker` writes under these names.
 GENOTYPE, DATA = "posenas.genotype", "posenas.data"
-TEST_ACCURACY, VALIDATION_ACCURACY, PARAMETERS = "test_accuracy", "retrained_accuracy", "parameters"
+TEST_ACCURACY, VALIDATION_ACCURACY = "test_accuracy", "retrained_accuracy"
+PARAMETERS, LATENCY = "parameters", "latency_ms"
 
-SortBy = Literal["date", "accuracy", "parameters", "name"]
+SortBy = Literal["date", "accuracy", "parameters", "latency", "name"]
+SORTS: tuple[SortBy, ...] = get_args(SortBy)
 
 _PICTURES = (".svg", ".png", ".html")
-_WIDE = 170  # characters: a genotype of five nodes takes 80 of them
-_INPUTS = ("cell before last", "last cell")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +40,13 @@ class FoundCells:
         genotype: the cells.
         test_accuracy: of the trained network, 0 to 1; None before the test.
         validation_accuracy: of the genotype retrained from scratch, 0 to 1; None where there is none.
-        parameters: of the trained network; None before the training.
+        parameters: of the trained network; None before the test.
+        latency: median milliseconds of one answer on one thread; None before the test.
         started: when the search began.
         status: MLflow's word for it, in lower case.
         artifacts: where the pictures and files of the run lie.
+        settings: the experiment, by dotted name.
+        version: of posenas, with the commit where it is known.
     """
 
     run_id: str
@@ -68,9 +58,12 @@ class FoundCells:
     test_accuracy: float | None
     validation_accuracy: float | None
     parameters: int | None
+    latency: float | None
     started: datetime
     status: str
     artifacts: str
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    version: str = ""
 
     def pictures(self) -> list[Path]:
         """The drawings and the report, where the artifacts lie on this machine; else nothing."""
@@ -90,8 +83,8 @@ def list_cells(
         uri: MLflow store.
         experiment: MLflow experiment.
         data: only runs whose data set or split contains this, in any case.
-        sort: by date or accuracy, the highest first; by parameters or name, the lowest first. Runs without
-            the value come last.
+        sort: by date or accuracy, the highest first; by parameters, latency or name, the lowest first. Runs
+            without the value come last.
 
     Raises:
         FileNotFoundError, ValueError, ConnectionError: as `cluster.tracking.mlflow_store.connect`.
@@ -135,84 +128,26 @@ def find_cells(run: str, uri: str = "sqlite:///mlflow.db", experiment: str = "po
             ids = ", ".join(cell.run_id for cell in matches[:5])
             raise ValueError(f"{run!r} means {len(matches)} runs ({ids}); give the whole id of one")
     raise ValueError(
-        f"no run {run!r} has found cells in {uri}, experiment {experiment!r} ({len(cells)} have); "
-        "`posenas cells list` shows them"
+        f"no run {run!r} has found cells in {uri}, experiment {experiment!r} ({len(cells)} have)"
+        f"{_what_it_is(run, uri)}; `posenas cells list` shows them"
     )
 
 
-@dataclass(frozen=True)
-class CellsTable:
-    """The list for a terminal; a wide one shows the genotypes too."""
+def _what_it_is(run: str, uri: str) -> str:
+    """Says what an MLflow id means that is none of a search's with cells; nothing where it means nothing."""
+    from mlflow.exceptions import MlflowException
 
-    cells: Sequence[FoundCells]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw it in the width that there is."""
-        wide = options.max_width >= _WIDE
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("run", overflow="fold", style="bold")
-        table.add_column("id", no_wrap=True)
-        table.add_column("data", overflow="fold")
-        for heading in ("test", "valid.", "params"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("begun", no_wrap=True)
-        if wide:
-            table.add_column("genotype", no_wrap=True, style="dim")
-        for cell in self.cells:
-            table.add_row(*_row(cell)[: None if wide else -1])
-        yield table
-
-
-def cells_table(cells: Sequence[FoundCells]) -> CellsTable:
-    """The list for a terminal."""
-    return CellsTable(cells)
-
-
-def _row(cell: FoundCells) -> list[Text]:
-    values = (
-        cell.name,
-        cell.run_id[:8],
-        cell.split or cell.data,
-        _percent(cell.test_accuracy),
-        _percent(cell.validation_accuracy),
-        "" if cell.parameters is None else f"{cell.parameters:,}",
-        cell.started.astimezone().strftime("%Y-%m-%d"),
-        str(cell.genotype),
-    )
-    return [Text(value) for value in values]
-
-
-def describe(cells: FoundCells) -> str:
-    """One run in full, as lines of text: what it is, both cells, and where its pictures are."""
-    lines = [
-        f"run          {cells.run_id} ({cells.name}, {cells.status})",
-        f"MLflow id    {cells.mlflow_run_id}",
-        f"data         {cells.split or cells.data}",
-        f"begun        {cells.started.astimezone():%Y-%m-%d %H:%M}",
-        f"test         {_percent(cells.test_accuracy) or 'not tested yet'}",
-        f"validation   {_percent(cells.validation_accuracy) or 'not known'}",
-        f"parameters   {'not trained yet' if cells.parameters is None else format(cells.parameters, ',')}",
-        f"genotype     {cells.genotype}",
-        "",
-        *cell_lines("normal cell", cells.genotype.normal),
-        "",
-        *cell_lines("reduction cell", cells.genotype.reduction),
-        "",
-        f"artifacts    {cells.artifacts}",
-        *(f"             {path}" for path in cells.pictures()),
-    ]
-    return "\n".join(lines)
-
-
-def cell_lines(title: str, cell: Cell) -> list[str]:
-    """A cell as text: one line a node, and what the cell gives out."""
-    names = [*_INPUTS, *(f"node {number}" for number in range(len(cell.nodes)))]
-    lines = [title]
-    for number, node in enumerate(cell.nodes):
-        terms = [f"{OPERATIONS[operation]}({names[state]})" for _, state, operation in node.sides]
-        lines.append(f"  node {number} = {terms[0]} + {terms[1]}")
-    ends = ", ".join(names[state] for state in cell.loose_ends)
-    return [*lines, f"  output = concatenation of {ends}"]
+    try:
+        found = connect(uri, create=False).get_run(run)
+    except MlflowException:
+        return ""
+    parent = found.data.tags.get("mlflow.parentRunId")
+    name = found.info.run_name
+    if parent:
+        return f": it is {name!r}, a part of the run {parent}, which can be asked for"
+    if RUN_ID not in found.data.tags:
+        return f": it is the MLflow run {name!r}, which posenas did not make"
+    return f": it is the run {name!r}, whose search has not ended ({found.info.status.lower()})"
 
 
 def _record(run: "Run") -> FoundCells:
@@ -228,9 +163,12 @@ def _record(run: "Run") -> FoundCells:
         test_accuracy=metrics.get(TEST_ACCURACY),
         validation_accuracy=metrics.get(VALIDATION_ACCURACY),
         parameters=None if parameters is None else round(parameters),
+        latency=metrics.get(LATENCY),
         started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         status=str(run.info.status).lower(),
         artifacts=run.info.artifact_uri,
+        settings=dict(run.data.params),
+        version=f"{tags.get('posenas.version', '')} {tags.get('posenas.commit', '')[:12]}".strip(),
     )
 
 
@@ -240,6 +178,8 @@ def _sorted(cells: list[FoundCells], sort: SortBy) -> list[FoundCells]:
         return sorted(newest, key=lambda cell: -_accuracy(cell))
     if sort == "parameters":
         return sorted(newest, key=lambda cell: (cell.parameters is None, cell.parameters or 0))
+    if sort == "latency":
+        return sorted(newest, key=lambda cell: (cell.latency is None, cell.latency or 0.0))
     if sort == "name":
         return sorted(newest, key=lambda cell: cell.name)
     return newest
@@ -250,7 +190,3 @@ def _accuracy(cell: FoundCells) -> float:
     if cell.test_accuracy is not None:
         return 2 + cell.test_accuracy
     return -1.0 if cell.validation_accuracy is None else cell.validation_accuracy
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"

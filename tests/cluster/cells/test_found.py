@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from cluster.cells import FoundCells, cell_lines, cells_table, describe, find_cells, list_cells
+from cluster.tracking.mlflow_store import connect
 from cluster.tracking.tracker import MlflowTracker
 from nas.genotype import Cell, Genotype, Node
 
@@ -18,8 +19,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     uri = f"sqlite:///{folder}/mlflow.db"
     (folder / "normal.svg").write_text("<svg/>", "utf-8")
     for run, split, metrics in (
-        ("as1-run", "MSR Action3D AS1", {"test_accuracy": 0.9, "parameters": 2000.0}),
-        ("as2-run", "MSR Action3D AS2", {"test_accuracy": 0.95, "parameters": 3000.0}),
+        ("as1-run", "MSR Action3D AS1", {"test_accuracy": 0.9, "parameters": 2000.0, "latency_ms": 5.0}),
+        ("as2-run", "MSR Action3D AS2", {"test_accuracy": 0.95, "parameters": 3000.0, "latency_ms": 4.0}),
         ("sbu-run", "SBU fold 1", {"retrained_accuracy": 0.99}),
     ):
         tracker = MlflowTracker(uri)
@@ -46,6 +47,10 @@ def test_cells_are_sorted_by_test_accuracy_and_untested_ones_come_last(uri: str)
 
 def test_cells_are_sorted_by_parameters_and_unknown_ones_come_last(uri: str) -> None:
     assert names(list_cells(uri, sort="parameters")) == ["as1-run", "as2-run", "sbu-run"]
+
+
+def test_cells_are_sorted_by_latency_and_unknown_ones_come_last(uri: str) -> None:
+    assert names(list_cells(uri, sort="latency")) == ["as2-run", "as1-run", "sbu-run"]
 
 
 @pytest.mark.parametrize(("data", "expected"), [("as1", ["as1-run"]), ("MSR", ["as2-run", "as1-run"])])
@@ -77,6 +82,25 @@ def test_a_run_that_does_not_exist_is_said(uri: str) -> None:
         ValueError, match=r"no run 'nobody' has found cells in sqlite:.*`posenas cells list` shows"
     ):
         find_cells("nobody", uri)
+
+
+def test_a_run_that_is_something_else_is_said_with_what_it_is(uri: str) -> None:
+    client = connect(uri)
+    (experiment,) = [one for one in client.search_experiments() if one.name == "posenas"]
+    foreign = client.create_run(experiment.experiment_id, run_name="someone else's").info.run_id
+    with pytest.raises(
+        ValueError, match=r"it is the MLflow run \"someone else's\", which posenas did not make"
+    ):
+        find_cells(foreign, uri)
+    tracker = MlflowTracker(uri)
+    tracker.start("as1-run-training", "as1 final", {}, {}, parent="as1-run")
+    with pytest.raises(ValueError, match=r"it is 'as1 final', a part of the run \w+, which can be asked for"):
+        find_cells(tracker.mlflow_run_id, uri)
+    tracker.start("nothing-found", "nothing-found", {}, {})
+    with pytest.raises(
+        ValueError, match=r"it is the run 'nothing-found', whose search has not ended \(running\)"
+    ):
+        find_cells(tracker.mlflow_run_id, uri)
 
 
 def test_an_experiment_that_does_not_exist_holds_no_cells(uri: str) -> None:
@@ -120,7 +144,7 @@ def shown(uri: str, width: int) -> str:
 
 def test_the_list_fits_a_terminal_of_80_characters(uri: str) -> None:
     lines = shown(uri, 80).splitlines()
-    assert lines[0].split() == ["run", "id", "data", "test", "valid.", "params", "begun"]
+    assert lines[0].split() == ["run", "id", "data", "test", "valid.", "params", "latency", "begun"]
     assert lines[2].split()[:6] == ["as2-run", "as2-run", "MSR", "Action3D", "AS2", "95.0%"]
     assert all(len(line) <= 80 for line in lines)
 
