@@ -1,7 +1,7 @@
 """The `posenas` command: puts the groups together, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done; 2 bad input (ValueError, a file that is missing or in the way); 1 anything else;
-128 + signal when interrupted.
+Exit codes: 0 done; 2 bad input (ValueError, a file that is missing or in the way); 75 another process works
+on the run (try later); 1 anything else; 128 + signal when interrupted.
 
 Nothing heavy (torch, Ray, MLflow) is imported here or at the top of `cluster.commands`: help comes at once.
 """
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from cluster.commands import cells, data, experiment, machine, record
+from cluster.commands import cells, data, experiment, machine, queue, record, worker
 from cluster.interruption import Interrupted
 
 __all__ = ["app", "main"]
@@ -51,7 +51,7 @@ class _Commands(TyperGroup):
             if ctx.params.get("verbose"):
                 traceback.print_exc()
             _say(_sentence(error), "red")
-            raise typer.Exit(2 if isinstance(error, BAD_INPUT) else 1) from None
+            raise typer.Exit(_exit_code(error)) from None
 
 
 app = typer.Typer(
@@ -85,7 +85,7 @@ def posenas(
     """
 
 
-for group in (experiment, data, cells, record, machine):
+for group in (experiment, data, cells, queue, worker, record, machine):
     group.register(app)
 
 
@@ -97,6 +97,12 @@ def main() -> None:
     arguments = sys.argv[1:]
     others = [argument for argument in arguments if argument != "--verbose"]
     app(["--verbose", *others] if len(others) < len(arguments) else others)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, BlockingIOError):
+        return os.EX_TEMPFAIL
+    return 2 if isinstance(error, BAD_INPUT) else 1
 
 
 def _sentence(error: Exception) -> str:

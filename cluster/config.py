@@ -5,13 +5,14 @@ that differ in them alone have the same configuration hash.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.distributed.runtime import RuntimeConfig
+from cluster.setting_lines import SettingLines
 from cluster.settings import check_settings, override, read_settings_file
 from cluster.stages.checkpoints import configuration_hash
 from cluster.tracking.mlflow_store import TrackingConfig
@@ -152,15 +153,36 @@ class ExperimentConfig(BaseModel):
 
         Raises:
             FileNotFoundError: no such file.
-            ValueError: a setting is wrong; the sentence names it, what came and what is allowed.
+            ValueError: a setting is wrong; the sentence names file and line, the setting, what came, what is
+                allowed and the nearest right name.
         """
         content = read_settings_file(path)
+        lines = SettingLines(path)
         name = content.pop("preset", "small")
         if name not in PRESETS:
-            raise ValueError(f"{path}: preset is {name!r}; it must be one of {', '.join(PRESETS)}")
-        return check_settings(
-            cls, override(_merged(_preset_settings(name), content), changes or {}), str(path)
-        )
+            where = f"{path}, line {lines.line(('preset',))}"
+            raise ValueError(f"{where}: preset is {name!r}; it must be one of {', '.join(PRESETS)}")
+        given = changes or {}
+
+        def line(place: tuple[str | int, ...]) -> int | None:
+            return None if ".".join(map(str, place)) in given else lines.line(place)
+
+        return cls.from_content(name, override(content, given), str(path), line)
+
+    @classmethod
+    def from_content(
+        cls,
+        preset: Preset,
+        content: Mapping[str, Any],
+        source: str,
+        line: Callable[[tuple[str | int, ...]], int | None] = lambda _: None,
+    ) -> Self:
+        """A preset, and what differs from it section by section.
+
+        Raises:
+            ValueError: a setting is wrong; the sentence begins with `source` and the line that `line` tells.
+        """
+        return check_settings(cls, _merged(_preset_settings(preset), content), source, line)
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """This experiment with some settings changed, by dotted name.

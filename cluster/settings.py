@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
@@ -42,8 +42,19 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_settings(model: type[Model], content: Mapping[str, Any], source: str) -> Model:
+def check_settings(
+    model: type[Model],
+    content: Mapping[str, Any],
+    source: str,
+    line: Callable[[tuple[str | int, ...]], int | None] = lambda _: None,
+) -> Model:
     """Build `model` from settings.
+
+    Args:
+        model: what to build.
+        content: settings by name.
+        source: where they came from.
+        line: tells the line of a setting in a file; None: it has none.
 
     Raises:
         ValueError: one sentence for the first setting that is wrong: its dotted name, what came, what is
@@ -57,7 +68,9 @@ def check_settings(model: type[Model], content: Mapping[str, Any], source: str) 
             wrong.setdefault(_dotted(model, one["loc"]), []).append(dict(one))
         name, first = next(iter(wrong.items()))
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise ValueError(f"{source}: {_sentence(model, name, first)}{more}") from error
+        number = line(_place(name, first))
+        where = source if number is None else f"{source}, line {number}"
+        raise ValueError(f"{where}: {_sentence(model, name, first)}{more}") from error
 
 
 def override(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +103,11 @@ def difference(
         elif here != there:
             found.append((prefix + key, here, there))
     return found
+
+
+def _place(name: str, errors: list[Mapping[str, Any]]) -> tuple[str | int, ...]:
+    """The place of a setting in a file: its names, and positions in lists as numbers."""
+    return tuple(errors[0]["loc"][: len(name.split("."))]) if name else ()
 
 
 def _dotted(model: type[BaseModel], place: tuple[int | str, ...]) -> str:

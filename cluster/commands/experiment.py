@@ -101,6 +101,12 @@ def search(
 
 def train(
     run: Annotated[Path, typer.Argument(help="Run folder of a finished search.")],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Run whose genotype is trained, in the new folder RUN.", show_default=False
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of training.", show_default=False)] = None,
     parameters: Annotated[
         int | None, typer.Option(help="Parameter budget of the network.", show_default=False)
@@ -126,6 +132,9 @@ def train(
 
     Example: [bold]posenas train runs/as1 --epochs 100[/bold]
 
+    The same genotype with another seed, in a run of its own:
+    [bold]posenas train runs/as1-seed-2 --from runs/as1 --seed 2[/bold]
+
     Three seeds on two workers: [bold]posenas train runs/as1 --seeds 0,1,2 --workers 2[/bold]
 
     From Python: cluster.worker.run_training(folder, seeds=[0, 1, 2], changes={"training.epochs": 100}).
@@ -146,8 +155,11 @@ def train(
     if not mlflow:
         given["tracking"] = None
     from cluster.progress import duration
+    from cluster.stages.branch import branch_run
     from cluster.worker import run_training
 
+    if source is not None:
+        branch_run(source, run)
     with opened_progress() as progress:
         outcome = run_training(run, seeds=_seeds(seeds), changes=given, progress=progress)
     _show(

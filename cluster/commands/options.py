@@ -216,13 +216,14 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
 def opened_progress() -> Iterator["Progress"]:
     """Bars for a person, lines for a file; the terminal is left as it was."""
     from cluster.progress import RichProgress, console_progress
+    from cluster.progress_file import reported
 
     progress = console_progress()
     if not isinstance(progress, RichProgress):
-        yield progress
+        yield reported(progress)
         return
     with progress:
-        yield progress
+        yield reported(progress)
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-__all__ = ["DEFAULT_URL", "HEAD", "Database", "now", "upgrade_schema"]
+__all__ = ["DEFAULT_URL", "HEAD", "Database", "chosen_url", "now", "upgrade_schema"]
 
 DEFAULT_URL = "sqlite:///posenas.db"
 
@@ -57,7 +57,7 @@ class Database:
     """
 
     def __init__(self, url: str | None = None) -> None:
-        self.engine = _engine(_checked(url or os.environ.get("POSENAS_DATABASE") or DEFAULT_URL))
+        self.engine = _engine(_checked(chosen_url(url)))
         try:
             self._check_schema()
         except BaseException:
@@ -108,6 +108,11 @@ class Database:
                 f"the registry {shown} has the schema {found} of a newer posenas, this one knows {HEAD}: "
                 "install the newer posenas here too"
             )
+
+
+def chosen_url(url: str | None) -> str:
+    """The address given, else $POSENAS_DATABASE, else posenas.db in the working directory."""
+    return url or os.environ.get("POSENAS_DATABASE") or DEFAULT_URL
 
 
 def upgrade_schema(engine: Engine | str) -> tuple[str | None, str]:

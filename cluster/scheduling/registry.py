@@ -149,6 +149,24 @@ class Registry:
                 skip_dependants(connection, job_id, "was cancelled")
             return _job(connection, job_id)
 
+    def cancel_experiment(self, experiment_id: int) -> tuple[Job, ...]:
+        """Cancel every job of an experiment that has not ended, and its rounds to come.
+
+        Returns:
+            The jobs, as `cancel` gives them.
+
+        Raises:
+            ValueError: there is no experiment of that number.
+        """
+        self.experiment(experiment_id)
+        with self.database.writing() as connection:
+            connection.execute(
+                update(ExperimentRow).where(ExperimentRow.id == experiment_id).values(next_at=None)
+            )
+        left = [job.id for job in self.jobs(("queued", "running"), experiment_id)]
+        # the last first: one that is cancelled itself is not skipped on account of another
+        return tuple(self.cancel(job_id) for job_id in reversed(left))[::-1]
+
     def retry(self, job_id: int) -> Job:
         """Queue a failed job again, with all its attempts; it goes on from its last checkpoint.
 

@@ -42,6 +42,17 @@ def test_help_comes_within_a_second_since_nothing_heavy_is_imported() -> None:
         "cells show",
         "ui",
         "doctor",
+        "submit",
+        "queue",
+        "show",
+        "logs",
+        "cancel",
+        "retry",
+        "resume",
+        "pause",
+        "drain",
+        "worker",
+        "db upgrade",
     ],
 )
 def test_every_command_shows_an_example_and_its_python_form(command: str) -> None:

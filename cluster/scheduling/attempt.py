@@ -1,0 +1,205 @@
+"""One attempt of a job as its worker holds it: the process, its progress, its end in words."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from cluster.progress import duration
+from cluster.progress_file import PROGRESS_VARIABLE, read_progress
+from cluster.scheduling.jobs import COMMANDS
+from cluster.scheduling.queue import Queue
+from cluster.scheduling.records import Claim, JobProgress
+
+__all__ = ["Attempt", "StopReason", "explain", "last_lines"]
+
+StopReason = Literal["cancelled", "time limit", "worker ends", "database away", "claim lost"]
+
+BAD_INPUT, BUSY = 2, 75
+"""Exit codes of `posenas`: wrong input, which no further attempt mends; somebody else has the run."""
+
+_TAIL_BYTES = 4096
+_SIGNALS = {
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGKILL: "most likely the machine ran out of memory",
+    signal.SIGABRT: "it aborted itself",
+    signal.SIGBUS: "bus error: a file that it had mapped became shorter, or the disk is full",
+    signal.SIGILL: "illegal instruction: a library was built for another processor",
+    signal.SIGFPE: "arithmetic error",
+}
+
+
+class Attempt:
+    """A running attempt.
+
+    Args:
+        claim: what is run.
+        claimed_at: when it was asked for, by the monotonic clock: from then on it is held.
+        address: of the Ray cluster; None: this machine.
+        environment: added to that of the worker.
+        grace_seconds: from being asked to stop to being killed.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        claimed_at: float,
+        address: str | None,
+        environment: Mapping[str, str],
+        grace_seconds: float,
+    ) -> None:
+        self.claim, self._grace_seconds = claim, grace_seconds
+        self.stopped: StopReason | None = None
+        desk = Path(claim.job.folder).parent / "jobs" / str(claim.job.id)
+        desk.mkdir(parents=True, exist_ok=True)
+        self.log = desk / f"attempt-{claim.attempt}.log"
+        self._progress_file = desk / "progress.json"
+        self._progress_file.unlink(missing_ok=True)
+        command = COMMANDS[claim.job.kind](claim.job, desk, address)
+        self._begun = time.monotonic()
+        self._killed_at = float("inf")
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "cluster.scheduling.supervisor",
+                str(claim.lease_seconds), str(claimed_at), str(self.log), *command,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=desk,
+            env={**os.environ, **environment, PROGRESS_VARIABLE: str(self._progress_file)},
+        )  # fmt: skip
+        self._ended = os.pidfd_open(self._process.pid)
+
+    @property
+    def ended(self) -> int:
+        """A file descriptor that is ready when the process has ended."""
+        return self._ended
+
+    def exit_code(self) -> int | None:
+        """The job's exit code; None while it runs. A job that does not stop in time is killed here."""
+        code = self._process.poll()
+        if code is None and time.monotonic() > self._killed_at:
+            self._tell("kill")
+        if code is None and self.stopped is None and self._over_time():
+            self.stop("time limit")
+        return code
+
+    def close(self) -> None:
+        """Let go of a process that has ended."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        os.close(self._ended)
+
+    def renewed(self, asked_at: float) -> None:
+        """The lease holds for another while, from when that was asked for."""
+        self._tell(f"renewed {asked_at}")
+
+    def stop(self, reason: StopReason) -> None:
+        """Ask the job to save its state and end; when the claim is lost, end it at once."""
+        if self.stopped is None:
+            self.stopped = reason
+            self._tell("kill" if reason == "claim lost" else "stop")
+            self._killed_at = time.monotonic() + self._grace_seconds
+
+    def progress(self) -> JobProgress:
+        """How far it is."""
+        report = read_progress(self._progress_file)
+        tail = last_lines(self.log, 20)
+        checkpoint = newest_checkpoint(Path(self.claim.job.folder))
+        if report is None:
+            return JobProgress(checkpoint=checkpoint, log_tail=tail)
+        return JobProgress(
+            phase=report.phase,
+            done=report.done,
+            total=report.total,
+            note=report.note,
+            seconds_left=report.seconds_left,
+            checkpoint=checkpoint,
+            log_tail=tail,
+        )
+
+    def settle(self, queue: Queue, code: int) -> str:
+        """Tell the queue how the attempt ended.
+
+        Returns:
+            The same in words.
+
+        Raises:
+            ClaimLost: another attempt has the job; nothing was written.
+        """
+        if code == 0:
+            queue.finish(self.claim)
+            return "finished"
+        if self.stopped == "cancelled":
+            queue.cancelled(self.claim)
+            return "cancelled"
+        if self.stopped in ("worker ends", "database away"):
+            queue.release(self.claim, f"{self.stopped}: {self.claim.worker}")
+            return "given back"
+        error = self._error(code)
+        final = code == BAD_INPUT or self.stopped == "time limit"
+        again = queue.fail(self.claim, error, final=final)
+        return f"{'will be tried again' if again else 'failed'}: {error.splitlines()[0]}"
+
+    def _error(self, code: int) -> str:
+        limit = self.claim.job.limit_seconds
+        if self.stopped == "time limit" and limit is not None:
+            return (
+                f"stopped at its time limit of {duration(limit)}; its checkpoint is kept, "
+                f"`posenas retry {self.claim.job.id}` goes on for as long again"
+            )
+        return explain(code, last_lines(self.log, 12))
+
+    def _over_time(self) -> bool:
+        limit = self.claim.job.limit_seconds
+        return limit is not None and time.monotonic() - self._begun > limit
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):  # it has ended; `exit_code` tells
+            return
+
+
+def explain(code: int, log: str) -> str:
+    """Why a process ended so, and the last lines of its log."""
+    if code > 128 and code - 128 in [*signal.Signals]:
+        number = signal.Signals(code - 128)
+        meaning = _SIGNALS.get(number, "somebody stopped it")
+        reason = f"ended by {number.name}: {meaning}"
+    elif code == BUSY:
+        reason = "another process works on its run"
+    else:  # the last line says it: a sentence of posenas, or the end of a traceback
+        said = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "without a word")
+        reason = f"{said} (exit code {code})"
+    return f"{reason}\n{log}".rstrip()
+
+
+def last_lines(log: Path, count: int) -> str:
+    """The last lines of a file, of a few kilobytes at most; empty where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    # a database's text cannot hold the character 0
+    return "\n".join(text.replace("\0", "").splitlines()[-count:])
+
+
+def newest_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint of a run, as a path; None where there is none."""
+    found = [
+        path for path in (folder / "checkpoints" / "LATEST", folder / "training" / "LATEST") if path.exists()
+    ]
+    if not found:
+        return None
+    newest = max(found, key=lambda path: path.stat().st_mtime)
+    return str(newest.parent / newest.read_text(encoding="utf-8").strip())

@@ -1,0 +1,69 @@
+"""The command line of each job's process, by the job's kind. Nothing heavy is imported: workers use it."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster.files import write_json
+from cluster.scheduling.records import Job
+
+__all__ = ["COMMANDS", "POSENAS"]
+
+POSENAS = (sys.executable, "-m", "cluster.cli")
+"""The `posenas` of this environment."""
+
+
+def _search_command(job: Job, desk: Path, address: str | None) -> list[str]:
+    if (Path(job.folder) / "experiment.json").exists():
+        command = ["search", "--resume", "--out", job.folder]
+    else:
+        command = ["search", "--config", str(_config_file(job, desk)), "--out", job.folder]
+    return [*POSENAS, *command, *(["--address", address] if address else [])]
+
+
+def _train_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
+    changes = job.settings.get("changes", {})
+    options = [part for name, value in changes.items() for part in ("--set", f"{name}={_yaml(value)}")]
+    begin = ["--from", job.settings["from"]] if "from" in job.settings else []
+    return [*POSENAS, "train", job.folder, *begin, *options]
+
+
+def _evaluate_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
+    return [*POSENAS, "evaluate", job.folder]
+
+
+def _register_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
+    return [*POSENAS, "register", job.folder]
+
+
+def _encode_command(job: Job, desk: Path, _address: str | None) -> list[str]:
+    shutil.rmtree(
+        job.folder, ignore_errors=True
+    )  # what an attempt before left there: it takes seconds to redo
+    return [*POSENAS, "encode", "--config", str(_config_file(job, desk)), "--out", job.folder]
+
+
+COMMANDS: dict[str, Callable[[Job, Path, str | None], list[str]]] = {
+    "search": _search_command,
+    "train": _train_command,
+    "evaluate": _evaluate_command,
+    "register": _register_command,
+    "encode": _encode_command,
+}
+"""The command line for an attempt of a job, by its kind; given the folder for the job's own files and the
+address of the Ray cluster. An attempt goes on where the one before it stopped."""
+
+
+def _config_file(job: Job, desk: Path) -> Path:
+    path = desk / "experiment.json"
+    write_json(path, job.settings["config"])
+    return path
+
+
+def _yaml(value: Any) -> str:
+    """A value as `--set` reads it."""
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()

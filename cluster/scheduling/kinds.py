@@ -1,0 +1,172 @@
+"""What the jobs of a file are, by its kind. The command of each job's process is in `jobs`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.config import ExperimentConfig
+from cluster.scheduling.experiment_file import ExperimentFile
+from cluster.scheduling.planning import Source, Variant
+from cluster.scheduling.records import Room
+from cluster.settings import check_settings, difference, override
+from cluster.stages.final_training import TRAINING_SETTINGS
+from cluster.stages.folder import RunFolder
+from cluster.tracking.mlflow_store import resolve
+
+__all__ = ["FILE_KINDS", "FileKindEntry", "Step"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One job of a variant; the next one runs after it, in the same folder.
+
+    Attributes:
+        kind: an entry of `jobs.COMMANDS`.
+        settings: JSON values for its command.
+        needs: CPUs and GPUs.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    needs: Room
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileKindEntry:
+    """A kind that a file can have.
+
+    Attributes:
+        steps: the jobs of one variant.
+        own_places: settings that the file has a place of its own for.
+    """
+
+    steps: Callable[[ExperimentFile, Variant, Source], list[Step]]
+    own_places: Mapping[str, str] = field(default_factory=dict)
+
+
+def _search_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+    config = _experiment(file, variant, source, "search.epochs")
+    return [Step(kind="search", settings={"config": config.to_dict()}, needs=file.resources.needs)]
+
+
+def _pipeline_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+    (search,) = _search_steps(file, variant, source)
+    training = Step(kind="train", settings={}, needs=Room(cpus=file.resources.cpus))
+    single = Room(cpus=1)
+    return [
+        search,
+        training,
+        Step(kind="evaluate", settings={}, needs=single),
+        Step(kind="register", settings={}, needs=single),
+    ]
+
+
+def _encode_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+    _refuse_workers(file, source)
+    config = _experiment(file, variant, source, None)
+    return [Step(kind="encode", settings={"config": config.to_dict()}, needs=file.resources.needs)]
+
+
+def _train_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+    """The training of another run's genotype, in a run of its own."""
+    _refuse_workers(file, source)
+    if file.data:
+        raise source.error(("data",), "data is not for the kind train: the run trains on its own data")
+    run = (file.run or Path()).expanduser().absolute()
+    if not (run / "experiment.json").exists():
+        raise source.error(
+            ("run",), f"run is {str(run)!r}, where no run is; the folder of a search is needed"
+        )
+    before = RunFolder.open(run).config()
+    after = _experiment(file, variant, source, "training.epochs", before.to_dict())
+    differing = difference(before.result_settings(), after.result_settings())
+    changes = {name: now for name, _, now in differing if name != "search.seed"}
+    for name in changes:
+        if name.partition(".")[0] not in TRAINING_SETTINGS:
+            allowed = ", ".join(TRAINING_SETTINGS)
+            raise source.error(
+                tuple(name.split(".")), f"{name} cannot change: the search is done; {allowed} can"
+            )
+    changes["resources.threads"] = after.resources.threads
+    settings = {"from": str(run), "changes": changes}
+    return [Step(kind="train", settings=settings, needs=file.resources.needs)]
+
+
+FILE_KINDS: dict[str, FileKindEntry] = {
+    "search": FileKindEntry(
+        steps=_search_steps, own_places={"search.seed": "seeds", "search.epochs": "limits.epochs"}
+    ),
+    "train": FileKindEntry(
+        steps=_train_steps, own_places={"training.seed": "seeds", "training.epochs": "limits.epochs"}
+    ),
+    "encode": FileKindEntry(steps=_encode_steps),
+    "pipeline": FileKindEntry(
+        steps=_pipeline_steps, own_places={"search.seed": "seeds", "search.epochs": "limits.epochs"}
+    ),
+}
+"""What the jobs of a file are, by its kind."""
+
+
+def _experiment(
+    file: ExperimentFile,
+    variant: Variant,
+    source: Source,
+    epochs: str | None,
+    base: Mapping[str, Any] | None = None,
+) -> ExperimentConfig:
+    """The whole configuration of a variant; `epochs` is the setting that limits.epochs stands for."""
+    changes: dict[str, Any] = dict(_flat(file.configuration))
+    changes |= {f"data.{name}": value for name, value in file.data.items()}
+    changes |= {
+        "resources.workers": file.resources.workers,
+        "resources.cpus_per_worker": file.resources.cpus,
+        "resources.gpus_per_worker": file.resources.gpus,
+    }
+    changes.setdefault("resources.threads", max(1, round(file.resources.cpus)))
+    if variant.seed is not None:
+        changes |= {"search.seed": variant.seed, "training.seed": variant.seed}
+    if file.limits.epochs is not None:
+        if epochs is None:
+            raise source.error(("limits", "epochs"), f"limits.epochs is not for the kind {file.kind}")
+        changes[epochs] = file.limits.epochs
+    changes |= variant.changes
+    if base is None:
+        config = ExperimentConfig.from_content(file.preset, _nested(changes), str(source.path), source.line)
+    else:
+        config = check_settings(ExperimentConfig, override(base, changes), str(source.path), source.line)
+    return _independent_of_folder(config)
+
+
+def _independent_of_folder(config: ExperimentConfig) -> ExperimentConfig:
+    """With paths written out: the job runs in another folder, perhaps on another machine."""
+    config = config.located()
+    changes: dict[str, Any] = {}
+    if config.data.root is not None:
+        changes["data.root"] = str(config.data.root.expanduser().absolute())
+    if config.tracking is not None:
+        changes["tracking.uri"] = resolve(config.tracking.uri)
+    return config.changed(changes)
+
+
+def _refuse_workers(file: ExperimentFile, source: Source) -> None:
+    if file.resources.workers:
+        raise source.error(
+            ("resources", "workers"), f"resources.workers is for searches; a {file.kind} job is one process"
+        )
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted name; an empty section stays as it is."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= (
+            _flat(value, f"{prefix}{name}.")
+            if isinstance(value, Mapping) and value
+            else {prefix + name: value}
+        )
+    return flat
+
+
+def _nested(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return override({}, changes)

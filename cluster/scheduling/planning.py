@@ -1,0 +1,116 @@
+"""From an experiment file to the plan of its jobs: seeds, grid, and the steps of each."""
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.scheduling.experiment_file import ExperimentFile, read_experiment
+from cluster.scheduling.plan import Plan, PlannedJob
+from cluster.setting_lines import SettingLines
+
+__all__ = ["Source", "Variant", "plan_of", "variants"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One combination of a seed and of grid values.
+
+    Attributes:
+        label: what tells it from the others, as "seed-1-batch_size-16"; empty where it is the only one.
+        seed: None where the file names none.
+        changes: the grid's values, by dotted name.
+    """
+
+    label: str
+    seed: int | None
+    changes: Mapping[str, Any]
+
+
+class Source:
+    """Where in the file a setting came from, for errors.
+
+    Args:
+        path: the file.
+        own_places: settings that the file has a place of its own for, as "search.seed" to "seeds".
+    """
+
+    def __init__(self, path: Path, own_places: Mapping[str, str]) -> None:
+        self.path = path
+        self._lines, self._own_places = SettingLines(path), own_places
+
+    def line(self, place: tuple[str | int, ...]) -> int | None:
+        """The line of a setting, as ("search", "epochs") or ("data", "root")."""
+        own = self._own_places.get(".".join(map(str, place)))
+        places = [("grid", *place), ("configuration", *place), place, tuple(own.split(".")) if own else ()]
+        for exact in places:
+            if exact and (found := self._lines.exact(exact)) is not None:
+                return found
+        return self._lines.line(*[one for one in places if one])
+
+    def error(self, place: tuple[str | int, ...], sentence: str) -> ValueError:
+        """What is wrong with a setting, with its line."""
+        number = self.line(place)
+        return ValueError(f"{self.path}{'' if number is None else f', line {number}'}: {sentence}")
+
+
+def plan_of(path: Path) -> Plan:
+    """The jobs of an experiment file, everything in it checked as far as that goes without running it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a key, type or range is wrong: file, line, what came, what is allowed, the nearest name.
+    """
+    from cluster.scheduling.kinds import FILE_KINDS
+
+    path = Path(path)
+    file = read_experiment(path)
+    kind = FILE_KINDS[file.kind]
+    source = Source(path, kind.own_places)
+    name = file.name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment"
+    jobs: list[PlannedJob] = []
+    for variant in variants(file):
+        run = f"{name}-{variant.label}" if variant.label else name
+        for number, step in enumerate(kind.steps(file, variant, source)):
+            jobs.append(
+                PlannedJob(
+                    name=run if step.kind == file.kind else f"{run}:{step.kind}",
+                    kind=step.kind,
+                    settings=step.settings,
+                    run=run,
+                    needs=step.needs,
+                    limit_seconds=file.limits.seconds,
+                    after=(len(jobs) - 1,) if number else (),  # a step runs after the one before it
+                )
+            )
+    return Plan(name=name, kind=file.kind, source=path.read_text(encoding="utf-8"), jobs=tuple(jobs))
+
+
+def variants(file: ExperimentFile) -> list[Variant]:
+    """Every combination of a seed and of grid values, seeds outermost."""
+    seeds: list[int | None] = [*file.seeds] or [None]
+    names = _short_names(list(file.grid))
+    found = []
+    for seed in seeds:
+        for values in itertools.product(*file.grid.values()):
+            parts = [f"seed-{seed}"] if len(seeds) > 1 else []
+            parts += [f"{names[name]}-{_word(value)}" for name, value in zip(file.grid, values, strict=True)]
+            changes = dict(zip(file.grid, values, strict=True))
+            found.append(Variant(label="-".join(parts), seed=seed, changes=changes))
+    return found
+
+
+def _short_names(dotted: list[str]) -> dict[str, str]:
+    """The last part of each name where that is enough to tell them apart."""
+    last = [name.rpartition(".")[2] for name in dotted]
+    return {
+        name: short if last.count(short) == 1 else name.replace(".", "-")
+        for name, short in zip(dotted, last, strict=True)
+    }
+
+
+def _word(value: Any) -> str:
+    """A value as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._]+", "_", str(value)).strip("_") or "empty"

@@ -1,0 +1,148 @@
+"""How much room a worker's place has: this machine, or a Ray cluster."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Protocol
+
+from cluster.scheduling.queue import Place
+from cluster.scheduling.records import Room
+
+__all__ = ["LocalRoom", "RayRoom", "RoomSource", "local_gpus"]
+
+PROBE_SECONDS = 2.0
+STALE_SECONDS = 15.0
+
+
+class RoomSource(Protocol):
+    """Tells the place and its room as they are now."""
+
+    def place(self) -> Place:
+        """As of this moment."""
+
+    def close(self) -> None:
+        """End what it has started."""
+
+
+class LocalRoom:
+    """This machine; its workers share what they offer.
+
+    Args:
+        cpus, gpus: what may be used; None: all there is.
+    """
+
+    def __init__(self, cpus: float | None = None, gpus: float | None = None) -> None:
+        cpus = len(os.sched_getaffinity(0)) if cpus is None else cpus
+        gpus = local_gpus() if gpus is None else gpus
+        self._place = Place(name=socket.gethostname(), capacity=Room(cpus=cpus, gpus=gpus))
+
+    def place(self) -> Place:
+        """Only our own jobs count as use."""
+        return self._place
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+class RayRoom:
+    """A Ray cluster. It is watched by a process of its own: what ends that process does not end the worker.
+
+    Args:
+        address: `auto` or HOST:PORT.
+
+    Raises:
+        ValueError: the cluster cannot be joined.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._heard: tuple[float, Place] | None = None
+        self._process = self._start()
+        deadline = time.monotonic() + 60
+        while self._heard is None:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise ValueError(self._failure())
+            time.sleep(0.1)
+
+    def place(self) -> Place:
+        """As last heard; without any room while nothing is heard of the cluster."""
+        if self._process.poll() is not None:
+            self._process = self._start()
+        assert self._heard is not None
+        at, place = self._heard
+        if time.monotonic() - at > STALE_SECONDS:
+            return Place(name=place.name, capacity=place.capacity, free=Room(cpus=0))
+        return place
+
+    def close(self) -> None:
+        """End the watching process."""
+        self._process.terminate()
+        self._process.wait()
+
+    def _start(self) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cluster.scheduling.room", self._address],
+            stdin=subprocess.PIPE,  # its end tells the probe that the worker is gone
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+        return process
+
+    def _listen(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            told = json.loads(line)
+            place = Place(
+                name=f"ray {told['cluster']}", capacity=Room(**told["all"]), free=Room(**told["free"])
+            )
+            self._heard = (time.monotonic(), place)
+
+    def _failure(self) -> str:
+        self._process.kill()
+        assert self._process.stderr is not None
+        said = self._process.stderr.read().strip().splitlines()
+        return said[-1] if said else f"the Ray cluster at {self._address!r} does not answer"
+
+
+def local_gpus() -> int:
+    """GPUs that this process may use, as NVIDIA's driver tells."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return 0
+    answer = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)
+    return sum(line.startswith("GPU ") for line in answer.stdout.splitlines())
+
+
+def _probe(address: str) -> None:
+    """Print what the cluster has, line by line, until stdin ends."""
+    import select
+
+    import ray
+
+    from cluster.distributed.runtime import Runtime, RuntimeConfig
+
+    try:
+        with Runtime(RuntimeConfig(address=address)):
+            cluster = ray.get_runtime_context().gcs_address
+            while not select.select([0], [], [], PROBE_SECONDS)[0]:
+                told = {"cluster": cluster}
+                for name, values in (("all", ray.cluster_resources()), ("free", ray.available_resources())):  # type: ignore[no-untyped-call]
+                    told[name] = {"cpus": values.get("CPU", 0.0), "gpus": values.get("GPU", 0.0)}
+                print(json.dumps(told), flush=True)  # noqa: T201 - read by RayRoom
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _probe(sys.argv[1])

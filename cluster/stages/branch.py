@@ -1,0 +1,36 @@
+"""A run that begins where the search of another ended: so one genotype is trained several times."""
+
+import shutil
+from pathlib import Path
+
+from cluster.files import read_json, write_json
+from cluster.stages.folder import RunFolder
+
+__all__ = ["branch_run"]
+
+_FROM = "from_run"
+
+
+def branch_run(source: Path, folder: Path) -> RunFolder:
+    """Make a run with the settings, the search and the genotype of another; nothing is done where it is made.
+
+    Args:
+        source: a run whose search has ended.
+        folder: new, or what an earlier call made of the same source.
+
+    Raises:
+        FileNotFoundError: there is no run at `source`, or it has no genotype.
+        FileExistsError: the folder holds something else.
+    """
+    begun = RunFolder.open(source)
+    begun.genotype()
+    run = RunFolder(Path(folder))
+    if not run.experiment_file.exists():
+        run = RunFolder.create(run.path, begun.config())
+        write_json(run.identity_file, {**read_json(run.identity_file), _FROM: begun.run_id})
+    elif read_json(run.identity_file).get(_FROM) != begun.run_id:
+        raise FileExistsError(f"{folder} holds a run that did not begin with {source}; give a new folder")
+    if not run.genotype_file.exists():
+        shutil.copy2(begun.search_file, run.search_file)
+        shutil.copy2(begun.genotype_file, run.genotype_file)  # last: where it is, the run can be trained
+    return run
