@@ -7,8 +7,6 @@
 Nothing in it is pickled.
 """
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from cluster.files import TEMPORARY_PREFIX, read_json, sha256_of_file, write_atomically
+from cluster.files import read_json, sha256_of_file, write_atomically, write_folder
 from cluster.images import to_network
 from cluster.settings import check_settings
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
@@ -124,15 +122,7 @@ class TrainedClassifier:
 
     def save(self, folder: Path) -> None:
         """Write the folder beside and rename it; an old one is replaced only when the new one is whole."""
-        folder = Path(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
-        try:
-            self._write(new)
-            new.chmod(0o755)  # mkdtemp's 0700 would hide the model from colleagues
-            _exchange(new, folder)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+        write_folder(folder, self._write)
 
     def _write(self, folder: Path) -> None:
         write_atomically(folder / GENOTYPE, self.genotype.to_json() + "\n")
@@ -198,14 +188,3 @@ def _check_part(folder: Path, name: str, digest: str | None) -> None:
             f"{path} was changed after the classifier was saved (its SHA-256 is not the one in "
             f"{DESCRIPTION}): restore it, or train again"
         )
-
-
-def _exchange(new: Path, folder: Path) -> None:
-    """Put `new` in the place of `folder`; a folder cannot be renamed over one that holds files."""
-    if not folder.exists():
-        new.rename(folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
-    folder.replace(old)
-    new.rename(folder)
-    shutil.rmtree(old)

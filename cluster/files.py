@@ -4,11 +4,21 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["TEMPORARY_PREFIX", "read_json", "sha256", "sha256_of_file", "write_atomically", "write_json"]
+__all__ = [
+    "TEMPORARY_PREFIX",
+    "read_json",
+    "sha256",
+    "sha256_of_file",
+    "write_atomically",
+    "write_folder",
+    "write_json",
+]
 
 TEMPORARY_PREFIX = ".tmp-"
 """Names that begin so are unfinished files; a crash may leave one, no reader ever looks at it."""
@@ -41,6 +51,35 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def write_folder(folder: Path | str, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a new folder, then put it at `folder`: an old one is replaced only by a whole new one.
+
+    Args:
+        folder: where it goes; missing parents are made.
+        write: called once with an empty folder beside it.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
+    try:
+        write(new)
+        new.chmod(0o755)  # mkdtemp's 0700 would hide the result from colleagues
+        _exchange(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _exchange(new: Path, folder: Path) -> None:
+    """Put `new` in the place of `folder`; a folder cannot be renamed over one that holds files."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
+    folder.replace(old)
+    new.rename(folder)
+    shutil.rmtree(old)
 
 
 def sha256(content: bytes) -> str:

@@ -17,8 +17,6 @@ report.html         all of it on one page
 outbox/             what MLflow is told, kept until it has been told
 """
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +26,7 @@ from uuid import uuid4
 
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, sha256, write_json
+from cluster.locking import locked
 from nas.genotype import Genotype
 
 __all__ = ["RunFolder"]
@@ -146,18 +145,7 @@ class RunFolder:
         Raises:
             BlockingIOError: another process works on this run.
         """
-        with (self.path / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise BlockingIOError(
-                    f"process {file.read().strip() or 'unknown'} is working on the run in {self.path};"
-                    " wait for it, or stop it first"
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with locked(self.path):
             yield
 
     def note_environment(self, stage: str, facts: Mapping[str, Any]) -> None:

@@ -16,10 +16,12 @@ from cluster.stages.preparation import Experiment
 from cluster.tracking.durable import DurableTracker
 from cluster.tracking.facts import environment_tags
 from cluster.tracking.mlflow_model import save_network_model, save_pose_model
+from cluster.tracking.mlflow_store import TrackingConfig
 from cluster.tracking.tracker import NullTracker, Tracker, epoch_point
 from nas.genotype import Genotype
 
 __all__ = [
+    "open_store",
     "open_tracker",
     "record_evaluation",
     "record_model",
@@ -36,9 +38,18 @@ def open_tracker(config: ExperimentConfig, run: RunFolder, progress: Progress) -
     Raises:
         ValueError, OSError: the store's address itself is wrong.
     """
-    if config.tracking is None:
+    return open_store(config.tracking, run.path, progress)
+
+
+def open_store(tracking: TrackingConfig | None, folder: Path, progress: Progress) -> Tracker:
+    """A tracker on that store with its outbox in the run's folder, or one that records nothing.
+
+    Raises:
+        ValueError, OSError: the store's address itself is wrong.
+    """
+    if tracking is None:
         return NullTracker()
-    return DurableTracker(config.tracking, run.path, progress)
+    return DurableTracker(tracking, folder, progress)
 
 
 def start_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:

@@ -1,0 +1,171 @@
+"""`posenas lift train`, `evaluate` and `run`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cluster.commands import options
+from cluster.commands.options import changes, opened_progress
+
+if TYPE_CHECKING:
+    from cluster.lifter.config import LiftConfig
+
+__all__ = ["lift", "register"]
+
+lift = typer.Typer(no_args_is_help=True, help="Lift 2D keypoints to 3D poses: train, evaluate, run.")
+
+_DATA, _EXPERIMENT = "Data", "Experiment"
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="Pairs: synthetic, cmu, hdm05, msr or h36m.", rich_help_panel=_DATA, show_default=False
+    ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", help="paper, martinez or best.", rich_help_panel=_EXPERIMENT, show_default=False
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Settings (YAML or JSON), as `lift tune` writes them.",
+        rich_help_panel=_EXPERIMENT,
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(lift, name="lift", rich_help_panel="Find, train, score")
+
+
+@lift.command()
+def train(
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    data: Data = None,
+    root: options.Root = None,
+    preset: Preset = None,
+    config: Config = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of each stream.", rich_help_panel=_EXPERIMENT, show_default=False),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32 or bf16.", rich_help_panel=_EXPERIMENT, show_default=False)
+    ] = None,
+    seed: options.Seed = None,
+    settings: options.Settings = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda, ...", rich_help_panel="Where it runs", show_default=False),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="torch threads.", rich_help_panel="Where it runs", show_default=False),
+    ] = None,
+    tracking: options.Tracking = None,
+    mlflow: options.Mlflow = True,
+) -> None:
+    """Train both streams of the lifter and save it.
+
+    Example: [bold]posenas lift train --data cmu --root PATH/cmu_mocap --preset best --epochs 60[/bold]
+
+    Killed? [bold]posenas lift train --resume --out runs/lift-cmu[/bold] goes on to exactly the same result.
+
+    From Python: cluster.lifter.training.run_lift_training(config, folder, resume=False).
+    """
+    given = changes(
+        {
+            "data.name": data,
+            "data.root": root,
+            "training.epochs": epochs,
+            "training.precision": precision,
+            "training.seed": seed,
+            "resources.device": device,
+            "resources.threads": threads,
+            "tracking.uri": tracking,
+        },
+        settings,
+    )
+    if not mlflow:
+        given["tracking"] = None
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the folder of the run to go on with")
+    from cluster.lifter.training import run_lift_training
+    from cluster.progress import duration
+
+    chosen = _config(config, preset, given, out if resume else None)
+    folder = out or Path("runs") / f"lift-{chosen.data.name}"
+    with opened_progress() as progress:
+        outcome = run_lift_training(chosen, folder, resume=resume, progress=progress)
+    last = {name: rows[-1]["validation_p1"] for name, rows in outcome.epochs.items()}
+    _show(
+        f"trained     {' and '.join(f'{n:,}' for n in outcome.num_parameters.values())} parameters, "
+        f"{duration(outcome.seconds)}",
+        f"validation  P1 {last['gt']:.1f} mm on true keypoints, {last['detected']:.1f} mm on detected ones",
+        f"lifter      {outcome.lifter}",
+        f"next        posenas lift evaluate {folder}",
+    )
+
+
+@lift.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder with a trained lifter.")],
+    data: Data = None,
+    root: options.Root = None,
+    measure: Annotated[str, typer.Option(help="Of the table by action: p1, p2, n_mpjpe or mpjve.")] = "p1",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Tables in Markdown.")] = False,
+    settings: options.Settings = None,
+) -> None:
+    """Score the trained lifter on its test parts, in each way of inference; draw poses and errors by joint.
+
+    Example: [bold]posenas lift evaluate runs/lift-cmu[/bold]
+
+    On other data: [bold]posenas lift evaluate runs/lift-cmu --data msr --root PATH/msr_action3d[/bold]
+
+    From Python: cluster.lifter.evaluation.run_lift_evaluation(folder).
+    """
+    given = changes({"data.name": data, "data.root": root}, settings)
+    from cluster.lifter.evaluation import run_lift_evaluation
+    from lifting.metrics import MEASURES
+    from lifting.tables import action_table, as_text, summary_table
+
+    if measure not in MEASURES:
+        raise ValueError(f"--measure is {measure!r}; one of {', '.join(MEASURES)} is needed")
+    with opened_progress() as progress:
+        outcome = run_lift_evaluation(run, changes=given, progress=progress)
+    for part, methods in outcome.parts.items():
+        frames = next(iter(methods.values())).frame_wise.frames
+        _show("", f"{part}: {frames} frames, {outcome.unlifted[part]} of them not lifted; millimetres")
+        _show(as_text(summary_table(methods), markdown=markdown))
+        _show("", as_text(action_table(methods, measure), markdown=markdown))
+    _show("", f"pictures  {run / 'pictures'}", f"errors    {run / 'evaluation.json'}")
+
+
+def _config(config: Path | None, preset: str | None, given: dict[str, Any], run: Path | None) -> "LiftConfig":
+    """From the file, the run to be resumed, or a preset; then changed by the options."""
+    from cluster.lifter.config import LiftConfig
+    from cluster.lifter.folder import LiftRun
+
+    if config is not None:
+        if preset is not None:
+            raise ValueError("give --config or --preset; a file names its preset itself (`preset: best`)")
+        return LiftConfig.from_file(config, given)
+    if run is not None and preset is None:
+        return LiftRun.open(run).config().changed(given)
+    return LiftConfig.preset(preset or "paper", given)  # type: ignore[arg-type]
+
+
+def _show(*lines: str) -> None:
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
