@@ -106,16 +106,39 @@ def submit(
 def queue(
     all_jobs: Annotated[bool, typer.Option("--all", help="Those that ended long ago too.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="As a page in a browser, until Ctrl-C.")] = False,
+    host: Annotated[
+        str, typer.Option(help="With --web: where to listen; elsewhere than here a token is needed.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="With --web: the first port to try.")] = 8400,
+    token: Annotated[
+        str | None,
+        typer.Option(help="With --web: what visitors must show.", envvar="POSENAS_TOKEN", show_default=False),
+    ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(
+            help="With --web: the MLflow server that its links open; else $MLFLOW_TRACKING_URI.",
+            show_default=False,
+        ),
+    ] = None,
     database: DatabaseOption = None,
 ) -> None:
     """What runs where, since when, how far it is, what time is left; what waits for what.
 
-    Example: [bold]posenas queue[/bold], or [bold]posenas queue --watch[/bold]
+    Example: [bold]posenas queue[/bold], [bold]posenas queue --watch[/bold], or
+    [bold]posenas queue --web --mlflow http://127.0.0.1:5000[/bold]
 
-    From Python: cluster.scheduling.view.snapshot(registry), job_line(job, snapshot).
+    From Python: cluster.scheduling.view.snapshot(registry), job_line(job, snapshot);
+    cluster.scheduling.page.serve_page().
     """
     from cluster.scheduling.view import snapshot
 
+    if web:
+        from cluster.scheduling.page import serve_page
+
+        serve_page(database, host=host, port=port, token=token, mlflow=mlflow)
+        return
     console = _console()
     with opened_registry(database) as registry:
         while True:

@@ -1,5 +1,6 @@
 """`posenas queue --web`: the page served until Ctrl-C, its address said first."""
 
+import os
 import secrets
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -29,7 +30,8 @@ def serve_page(
         host: the address to listen on. On any but loopback a token is needed; one is made if none is given.
         port: the first to try.
         token: what a visitor must show.
-        mlflow: http(s) address of the MLflow server whose runs the jobs are; None: no links.
+        mlflow: http(s) address of the MLflow server whose runs the jobs are; None: that of the environment
+            ($MLFLOW_TRACKING_URI), and no links where it names no server.
         say: takes a line.
 
     Raises:
@@ -40,6 +42,8 @@ def serve_page(
 
     if token is None and host not in LOOPBACK:
         token = secrets.token_urlsafe(24)
+    if mlflow is None and _is_server(os.environ.get("MLFLOW_TRACKING_URI", "")):
+        mlflow = os.environ["MLFLOW_TRACKING_URI"]
     addresses = None if mlflow is None else mlflow_addresses(mlflow)
     chosen = free_port(port)
     with Registry.open(database) as registry:
@@ -60,7 +64,7 @@ def mlflow_addresses(uri: str) -> Callable[[str], str]:
     Raises:
         ValueError: `uri` is not the http(s) address of a server.
     """
-    if urlsplit(uri).scheme not in ("http", "https"):
+    if not _is_server(uri):
         raise ValueError(
             f"the MLflow address is {uri!r}; links need the http(s) address of a server, as `posenas ui` "
             "starts one"
@@ -71,3 +75,7 @@ def mlflow_addresses(uri: str) -> Callable[[str], str]:
         return f"{uri.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
 
     return address
+
+
+def _is_server(uri: str) -> bool:
+    return urlsplit(uri).scheme in ("http", "https")

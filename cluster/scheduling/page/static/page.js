@@ -13,15 +13,6 @@ function element(tag, text, className) {
   return node;
 }
 
-function duration(seconds) {
-  if (seconds === null || seconds === undefined) return "";
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
-}
-
 const moment = (seconds) => new Date(seconds * 1000).toLocaleString();
 
 async function ask(path, options) {
@@ -67,12 +58,6 @@ function button(label, path, question) {
   return node;
 }
 
-function waiting({ jobs, seconds, room }) {
-  if (jobs) return `waits for job ${jobs.join(", ")}`;
-  if (seconds !== undefined) return `starts in ${duration(seconds)}`;
-  return `waits for room (${room.cpus} CPUs${room.gpus ? `, ${room.gpus} GPUs` : ""})`;
-}
-
 function progress(job) {
   const cell = element("td");
   if (job.state === "running" && job.total > 0) {
@@ -80,24 +65,14 @@ function progress(job) {
     bar.max = job.total;
     bar.value = job.done;
     bar.setAttribute("aria-label", `${job.done} of ${job.total}`);
-    cell.append(bar, `${job.phase} ${job.done}/${job.total}`);
-  } else if (job.state === "running") {
-    cell.append(job.phase || "starting");
-  } else if (job.state === "queued") {
-    const text = waiting(job.waits_for);
-    cell.append(element("span", job.error ? `${text}; failed before` : text, "faint"));
-  } else if (job.error) {
-    const reason = job.error.trim().split("\n")[0];
-    cell.append(element("span", reason.length > 90 ? `${reason.slice(0, 89)}…` : reason, job.state === "failed" ? "error" : "faint"));
+    cell.append(bar);
+  }
+  cell.append(job.progress);
+  if (job.remark) {
+    const remark = job.remark.length > 120 ? `${job.remark.slice(0, 119)}…` : job.remark;
+    cell.append(element("div", remark, job.state === "failed" ? "error" : "faint"));
   }
   return cell;
-}
-
-function since(job, now) {
-  if (job.state === "running") return duration(now - job.started_at);
-  if (job.state === "queued") return duration(now - job.created_at);
-  if (job.started_at && job.ended_at) return duration(job.ended_at - job.started_at);
-  return "";
 }
 
 function actions(job) {
@@ -120,7 +95,7 @@ function actions(job) {
   return cell;
 }
 
-function row(job, now) {
+function row(job) {
   const line = element("tr");
   line.tabIndex = 0;
   line.dataset.job = job.id;
@@ -128,16 +103,15 @@ function row(job, now) {
   const state = element("td");
   const word = job.state === "running" && job.cancel_requested ? "stopping" : job.state;
   state.append(element("span", word, `state ${job.state}`));
-  if (job.attempt > 1) state.append(element("span", ` attempt ${job.attempt}`, "faint"));
   line.append(
     element("td", String(job.id), "number"),
     element("td", job.name, "name"),
     element("td", job.kind),
     state,
     progress(job),
-    element("td", job.worker || ""),
-    element("td", since(job, now), "number"),
-    element("td", job.state === "running" ? duration(job.seconds_left) : "", "number"),
+    element("td", job.where),
+    element("td", job.since, "number"),
+    element("td", job.left, "number"),
     actions(job),
   );
   line.addEventListener("click", () => choose(job.id));
@@ -151,14 +125,13 @@ function row(job, now) {
 }
 
 function drawQueue(queue) {
-  const count = (state) => queue.jobs.filter((job) => job.state === state).length;
-  const workers = queue.workers.length === 1 ? "1 worker" : `${queue.workers.length} workers`;
+  const workers = queue.workers === 1 ? "1 worker" : `${queue.workers} workers`;
   const mode = queue.mode === "open" ? "" : `; the queue is ${queue.mode}`;
-  byId("summary").textContent = `${count("running")} running, ${count("queued")} waiting; ${workers}${mode}`;
+  byId("summary").textContent = `${queue.counts.running} running, ${queue.counts.queued} waiting; ${workers}${mode}`;
   const bar = queue.mode === "open" ? button("pause the queue", "api/mode/paused") : button("open the queue", "api/mode/open");
   byId("mode").replaceChildren(bar);
   const focus = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.job : undefined;
-  byId("jobs").replaceChildren(...queue.jobs.map((job) => row(job, queue.now)));
+  byId("jobs").replaceChildren(...queue.jobs.map((job) => row(job)));
   if (focus !== undefined) byId("jobs").querySelector(`[data-job="${Number(focus)}"]`)?.focus();
   byId("empty").hidden = queue.jobs.length > 0;
   byId("hidden").hidden = queue.hidden === 0;
@@ -203,9 +176,7 @@ function choose(id) {
 
 async function refresh() {
   const queue = await ask("api/queue");
-  const { now, ...rest } = queue;
-  // seconds move only where something runs or waits; otherwise a page that somebody reads stays as it is
-  const key = JSON.stringify(queue.jobs.some((job) => !job.ended_at) ? queue : rest);
+  const key = JSON.stringify(queue); // a page that somebody reads stays as it is while nothing changes
   if (key !== drawn) {
     drawn = key;
     drawQueue(queue);

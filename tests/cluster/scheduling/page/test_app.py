@@ -48,11 +48,12 @@ def test_the_queue_says_what_runs_how_far_and_what_waits_for_what(
     Queue(registry).renew(claim, JobProgress(phase="search", done=3, total=20, seconds_left=170.0))
     jobs = jobs_of(page)
     assert list(jobs) == [running.id, waiting.id, chained.id]
-    shown = {name: jobs[running.id][name] for name in ("state", "phase", "done", "total", "seconds_left")}
-    assert shown == {"state": "running", "phase": "search", "done": 3, "total": 20, "seconds_left": 170.0}
-    assert jobs[running.id]["waits_for"] is None
-    assert jobs[waiting.id]["waits_for"] == {"room": {"cpus": 1.0, "gpus": 0.0}}
-    assert jobs[chained.id]["waits_for"] == {"jobs": [waiting.id]}
+    assert jobs[running.id]["state"] == "running"
+    assert jobs[running.id]["where"] == "worker-1"
+    assert jobs[running.id]["progress"] == "search 3/20"
+    assert (jobs[running.id]["done"], jobs[running.id]["total"]) == (3, 20)
+    assert jobs[running.id]["left"].startswith("2 min")  # 170 s
+    assert jobs[chained.id]["remark"] == f"after {waiting.id}"
 
 
 def test_only_the_newest_ended_jobs_are_shown_and_the_others_counted(
