@@ -4,7 +4,7 @@ from cluster.cells.compare_page import write_comparison
 from cluster.cells.compare_text import comparison_text
 from cluster.cells.comparison import Comparison, compare
 from cluster.cells.export import ExportedCells, export_cells
-from cluster.cells.found import SORTS, FoundCells, SortBy, find_cells, list_cells
+from cluster.cells.found import SORTS, FoundCells, SortBy, best_sampled, find_cells, list_cells
 from cluster.cells.text import CellsTable, cell_lines, cells_table, describe
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ExportedCells",
     "FoundCells",
     "SortBy",
+    "best_sampled",
     "cell_lines",
     "cells_table",
     "compare",

@@ -101,7 +101,9 @@ def _cells(comparison: Comparison, kind: str) -> str:
     )
     same = not any(own)
     note = (
-        "The cells are the same." if same else "Nodes with a strong border and ≠ are not in all of the cells."
+        "The cells are the same."
+        if same
+        else "Nodes with a strong border and ≠ are not in all of the cells. A click enlarges one."
     )
     return element("p", note, "caption") + element("div", figures, "pair")
 

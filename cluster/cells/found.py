@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
+from cluster.scheduling.architectures import Architecture, architectures
+from cluster.scheduling.database import chosen_url
+from cluster.scheduling.registry import Registry
 from cluster.tracking.mlflow_store import connect, said_clearly
 from cluster.tracking.tracker import RUN_ID, SPLIT
 from nas.genotype import Genotype
@@ -14,7 +17,7 @@ from nas.genotype import Genotype
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-__all__ = ["SORTS", "FoundCells", "SortBy", "find_cells", "list_cells"]
+__all__ = ["SORTS", "FoundCells", "SortBy", "best_sampled", "find_cells", "list_cells"]
 
 # What a search records about its result; `cluster.worker` writes under these names.
 GENOTYPE, DATA = "posenas.genotype", "posenas.data"
@@ -131,6 +134,24 @@ def find_cells(run: str, uri: str = "sqlite:///mlflow.db", experiment: str = "po
         f"no run {run!r} has found cells in {uri}, experiment {experiment!r} ({len(cells)} have)"
         f"{_what_it_is(run, uri)}; `posenas cells list` shows them"
     )
+
+
+def best_sampled(cells: FoundCells, database: str | None = None, count: int = 5) -> tuple[Architecture, ...]:
+    """The architectures of the highest reward that a search sampled; none where there is no registry.
+
+    Args:
+        cells: the run.
+        database: address of the registry, as `cluster.scheduling.registry.Registry.open` takes it.
+        count: how many.
+
+    Raises:
+        ValueError, ConnectionError: there is a registry, and it cannot be used.
+    """
+    file = chosen_url(database).removeprefix("sqlite:///")
+    if "://" not in file and not Path(file).is_file():
+        return ()
+    with Registry.open(database) as registry:
+        return architectures(registry, run_id=cells.run_id, best=count)
 
 
 def _what_it_is(run: str, uri: str) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.cells.found import FoundCells
+from cluster.scheduling.architectures import Architecture
 from nas.genotype import OPERATIONS, Cell
 
 __all__ = ["CellsTable", "as_milliseconds", "as_percent", "cell_lines", "cells_table", "describe"]
@@ -59,8 +60,13 @@ def _row(cell: FoundCells) -> list[Text]:
     return [Text(value) for value in values]
 
 
-def describe(cells: FoundCells) -> str:
-    """One run in full, as lines of text: what it is, both cells, and where its pictures are."""
+def describe(cells: FoundCells, sampled: Sequence[Architecture] = ()) -> str:
+    """One run in full, as lines of text: what it is, both cells, and where its pictures are.
+
+    Args:
+        cells: the run.
+        sampled: the best of the architectures that its search sampled, as the registry holds them.
+    """
     lines = [
         f"run          {cells.run_id} ({cells.name}, {cells.status})",
         f"MLflow id    {cells.mlflow_run_id}",
@@ -76,6 +82,9 @@ def describe(cells: FoundCells) -> str:
         "",
         *cell_lines("reduction cell", cells.genotype.reduction),
         "",
+        *(["best rewards of the search, with the shared weights"] if sampled else []),
+        *(f"  {one.reward:.4f}  epoch {one.epoch}  {one.genotype}" for one in sampled),
+        *([""] if sampled else []),
         f"artifacts    {cells.artifacts}",
         *(f"             {path}" for path in cells.pictures()),
     ]

@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cluster.commands.queue import DatabaseOption
+
 __all__ = ["register"]
 
 STORE = "sqlite:///mlflow.db"
@@ -56,6 +58,7 @@ def show_command(
     run: Annotated[str, typer.Argument(help="Run: id, name, or the beginning of one.")],
     tracking: Tracking = STORE,
     experiment: Experiment = "posenas",
+    database: DatabaseOption = None,
 ) -> None:
     """One search's cells in full, and where their pictures are.
 
@@ -63,9 +66,10 @@ def show_command(
 
     From Python: cluster.cells.find_cells(run, uri, experiment).
     """
-    from cluster.cells import describe, find_cells
+    from cluster.cells import best_sampled, describe, find_cells
 
-    Console().print(Text(describe(find_cells(run, tracking, experiment))), soft_wrap=True)
+    found = find_cells(run, tracking, experiment)
+    Console().print(Text(describe(found, best_sampled(found, database))), soft_wrap=True)
 
 
 @cells.command("compare")

@@ -46,6 +46,13 @@ function showMilestones() {
   }
 }
 
+// Figures that stand side by side are small: a click gives one the whole width, and takes it back.
+function showLarge() {
+  for (const image of find(".pair figure img")) {
+    image.addEventListener("click", () => image.closest("figure").classList.toggle("large"));
+  }
+}
+
 function bytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
@@ -151,4 +158,5 @@ function showClips() {
 
 showValues();
 showMilestones();
+showLarge();
 showClips();

@@ -37,8 +37,8 @@ COUNTED = "Accuracies count every original test sequence once; nothing is augmen
 
 def write_results(run: RunFolder, experiment: Experiment, stage: Stage) -> None:
     """Draw what a stage has found, as SVG and PNG, and write report.html from all that is there by now."""
-    run.pictures.mkdir(exist_ok=True)
     for name, figure in _FIGURES[stage](run, experiment):
+        (run.pictures / name).parent.mkdir(parents=True, exist_ok=True)
         save_figure(figure, run.pictures / f"{name}.svg")
         if not name.endswith(DARK):
             save_figure(figure, run.pictures / f"{name}.png")
@@ -85,7 +85,7 @@ def _milestones(epochs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _milestone(row: Mapping[str, Any]) -> str:
-    return f"milestone_epoch_{row['epoch']:04d}"
+    return f"milestones/epoch_{row['epoch']:04d}"
 
 
 def _training_figures(run: RunFolder, _: Experiment) -> Iterator[tuple[str, Figure]]:

@@ -89,6 +89,9 @@ border-radius:8px;padding:6px 10px;font-size:12.5px;box-shadow:0 2px 10px rgba(0
 font-variant-numeric:tabular-nums}
 .tip span,.tip b{display:block}
 [hidden]{display:none!important}
+.pair figure img{cursor:zoom-in}
+.pair figure.large{grid-column:1/-1}
+.pair figure.large img{cursor:zoom-out;width:100%}
 .milestones input{width:100%;accent-color:var(--accent);margin:0 0 10px}
 code,pre{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 pre{background:var(--code);border-radius:8px;padding:12px 14px;margin:0;overflow-x:auto;white-space:pre-wrap;

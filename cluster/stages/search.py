@@ -19,7 +19,7 @@ from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import Experiment, environment
 from cluster.stages.schedule import Remaining, Timer
-from cluster.tracking.recording import open_tracker, record_search, start_search, watched
+from cluster.tracking.recording import keep_architectures, open_tracker, record_search, start_search, watched
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import Tracker, epoch_point
 from nas.derive import Derivation
@@ -98,6 +98,7 @@ def run_search(
             outcome = _search(run, experiment, progress, tracker)
             write_results(run, experiment, "search")
             record_search(tracker, run, experiment)
+            keep_architectures(run, config, progress)
         return outcome
 
 

@@ -11,6 +11,8 @@ from cluster.config import ExperimentConfig
 from cluster.files import read_json
 from cluster.images import to_network
 from cluster.progress import Progress
+from cluster.scheduling.architectures import record_architectures
+from cluster.scheduling.registry import Registry
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
 from cluster.tracking.durable import DurableTracker
@@ -21,6 +23,7 @@ from cluster.tracking.tracker import NullTracker, Tracker, epoch_point
 from nas.genotype import Genotype
 
 __all__ = [
+    "keep_architectures",
     "open_store",
     "open_tracker",
     "record_evaluation",
@@ -30,6 +33,10 @@ __all__ = [
     "start_training",
     "watched",
 ]
+
+
+DESCRIPTION = "mlflow.note.content"
+"""The tag whose text MLflow shows as the description of a run."""
 
 
 def open_tracker(config: ExperimentConfig, run: RunFolder, progress: Progress) -> Tracker:
@@ -82,11 +89,42 @@ def record_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> N
         if row["retrained"] is not None:
             _record_candidate(tracker, run, experiment, row)
     start_search(tracker, run, experiment)
-    tracker.set_tags({"posenas.genotype": content["genotype"]})
+    tracker.set_tags({"posenas.genotype": content["genotype"], DESCRIPTION: _description(run, experiment)})
     tracker.log(0, {"retrained_accuracy": content["candidates"][0]["retrained"]})
     tracker.log_table("sampled.csv", content["sampled"])
     tracker.log_table("candidates.csv", content["candidates"])
     _record_files(tracker, run)
+
+
+def keep_architectures(run: RunFolder, config: ExperimentConfig, progress: Progress) -> None:
+    """Every architecture sampled with its reward, into the registry; where it fails, a line says so."""
+    if config.tracking is None:
+        return
+    try:
+        with Registry.open() as registry:
+            record_architectures(
+                registry, run.run_id, config.data_label, read_json(run.search_file)["sampled"]
+            )
+    except (ValueError, OSError) as error:
+        progress.say(f"the architectures sampled are in {run.search_file} but not in the registry: {error}")
+
+
+def _description(run: RunFolder, experiment: Experiment) -> str:
+    """What MLflow shows of the run in words, as Markdown: the result so far, and where to look."""
+    score = read_json(run.evaluation_file) if run.evaluation_file.exists() else None
+    result = (
+        f"**{score['accuracy']:.1%}** of the test sequences right ({score['correct']} of {score['total']}), "
+        f"{score['parameters']:,} parameters, {score['latency_ms']:.1f} ms an answer on one thread."
+        if score
+        else "Not tested yet."
+    )
+    return (
+        f"Cells found on {experiment.split.name}. {result}\n\n"
+        f"Genotype: `{run.genotype()}`\n\n"
+        "The artifact **report.html** shows cells, curves and the clips behind every number; "
+        f"`posenas cells show {run.run_id[:8]}` says the same in a terminal, `posenas cells export "
+        f"{run.run_id[:8]}` gives the network as a Python file, weights and ONNX."
+    )
 
 
 def _record_candidate(
@@ -142,6 +180,7 @@ def record_evaluation(tracker: Tracker, run: RunFolder, experiment: Experiment) 
         "latency_ms": float(content["latency_ms"]),
     }
     start_search(tracker, run, experiment)
+    tracker.set_tags({DESCRIPTION: _description(run, experiment)})
     _record_scores(tracker, run, scores)
     tracker.start(_training_id(run), _training_name(run), {}, {}, parent=run.run_id)
     _record_scores(tracker, run, scores)

@@ -24,6 +24,16 @@ from nas.search import Search
 from nas.strategy import build_strategy
 from nas.supernet import Supernet, SupernetConfig
 
+
+@pytest.fixture(scope="session", autouse=True)
+def own_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Searches keep what they sampled in a registry of the tests, not in one of the working directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        url = f"sqlite:///{tmp_path_factory.mktemp('registry') / 'posenas.db'}"
+        patch.setenv("POSENAS_DATABASE", url)
+        yield url
+
+
 SUPERNET = SupernetConfig(
     num_classes=3, image_size=8, channels=8, normal_cells=3, num_nodes=2, auxiliary_channels=(8, 16)
 )

@@ -279,13 +279,18 @@ def test_the_record_of_a_run_is_one_tree_in_mlflow(
     run_search(config, folder)
     run_training(folder)
     accuracy = run_evaluation(folder).accuracy
-    from cluster.cells import find_cells
+    from cluster.cells import best_sampled, describe, find_cells
 
     found = find_cells("run", uri, "test")
     assert found.genotype == RunFolder.open(searched).genotype()
     assert found.test_accuracy == pytest.approx(accuracy)
     assert found.run_id == RunFolder.open(folder).run_id
     assert found.status == "finished"
+    best = best_sampled(found)
+    assert len(best) == 5
+    sampled = read_json(folder / "search.json")["sampled"]
+    assert best[0].reward == max(row["reward"] for row in sampled)
+    assert best[0].genotype in describe(found, best)
     _check_tree(connect(uri), found.mlflow_run_id, folder)
 
 
@@ -305,6 +310,7 @@ def _check_tree(client: Any, run: str, folder: Path) -> None:
     for name in curves:
         assert len(client.get_metric_history(run, name)) == 3, name
     assert "system/cpu_utilization_percentage" in whole.metrics
+    assert "of the test sequences right" in whole.tags["mlflow.note.content"]
     assert whole.metrics["latency_ms"] == read_json(folder / "evaluation.json")["latency_ms"]
     assert whole.params["search.controller.learning_rate"] == str(TINY.search.controller.learning_rate)
     recorded = {file.path for file in client.list_artifacts(run)}

@@ -94,7 +94,7 @@ def test_the_page_marks_what_differs_and_names_every_dot(found: Make, tmp_path: 
     page = path.read_text("utf-8")
     assert "<title>A one: accuracy 90.0%, milliseconds an answer 4</title>" in page
     assert "two &lt;b&gt;" in page
-    assert "Nodes with a strong border and ≠ are not in all of the cells." in page  # the normal cells
+    assert "Nodes with a strong border and ≠ are not in all of the cells. A click" in page  # the normal cells
     assert "The cells are the same." in page  # the reduction cells
     assert page.count("<picture>") == 4
 
