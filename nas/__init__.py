@@ -1,26 +1,30 @@
 """Image tensors to a genotype and the classifier built from it: ENAS micro search."""
 
-from nas.children import Children, LocalChildren, StepMetrics
-from nas.config import PRESETS, ControllerConfig, SearchConfig
-from nas.derive import Candidate, Derivation, DeriveConfig, derive
-from nas.genotype import OPERATIONS, Cell, Genotype, Node
-from nas.images import ImageSource, TensorImages, fixed_copies
-from nas.network import Network, NetworkConfig
-from nas.random import generator, torch_generator
-from nas.search import EpochMetrics, Position, Search, StepRecord
-from nas.shards import (
-    NonFiniteLossError,
-    ShardGradient,
-    ShardScore,
-    evaluate_genotype,
-    score_shard,
-    train_shard,
-)
-from nas.strategy import EnasStrategy, RandomStrategy, Strategy, build_strategy
-from nas.supernet import Supernet, SupernetConfig
-from nas.threads import one_thread
-from nas.train import Training, TrainingConfig
-from nas.weights import SharedWeights, TreeSum, UpdateMetrics
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nas.children import Children, LocalChildren, StepMetrics
+    from nas.config import PRESETS, ControllerConfig, SearchConfig
+    from nas.derive import Candidate, Derivation, DeriveConfig
+    from nas.genotype import OPERATIONS, Cell, Genotype, Node
+    from nas.images import ImageSource, TensorImages, fixed_copies
+    from nas.network import Network, NetworkConfig
+    from nas.random import generator, torch_generator
+    from nas.search import EpochMetrics, Position, Search, StepRecord
+    from nas.shards import (
+        NonFiniteLossError,
+        ShardGradient,
+        ShardScore,
+        evaluate_genotype,
+        score_shard,
+        train_shard,
+    )
+    from nas.strategy import EnasStrategy, RandomStrategy, Strategy, build_strategy
+    from nas.supernet import Supernet, SupernetConfig
+    from nas.threads import one_thread
+    from nas.train import Training, TrainingConfig
+    from nas.weights import SharedWeights, TreeSum, UpdateMetrics
 
 __all__ = [
     "OPERATIONS",
@@ -58,7 +62,6 @@ __all__ = [
     "TreeSum",
     "UpdateMetrics",
     "build_strategy",
-    "derive",
     "evaluate_genotype",
     "fixed_copies",
     "generator",
@@ -67,3 +70,30 @@ __all__ = [
     "torch_generator",
     "train_shard",
 ]
+
+# Loaded when asked for: whoever needs genotypes alone, as a list of runs does, waits for no torch.
+_PLACES = {
+    "nas.children": "Children LocalChildren StepMetrics",
+    "nas.config": "ControllerConfig PRESETS SearchConfig",
+    "nas.derive": "Candidate Derivation DeriveConfig",
+    "nas.genotype": "Cell Genotype Node OPERATIONS",
+    "nas.images": "ImageSource TensorImages fixed_copies",
+    "nas.network": "Network NetworkConfig",
+    "nas.random": "generator torch_generator",
+    "nas.search": "EpochMetrics Position Search StepRecord",
+    "nas.shards": "NonFiniteLossError ShardGradient ShardScore evaluate_genotype score_shard train_shard",
+    "nas.strategy": "EnasStrategy RandomStrategy Strategy build_strategy",
+    "nas.supernet": "Supernet SupernetConfig",
+    "nas.threads": "one_thread",
+    "nas.train": "Training TrainingConfig",
+    "nas.weights": "SharedWeights TreeSum UpdateMetrics",
+}
+_MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value  # asked for once only
+    return value

@@ -1,21 +1,19 @@
 """The cells that searches have found, read back from MLflow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
-from cluster.scheduling.architectures import Architecture, architectures
-from cluster.scheduling.database import chosen_url
-from cluster.scheduling.registry import Registry
 from cluster.tracking.mlflow_store import connect, said_clearly
+from cluster.tracking.run_list import RunRow, list_runs
 from cluster.tracking.tracker import RUN_ID, SPLIT
 from nas.genotype import Genotype
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from cluster.scheduling.architectures import Architecture
 
 __all__ = ["SORTS", "FoundCells", "SortBy", "best_sampled", "find_cells", "list_cells"]
 
@@ -23,6 +21,10 @@ __all__ = ["SORTS", "FoundCells", "SortBy", "best_sampled", "find_cells", "list_
 GENOTYPE, DATA = "posenas.genotype", "posenas.data"
 TEST_ACCURACY, VALIDATION_ACCURACY = "test_accuracy", "retrained_accuracy"
 PARAMETERS, LATENCY = "parameters", "latency_ms"
+VERSION, COMMIT = "posenas.version", "posenas.commit"
+
+_TAGS = (GENOTYPE, RUN_ID, DATA, SPLIT, VERSION, COMMIT)
+_METRICS = (TEST_ACCURACY, VALIDATION_ACCURACY, PARAMETERS, LATENCY)
 
 SortBy = Literal["date", "accuracy", "parameters", "latency", "name"]
 SORTS: tuple[SortBy, ...] = get_args(SortBy)
@@ -48,7 +50,7 @@ class FoundCells:
         started: when the search began.
         status: MLflow's word for it, in lower case.
         artifacts: where the pictures and files of the run lie.
-        settings: the experiment, by dotted name.
+        settings: the experiment, by dotted name; of a run that was asked for, not in a list.
         version: of posenas, with the commit where it is known.
     """
 
@@ -92,20 +94,7 @@ def list_cells(
     Raises:
         FileNotFoundError, ValueError, ConnectionError: as `cluster.tracking.mlflow_store.connect`.
     """
-    client = connect(uri, create=False)
-    runs: list[Run] = []
-    with said_clearly(uri):
-        found = client.get_experiment_by_name(experiment)
-        page = None
-        while found is not None:
-            part = client.search_runs(
-                [found.experiment_id], f"tags.`{GENOTYPE}` LIKE '%'", max_results=1000, page_token=page
-            )
-            runs += part
-            page = part.token
-            if not page:
-                break
-    cells = [_record(run) for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    cells = [_record(row) for row in list_runs(uri, experiment, _TAGS, _METRICS)]
     wanted = [cell for cell in cells if data.lower() in f"{cell.data} {cell.split}".lower()]
     return _sorted(wanted, sort)
 
@@ -126,7 +115,7 @@ def find_cells(run: str, uri: str = "sqlite:///mlflow.db", experiment: str = "po
         ],
     ):
         if len(matches) == 1:
-            return matches[0]
+            return _with_settings(matches[0], uri)
         if matches:
             ids = ", ".join(cell.run_id for cell in matches[:5])
             raise ValueError(f"{run!r} means {len(matches)} runs ({ids}); give the whole id of one")
@@ -136,7 +125,9 @@ def find_cells(run: str, uri: str = "sqlite:///mlflow.db", experiment: str = "po
     )
 
 
-def best_sampled(cells: FoundCells, database: str | None = None, count: int = 5) -> tuple[Architecture, ...]:
+def best_sampled(
+    cells: FoundCells, database: str | None = None, count: int = 5
+) -> "tuple[Architecture, ...]":
     """The architectures of the highest reward that a search sampled; none where there is no registry.
 
     Args:
@@ -147,6 +138,10 @@ def best_sampled(cells: FoundCells, database: str | None = None, count: int = 5)
     Raises:
         ValueError, ConnectionError: there is a registry, and it cannot be used.
     """
+    from cluster.scheduling.architectures import architectures
+    from cluster.scheduling.database import chosen_url
+    from cluster.scheduling.registry import Registry
+
     file = chosen_url(database).removeprefix("sqlite:///")
     if "://" not in file and not Path(file).is_file():
         return ()
@@ -171,13 +166,19 @@ def _what_it_is(run: str, uri: str) -> str:
     return f": it is the run {name!r}, whose search has not ended ({found.info.status.lower()})"
 
 
-def _record(run: "Run") -> FoundCells:
-    tags, metrics = run.data.tags, run.data.metrics
+def _with_settings(cells: FoundCells, uri: str) -> FoundCells:
+    with said_clearly(uri):
+        params = connect(uri, create=False).get_run(cells.mlflow_run_id).data.params
+    return replace(cells, settings=dict(params))
+
+
+def _record(row: RunRow) -> FoundCells:
+    tags, metrics = row.tags, row.metrics
     parameters = metrics.get(PARAMETERS)
     return FoundCells(
-        run_id=tags.get(RUN_ID, run.info.run_id),
-        mlflow_run_id=run.info.run_id,
-        name=run.info.run_name or "",
+        run_id=tags.get(RUN_ID, row.mlflow_run_id),
+        mlflow_run_id=row.mlflow_run_id,
+        name=row.name,
         data=tags.get(DATA, ""),
         split=tags.get(SPLIT, ""),
         genotype=Genotype.parse(tags[GENOTYPE]),
@@ -185,11 +186,10 @@ def _record(run: "Run") -> FoundCells:
         validation_accuracy=metrics.get(VALIDATION_ACCURACY),
         parameters=None if parameters is None else round(parameters),
         latency=metrics.get(LATENCY),
-        started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
-        status=str(run.info.status).lower(),
-        artifacts=run.info.artifact_uri,
-        settings=dict(run.data.params),
-        version=f"{tags.get('posenas.version', '')} {tags.get('posenas.commit', '')[:12]}".strip(),
+        started=datetime.fromtimestamp(row.started / 1000, UTC),
+        status=row.status,
+        artifacts=row.artifacts,
+        version=f"{tags.get(VERSION, '')} {tags.get(COMMIT, '')[:12]}".strip(),
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "RefusedError",
     "TrackingConfig",
     "artifact_root",
+    "check_exists",
     "check_place",
     "connect",
     "experiment_id",
@@ -148,6 +149,23 @@ def check_place(uri: str) -> None:
         raise ValueError(f"the MLflow store {file} cannot be used: the file is not a database; name another")
 
 
+def check_exists(uri: str) -> None:
+    """Whether an SQLite store is there to be read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PermissionError: it cannot be read.
+    """
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise FileNotFoundError(
+            f"there is no MLflow store {file} yet; `posenas search` or `posenas demo` makes it, or name"
+            " another one with --tracking"
+        )
+    if file is not None and not os.access(file, os.R_OK):
+        raise PermissionError(f"no permission to read the MLflow store {file}: its owner may give it")
+
+
 def connect(uri: str, *, create: bool = True) -> "MlflowClient":
     """A client of the store at `uri`.
 
@@ -163,13 +181,8 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
     """
     resolved = resolve(uri)
     file = sqlite_file(resolved)
-    if not create and file is not None and not file.is_file():
-        raise FileNotFoundError(
-            f"there is no MLflow store {file} yet; `posenas search` or `posenas demo` makes it, or name"
-            " another one with --tracking"
-        )
-    if file is not None and file.exists() and not os.access(file, os.R_OK):
-        raise PermissionError(f"no permission to read the MLflow store {file}: its owner may give it")
+    if not create or (file is not None and file.exists()):
+        check_exists(resolved)
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings(), said_clearly(resolved):
