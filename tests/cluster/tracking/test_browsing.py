@@ -1,4 +1,4 @@
-"""MLflow in a real browser, as a person goes through it: runs, a run, artifacts, report, comparison, model."""
+"""MLflow in a real browser, as a person goes through it: runs, a run, its artifacts, report and model."""
 
 from collections.abc import Iterator
 from pathlib import Path
