@@ -2,9 +2,9 @@
 
     python one_path.py ours|torch|plain THREADS
 
-`ours` is the shared-weight step with compiled kernels, `torch` the same without them, `plain` a one-path network
-of torch's own layers in channels_last. Reads lines "train" or "score" and answers each with the seconds of one
-step, wall and processor time.
+`ours` is the shared-weight step with compiled kernels, `torch` the same without them, `plain` a one-path
+network of torch's own layers in channels_last. Reads lines of a kind ("train" or "score"), a tab and a
+genotype, and answers each with the seconds of one step, wall and processor time.
 """
 
 import sys
