@@ -178,7 +178,7 @@ def report_model(parts: Any, rounds: int, bandwidth: float) -> None:
         f"  measured: a shard {shard:.3f} s; a gradient {gradient_bytes / 1e6:.2f} MB; weights "
         f"{values.nbytes / 1e6:.1f} MB\n"
         f"  owner: {1e3 * each:.2f} ms to add a gradient, {1e3 * fetch:.2f} ms to fetch it, "
-        f"{1e3 * fixed:.1f} ms a step, {1e3 * publish:.1f} ms to publish; a worker copies in {1e3 * copy:.1f} ms\n"
+        f"{1e3 * fixed:.1f} ms a step, {1e3 * publish:.1f} ms to publish; a copy takes {1e3 * copy:.1f} ms\n"
         f"  assumed: {bandwidth:g} Gbit/s for the owner's machine, weights handed on among machines"
     )
     each_total = each + fetch + gradient_bytes / link
