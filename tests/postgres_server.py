@@ -1,6 +1,6 @@
 """A real PostgreSQL of one's own: on loopback, on a free port, with a password, gone afterwards.
 
-Used by the `postgres` fixture and by benchmarks/queue.py. The server refuses to run as root, so root starts
+Used by the `postgres` fixture and by benchmarks/claims.py. The server refuses to run as root, so root starts
 it as the user "postgres" that Debian's package makes.
 """
 

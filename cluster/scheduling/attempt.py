@@ -70,6 +70,7 @@ class Attempt:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
+            bufsize=0,  # what cannot be written any more must not be in the way of closing
             cwd=desk,
             env={**os.environ, **environment, PROGRESS_VARIABLE: str(self._progress_file)},
         )  # fmt: skip
@@ -163,7 +164,6 @@ class Attempt:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line.encode() + b"\n")
-            self._process.stdin.flush()
         except (BrokenPipeError, ValueError):  # it has ended; `exit_code` tells
             return
 

@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from cluster.config import Preset
 from cluster.scheduling.records import Room
 from cluster.scheduling.times import parse_duration
 from cluster.setting_lines import SettingLines
@@ -72,7 +71,7 @@ class ExperimentFile(BaseModel):
 
     name: str | None = Field(default=None, description="for people and folders; none: the file's name")
     kind: FileKind = Field(description="what its jobs do")
-    preset: Preset = Field(default="small", description="what `configuration` differs from")
+    preset: str | None = Field(default=None, description="what `configuration` differs from")
     run: Path | None = Field(default=None, description="train: the run whose genotype is trained")
     data: dict[str, Any] = Field(default_factory=dict, description="the data set")
     seeds: list[int] = Field(default_factory=list, description="one job for each")

@@ -27,7 +27,7 @@ def _search_command(job: Job, desk: Path, address: str | None) -> list[str]:
 
 def _train_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
     changes = job.settings.get("changes", {})
-    options = [part for name, value in changes.items() for part in ("--set", f"{name}={_yaml(value)}")]
+    options = [part for name, value in changes.items() for part in _setting(name, value)]
     begin = ["--from", job.settings["from"]] if "from" in job.settings else []
     return [*POSENAS, "train", job.folder, *begin, *options]
 
@@ -47,12 +47,31 @@ def _encode_command(job: Job, desk: Path, _address: str | None) -> list[str]:
     return [*POSENAS, "encode", "--config", str(_config_file(job, desk)), "--out", job.folder]
 
 
+def _lift_train_command(job: Job, desk: Path, _address: str | None) -> list[str]:
+    if (Path(job.folder) / "lifting.json").exists():
+        return [*POSENAS, "lift", "train", "--resume", "--out", job.folder]
+    return [*POSENAS, "lift", "train", "--config", str(_config_file(job, desk)), "--out", job.folder]
+
+
+def _lift_tune_command(job: Job, desk: Path, address: str | None) -> list[str]:
+    where = ["--out", job.folder, *(["--address", address] if address else [])]
+    if (Path(job.folder) / "tuning.json").exists():
+        return [*POSENAS, "lift", "tune", "--resume", *where]
+    options = [part for name, value in job.settings["tuning"].items() for part in _setting(name, value)]
+    for name, value in job.settings["trials"].items():
+        options += [f"--{name.replace('_', '-')}", str(value)]
+    options += [part for name in ("stream", "space") if name in job.settings for part in _option(job, name)]
+    return [*POSENAS, "lift", "tune", "--config", str(_config_file(job, desk)), *where, *options]
+
+
 COMMANDS: dict[str, Callable[[Job, Path, str | None], list[str]]] = {
     "search": _search_command,
     "train": _train_command,
     "evaluate": _evaluate_command,
     "register": _register_command,
     "encode": _encode_command,
+    "lift-train": _lift_train_command,
+    "lift-tune": _lift_tune_command,
 }
 """The command line for an attempt of a job, by its kind; given the folder for the job's own files and the
 address of the Ray cluster. An attempt goes on where the one before it stopped."""
@@ -64,6 +83,11 @@ def _config_file(job: Job, desk: Path) -> Path:
     return path
 
 
-def _yaml(value: Any) -> str:
-    """A value as `--set` reads it."""
-    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
+def _setting(name: str, value: Any) -> tuple[str, str]:
+    """A setting as `--set` reads it."""
+    written = yaml.safe_dump(value, default_flow_style=True, width=100_000)
+    return "--set", f"{name}={written.removesuffix('...' + chr(10)).strip()}"
+
+
+def _option(job: Job, name: str) -> tuple[str, str]:
+    return f"--{name}", str(job.settings[name])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.config import ExperimentConfig
+from cluster.config import PRESETS, ExperimentConfig
 from cluster.scheduling.experiment_file import ExperimentFile
 from cluster.scheduling.planning import Source, Variant
 from cluster.scheduling.records import Room
@@ -14,7 +14,7 @@ from cluster.stages.final_training import TRAINING_SETTINGS
 from cluster.stages.folder import RunFolder
 from cluster.tracking.mlflow_store import resolve
 
-__all__ = ["FILE_KINDS", "FileKindEntry", "Step"]
+__all__ = ["FILE_KINDS", "FileKindEntry", "Step", "flat", "refuse_workers", "without_folder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,14 @@ def _pipeline_steps(file: ExperimentFile, variant: Variant, source: Source) -> l
 
 
 def _encode_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
-    _refuse_workers(file, source)
+    refuse_workers(file, source)
     config = _experiment(file, variant, source, None)
     return [Step(kind="encode", settings={"config": config.to_dict()}, needs=file.resources.needs)]
 
 
 def _train_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
     """The training of another run's genotype, in a run of its own."""
-    _refuse_workers(file, source)
+    refuse_workers(file, source)
     if file.data:
         raise source.error(("data",), "data is not for the kind train: the run trains on its own data")
     run = (file.run or Path()).expanduser().absolute()
@@ -116,7 +116,7 @@ def _experiment(
     base: Mapping[str, Any] | None = None,
 ) -> ExperimentConfig:
     """The whole configuration of a variant; `epochs` is the setting that limits.epochs stands for."""
-    changes: dict[str, Any] = dict(_flat(file.configuration))
+    changes: dict[str, Any] = dict(flat(file.configuration))
     changes |= {f"data.{name}": value for name, value in file.data.items()}
     changes |= {
         "resources.workers": file.resources.workers,
@@ -124,6 +124,8 @@ def _experiment(
         "resources.gpus_per_worker": file.resources.gpus,
     }
     changes.setdefault("resources.threads", max(1, round(file.resources.cpus)))
+    if file.resources.gpus and base is None:
+        changes.setdefault("compute.device", "cuda")
     if variant.seed is not None:
         changes |= {"search.seed": variant.seed, "training.seed": variant.seed}
     if file.limits.epochs is not None:
@@ -132,7 +134,10 @@ def _experiment(
         changes[epochs] = file.limits.epochs
     changes |= variant.changes
     if base is None:
-        config = ExperimentConfig.from_content(file.preset, _nested(changes), str(source.path), source.line)
+        preset = file.preset or "small"
+        if preset not in PRESETS:
+            raise source.error(("preset",), f"preset is {preset!r}; it must be one of {', '.join(PRESETS)}")
+        config = ExperimentConfig.from_content(preset, override({}, changes), str(source.path), source.line)
     else:
         config = check_settings(ExperimentConfig, override(base, changes), str(source.path), source.line)
     return _independent_of_folder(config)
@@ -141,32 +146,34 @@ def _experiment(
 def _independent_of_folder(config: ExperimentConfig) -> ExperimentConfig:
     """With paths written out: the job runs in another folder, perhaps on another machine."""
     config = config.located()
+    return config.changed(
+        without_folder(config.data.root, None if config.tracking is None else config.tracking.uri)
+    )
+
+
+def without_folder(root: Path | None, tracking: str | None) -> dict[str, Any]:
+    """The changes that make a configuration mean the same in every folder."""
     changes: dict[str, Any] = {}
-    if config.data.root is not None:
-        changes["data.root"] = str(config.data.root.expanduser().absolute())
-    if config.tracking is not None:
-        changes["tracking.uri"] = resolve(config.tracking.uri)
-    return config.changed(changes)
+    if root is not None:
+        changes["data.root"] = str(root.expanduser().absolute())
+    if tracking is not None:
+        changes["tracking.uri"] = resolve(tracking)
+    return changes
 
 
-def _refuse_workers(file: ExperimentFile, source: Source) -> None:
+def refuse_workers(file: ExperimentFile, source: Source) -> None:
+    """A kind that is one process has no workers."""
     if file.resources.workers:
         raise source.error(
-            ("resources", "workers"), f"resources.workers is for searches; a {file.kind} job is one process"
+            ("resources", "workers"),
+            f"resources.workers is for searches and tunings; a {file.kind} job is one process",
         )
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings by dotted name; an empty section stays as it is."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in content.items():
-        flat |= (
-            _flat(value, f"{prefix}{name}.")
-            if isinstance(value, Mapping) and value
-            else {prefix + name: value}
-        )
-    return flat
-
-
-def _nested(changes: Mapping[str, Any]) -> dict[str, Any]:
-    return override({}, changes)
+        inner = isinstance(value, Mapping) and value
+        found |= flat(value, f"{prefix}{name}.") if inner else {prefix + name: value}
+    return found

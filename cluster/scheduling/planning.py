@@ -64,10 +64,11 @@ def plan_of(path: Path) -> Plan:
         ValueError: a key, type or range is wrong: file, line, what came, what is allowed, the nearest name.
     """
     from cluster.scheduling.kinds import FILE_KINDS
+    from cluster.scheduling.lift_kinds import LIFT_KINDS
 
     path = Path(path)
     file = read_experiment(path)
-    kind = FILE_KINDS[file.kind]
+    kind = {**FILE_KINDS, **LIFT_KINDS}[file.kind]
     source = Source(path, kind.own_places)
     name = file.name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment"
     jobs: list[PlannedJob] = []

@@ -13,31 +13,26 @@ import secrets
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Update,
-    and_,
-    case,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)  # fmt: skip
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, and_, insert, select, update
 
 from cluster.scheduling.database import now
-from cluster.scheduling.models import ControlRow, DependencyRow, JobRow, WorkerRow
+from cluster.scheduling.models import ControlRow, JobRow, WorkerRow
 from cluster.scheduling.records import Claim, ClaimLost, Job, JobProgress, Mode, Room
 from cluster.scheduling.registry import Registry, job_record, note_event, skip_dependants
+from cluster.scheduling.statements import (
+    END_JOB,
+    FENCE,
+    JOB,
+    LOCK_PLACE,
+    NEEDED_JOBS,
+    NEXT_JOB,
+    RESERVE_JOB,
+    TAKE_JOB,
+    UNCLAIMED,
+    USED_ROOM,
+)  # fmt: skip
 
 __all__ = ["Place", "Queue"]
-
-_HAIR = 1e-6
-"""What ten times 0.1 misses 1 by must not keep a job waiting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +88,8 @@ class Queue:
             if job_id is None:
                 return None
             if not fits:  # it has waited long enough: what comes free here is kept for it
-                connection.execute(
-                    update(JobRow)
-                    .where(JobRow.id == job_id)
-                    .values(reserved_by=place.name, reserved_until=now() + self.lease_seconds)
-                )
+                values = {"job_id": job_id, "keeper": place.name, "lease": self.lease_seconds}
+                connection.execute(RESERVE_JOB, values)
                 return None
             return self._take(connection, job_id, worker, place.name)
 
@@ -114,9 +106,8 @@ class Queue:
         if progress is not None:
             values |= {field.name: getattr(progress, field.name) for field in fields(progress)}
         with self._database.writing() as connection:
-            row = connection.execute(
-                _fenced(claim).values(**values).returning(JobRow.cancel_requested)
-            ).one_or_none()
+            statement = update(JOB).where(FENCE).values(**values).returning(JOB.c.cancel_requested)
+            row = connection.execute(statement, _held(claim)).one_or_none()
         if row is None:
             raise _lost(claim)
         return bool(row[0])
@@ -160,7 +151,7 @@ class Queue:
     def release(self, claim: Claim, why: str) -> None:
         """Give the job back without blame: another worker may go on with it at once. Raises as `renew`."""
         with self._database.writing() as connection:
-            self._write(connection, claim, state="queued", **_UNCLAIMED)
+            self._write(connection, claim, state="queued", **UNCLAIMED)
             note_event(connection, claim.job.id, "released", why, claim.worker)
 
     def reap(self) -> int:
@@ -182,9 +173,7 @@ class Queue:
             for job in map(job_record, rows):
                 error = f"worker {job.worker} was not heard of for the whole lease of attempt {job.attempt}"
                 if job.cancel_requested:
-                    self._set(
-                        connection, job.id, state="cancelled", error=error, ended_at=now(), **_UNCLAIMED
-                    )
+                    self._set(connection, job.id, state="cancelled", error=error, ended_at=now(), **UNCLAIMED)
                     note_event(connection, job.id, "cancelled", error, job.worker)
                     skip_dependants(connection, job.id, "was cancelled")
                 else:
@@ -215,14 +204,9 @@ class Queue:
 
     def _free(self, connection: Connection, place: Place) -> Room | None:
         """The room that is free at a place; None while the queue is closed."""
-        if self._database.is_postgresql:  # two workers of one place must not give the same room away
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": place.name})
-        here = and_(JobRow.state == "running", JobRow.place == place.name)
-        used = select(
-            func.coalesce(func.sum(JobRow.cpus), 0), func.coalesce(func.sum(JobRow.gpus), 0), ControlRow.mode
-        )
-        used = used.select_from(ControlRow).outerjoin(JobRow, here).group_by(ControlRow.mode)
-        cpus, gpus, mode = connection.execute(used).one()
+        if self._database.is_postgresql:
+            connection.execute(LOCK_PLACE, {"place": place.name})
+        cpus, gpus, mode = connection.execute(USED_ROOM, {"place": place.name}).one()
         if mode != "open":
             return None
         free = Room(cpus=place.capacity.cpus - cpus, gpus=place.capacity.gpus - gpus)
@@ -232,35 +216,19 @@ class Queue:
 
     def _next(self, connection: Connection, place: Place, free: Room) -> tuple[int | None, bool]:
         """The job that is next, and whether it fits; one that does not has waited until its turn is due."""
-        fits = _within(free)
-        due = and_(
-            JobRow.not_before < now() - self.patience_seconds,
-            or_(
-                JobRow.reserved_by.is_(None), JobRow.reserved_by == place.name, JobRow.reserved_until < now()
-            ),
-        )
-        statement = (
-            select(JobRow.id, case((fits, 1), else_=0))
-            .where(_ready(), _within(place.capacity), or_(fits, due))
-            .order_by(JobRow.rank.desc(), JobRow.id)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=JobRow)
-        )
-        found = connection.execute(statement).one_or_none()
+        values = {
+            "free_cpus": free.cpus, "free_gpus": free.gpus, "place": place.name,
+            "all_cpus": place.capacity.cpus, "all_gpus": place.capacity.gpus,
+            "patience": self.patience_seconds,
+        }  # fmt: skip
+        found = connection.execute(NEXT_JOB, values).one_or_none()
         return (None, False) if found is None else (int(found[0]), bool(found[1]))
 
     def _take(self, connection: Connection, job_id: int, worker: str, place: str) -> Claim:
         token = secrets.token_hex(16)
-        values = {
-            "state": "running", "attempt": JobRow.attempt + 1, "claim_token": token, "worker": worker,
-            "place": place, "lease_until": now() + self.lease_seconds, "started_at": now(),
-            "reserved_by": None, "reserved_until": None, "phase": "",
-            "done": 0, "total": 0, "note": "", "seconds_left": None,
-        }  # fmt: skip
-        statement = update(JobRow).where(JobRow.id == job_id).values(**values).returning(JobRow.__table__)
-        row = connection.execute(statement).mappings().one()
-        needs = select(DependencyRow.needs_id).where(DependencyRow.job_id == job_id)
-        job = job_record(row, connection.execute(needs).scalars().all())
+        values = {"job_id": job_id, "token": token, "by": worker, "at": place, "lease": self.lease_seconds}
+        row = connection.execute(TAKE_JOB, values).mappings().one()
+        job = job_record(row, connection.execute(NEEDED_JOBS, {"job_id": job_id}).scalars().all())
         note_event(connection, job_id, "claimed", f"attempt {job.attempt} at {place}", worker)
         return Claim(
             job=job, token=token, attempt=job.attempt, worker=worker, lease_seconds=self.lease_seconds
@@ -269,7 +237,7 @@ class Queue:
     def _failed(self, connection: Connection, job: Job, error: str, final: bool, worker: str | None) -> bool:
         """Count a failure; the row is ours in this transaction. Whether it will be tried again."""
         failures = job.failures + 1
-        counted = {"failures": failures, "error": error, **_UNCLAIMED}
+        counted = {"failures": failures, "error": error, **UNCLAIMED}
         if final or failures >= job.max_attempts:
             self._set(connection, job.id, state="failed", ended_at=now(), **counted)
             note_event(connection, job.id, "failed", error, worker)
@@ -281,44 +249,25 @@ class Queue:
         return True
 
     def _end(self, connection: Connection, claim: Claim, state: str, error: str | None) -> None:
-        self._write(connection, claim, state=state, error=error, ended_at=now(), **_UNCLAIMED)
+        ended = connection.execute(END_JOB, {**_held(claim), "ending": state, "why": error})
+        if not ended.rowcount:
+            raise _lost(claim)
 
     def _check(self, connection: Connection, claim: Claim) -> None:
         """Lock the row of a claim, if it still is one."""
         self._write(connection, claim, attempt=claim.attempt)
 
     def _write(self, connection: Connection, claim: Claim, **values: Any) -> None:
-        if not connection.execute(_fenced(claim).values(**values)).rowcount:
+        if not connection.execute(update(JOB).where(FENCE).values(**values), _held(claim)).rowcount:
             raise _lost(claim)
 
     def _set(self, connection: Connection, job_id: int, **values: Any) -> None:
         connection.execute(update(JobRow).where(JobRow.id == job_id).values(**values))
 
 
-_UNCLAIMED: dict[str, Any] = {"claim_token": None, "lease_until": None, "seconds_left": None}
-
-
-def _fenced(claim: Claim) -> Update:
-    """An update that finds its row only while the claim holds."""
-    return update(JobRow).where(
-        JobRow.id == claim.job.id,
-        JobRow.state == "running",
-        JobRow.claim_token == claim.token,
-        JobRow.attempt == claim.attempt,
-    )
-
-
-def _ready() -> ColumnElement[bool]:
-    """Queued, due, and nothing before it is left to do."""
-    needed = aliased(JobRow)
-    unfinished = exists().where(
-        DependencyRow.job_id == JobRow.id, needed.id == DependencyRow.needs_id, needed.state != "finished"
-    )
-    return and_(JobRow.state == "queued", JobRow.not_before <= now(), ~unfinished)
-
-
-def _within(room: Room) -> ColumnElement[bool]:
-    return and_(JobRow.cpus <= room.cpus + _HAIR, JobRow.gpus <= room.gpus + _HAIR)
+def _held(claim: Claim) -> dict[str, Any]:
+    """The values of the fence."""
+    return {"claimed_id": claim.job.id, "claimed_token": claim.token, "claimed_attempt": claim.attempt}
 
 
 def _lost(claim: Claim) -> ClaimLost:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, RowMapping, Select, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, Select, literal, select, update
 
 from cluster.scheduling.database import Database, now
 from cluster.scheduling.models import ControlRow, DependencyRow, EventRow, ExperimentRow, JobRow, WorkerRow
 from cluster.scheduling.records import Event, Experiment, Job, Mode, State, Worker
+from cluster.scheduling.statements import ADD_EVENT
 
 __all__ = ["Registry", "job_record", "note_event", "skip_dependants"]
 
@@ -204,7 +205,8 @@ def note_event(
     connection: Connection, job_id: int | None, kind: str, text: str, worker: str | None = None
 ) -> None:
     """Add an event; part of the transaction of what it tells of."""
-    connection.execute(insert(EventRow).values(job_id=job_id, at=now(), kind=kind, text=text, worker=worker))
+    values = {"job_id": job_id, "kind": kind, "text": text, "worker": worker}
+    connection.execute(ADD_EVENT, values)
 
 
 def skip_dependants(connection: Connection, job_id: int, what: str) -> None:

@@ -1,0 +1,158 @@
+"""Experiment files: what they come to, and what is said of wrong ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cluster.scheduling.jobs import COMMANDS
+from cluster.scheduling.plan import Plan
+from cluster.scheduling.planning import plan_of
+from cluster.scheduling.registry import Registry
+from cluster.scheduling.submission import Options, submit
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """write("kind: search", ...) -> a file of these lines."""
+
+    def save(*lines: str) -> Path:
+        file = tmp_path / "mine.yaml"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return file
+
+    return save
+
+
+def test_every_seed_of_every_grid_value_is_a_job(write: Write) -> None:
+    plan = plan_of(
+        write(
+            "kind: search",
+            "seeds: [1, 2]",
+            "grid: {search.batch_size: [16, 32], supernet.channels: [8]}",
+            "configuration: {search: {epochs: 4}, tracking: null}",
+            "resources: {workers: 2, cpus: 1.5, gpus: 0.5}",
+            "limits: {time: 1 h 30 min}",
+        )
+    )
+    assert [job.name for job in plan.jobs] == [
+        "mine-seed-1-batch_size-16-channels-8",
+        "mine-seed-1-batch_size-32-channels-8",
+        "mine-seed-2-batch_size-16-channels-8",
+        "mine-seed-2-batch_size-32-channels-8",
+    ]
+    last = plan.jobs[-1]
+    config = last.settings["config"]
+    assert (config["search"]["seed"], config["training"]["seed"]) == (2, 2)
+    assert (config["search"]["batch_size"], config["search"]["epochs"]) == (32, 4)
+    assert (config["resources"]["workers"], config["resources"]["cpus_per_worker"]) == (2, 1.5)
+    assert (last.needs.cpus, last.needs.gpus, last.limit_seconds) == (3.0, 1.0, 5400.0)
+
+
+def test_a_pipeline_is_a_chain_for_each_seed_in_one_folder(write: Write) -> None:
+    plan = plan_of(write("kind: pipeline", "seeds: [1, 2]", "limits: {epochs: 3}"))
+    assert [(job.kind, job.after) for job in plan.jobs] == [
+        ("search", ()), ("train", (0,)), ("evaluate", (1,)), ("register", (2,)),
+        ("search", ()), ("train", (4,)), ("evaluate", (5,)), ("register", (6,)),
+    ]  # fmt: skip
+    assert {job.run for job in plan.jobs[:4]} == {"mine-seed-1"}
+    assert plan.jobs[0].settings["config"]["search"]["epochs"] == 3
+
+
+def test_dotted_and_nested_settings_are_the_same(write: Write) -> None:
+    nested = plan_of(write("kind: encode", "configuration: {encoding: {image_size: 16}}"))
+    dotted = plan_of(write("kind: encode", "configuration: {encoding.image_size: 16}"))
+    assert nested.jobs == dotted.jobs
+
+
+def test_a_plan_comes_back_from_its_json(write: Write) -> None:
+    plan = plan_of(write("kind: pipeline", "seeds: [1, 2]"))
+    assert Plan.from_dict(plan.to_dict()) == plan
+
+
+def test_the_lifter_is_trained_and_tuned_with_settings_of_its_own(write: Write) -> None:
+    (training,) = plan_of(
+        write(
+            "kind: lift-train",
+            "preset: best",
+            "seeds: 3",
+            "resources: {cpus: 2, gpus: 1}",
+            "limits: {epochs: 5}",
+        )
+    ).jobs
+    config = training.settings["config"]
+    assert (config["training"]["seed"], config["training"]["epochs"]) == (3, 5)
+    assert (config["resources"]["threads"], config["resources"]["device"]) == (2, "cuda")
+    (tuning,) = plan_of(
+        write("kind: lift-tune", "resources: {workers: 2}", "configuration: {tuning: {trials: 8, epochs: 4}}")
+    ).jobs
+    assert tuning.settings["tuning"] == {"tuning.trials": 8, "tuning.epochs": 4}
+    assert tuning.needs.cpus == 2
+
+
+WRONG = [
+    (["kind: serch"], "line 1: kind is 'serch'; it must be 'search', .* .did you mean 'search'"),
+    (["name: x"], "setting 'kind' is missing"),
+    (["kind: search", "sedes: [1]"], "line 2: there is no setting 'sedes' .did you mean 'seeds'"),
+    (["kind: search", "seeds: [1, x]"], "line 2: seeds.1 is 'x'; it must be a valid integer"),
+    (["kind: search", "seeds: [1, 1]"], r"line 2: seeds: \[1, 1\] must be different numbers"),
+    (["kind: search", "name: a/b"], "line 2: name: 'a/b' cannot name a folder"),
+    (["kind: search", "preset: tiny"], "line 2: preset is 'tiny'; it must be one of small, released, paper"),
+    (["kind: search", "data:", "  name: mrs"], "line 3: data.name is 'mrs'; it must be 'msr', 'sbu'"),
+    (
+        ["kind: search", "configuration:", "  search:", "    epochz: 3"],
+        "line 4: there is no setting 'search.epochz' .did you mean 'epochs'",
+    ),
+    (["kind: search", "configuration: {search.epochs: 0}"], "line 2: search.epochs is 0; it must be greater"),
+    (["kind: search", "grid:", "  search.batch_size: [8, -1]"], "line 3: search.batch_size is -1"),
+    (["kind: search", "grid: {search.epochs: []}"], r"line 2: grid: 'search.epochs' has the values \[\]"),
+    (["kind: search", "resources:", "  cpus: 0"], "line 3: resources.cpus is 0; it must be greater than 0"),
+    (["kind: search", "limits: {time: soon}"], "line 2: limits.time: 'soon' is no length of time"),
+    (["kind: encode", "limits: {epochs: 3}"], "line 2: limits.epochs is not for the kind encode"),
+    (["kind: encode", "resources: {workers: 2}"], "line 2: resources.workers is for searches"),
+    (["kind: train"], "line 1: run is missing: the folder of a search"),
+    (["kind: search", "run: runs/x"], "line 2: run is not for search"),
+    (["kind: train", "run: runs/none"], "line 2: run is '.*runs/none', where no run is"),
+    (["kind: lift-train", "preset: small"], "line 2: preset is 'small'; it must be one of paper"),
+    (
+        ["kind: lift-tune", "configuration:", "  tuning: {trails: 3}"],
+        "line 3: there is no setting 'trails' .did you mean 'trials'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "sentence"), WRONG)
+def test_a_wrong_file_is_answered_with_its_line(write: Write, lines: list[str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"mine.yaml(, |: ).*{sentence}"):
+        plan_of(write(*lines))
+
+
+def test_every_kind_of_job_has_a_command(write: Write) -> None:
+    kinds = {
+        job.kind
+        for kind in ("pipeline", "encode", "lift-train", "lift-tune")
+        for job in plan_of(write(f"kind: {kind}")).jobs
+    }
+    assert kinds == set(COMMANDS)
+
+
+def test_a_search_begins_from_its_file_and_is_resumed_from_its_folder(
+    write: Write, registry: Registry, tmp_path: Path
+) -> None:
+    (job,) = submit(registry, plan_of(write("kind: search")), Options(out=str(tmp_path))).jobs
+    desk = tmp_path / "desk"
+    first = COMMANDS["search"](job, desk, "10.0.0.1:6379")
+    assert first[3:] == [
+        "search",
+        "--config",
+        str(desk / "experiment.json"),
+        "--out",
+        job.folder,
+        "--address",
+        "10.0.0.1:6379",
+    ]
+    Path(job.folder).mkdir(parents=True)
+    (Path(job.folder) / "experiment.json").write_text("{}")
+    assert COMMANDS["search"](job, desk, None)[3:] == ["search", "--resume", "--out", job.folder]

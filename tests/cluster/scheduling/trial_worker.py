@@ -1,0 +1,49 @@
+"""A worker in a process of its own that also runs the jobs of these tests; it can be killed and frozen.
+
+trial_worker.py URL NAME LEASE_SECONDS [HOURS_OFF]
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from cluster.scheduling.jobs import COMMANDS
+from cluster.scheduling.records import Job
+from cluster.scheduling.registry import Registry
+from cluster.scheduling.worker import WorkerConfig, run_worker
+
+COUNTING = str(Path(__file__).parent / "counting.py")
+CRASH = "import os, signal, sys; print('about to crash', flush=True); os.kill(os.getpid(), int(sys.argv[1]))"
+
+
+def trial_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
+    if "signal" in job.settings:
+        return [sys.executable, "-c", CRASH, str(job.settings["signal"])]
+    return [sys.executable, COUNTING, job.folder, str(job.settings["steps"]), str(job.settings["seconds"])]
+
+
+def add_trial_kind() -> None:
+    COMMANDS["trial"] = trial_command
+
+
+def config(name: str, lease_seconds: float) -> WorkerConfig:
+    return WorkerConfig(
+        name=name,
+        cpus=1,
+        gpus=0,
+        lease_seconds=lease_seconds,
+        retry_seconds=0.2,
+        poll_seconds=0.1,
+        until_empty=True,
+    )
+
+
+if __name__ == "__main__":
+    url, name, lease, *off = sys.argv[1:]
+    if off:
+        real = time.time
+        time.time = lambda: real() + 3600 * float(off[0])
+    print(f"my clock says {time.time()}", flush=True)  # noqa: T201
+    add_trial_kind()
+    with Registry.open(url) as opened:
+        run_worker(opened, config(name, float(lease)), lambda line: print(line, flush=True))  # noqa: T201
