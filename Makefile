@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-fast test-gpu check format bench clean
+.PHONY: help install detector demo test test-fast test-gpu check format bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -17,6 +17,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "posenas needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# MediaPipe needs older versions of what posenas needs, so it lives apart; `posenas detect` runs it from there.
+detector: .venv-detector/.installed  ## build the environment of `posenas detect` (MediaPipe, 1.1 GB)
+
+.venv-detector/.installed: constraints-detector.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12) and "MediaPipe 0.10.21 needs Python 3.9 to 3.12, this is " + sys.version.split()[0] + ": make detector PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv-detector
+	.venv-detector/bin/python -m pip install --quiet --constraint constraints-detector.txt mediapipe==0.10.21
+	.venv-detector/bin/python -c 'import mediapipe'
 	touch $@
 
 demo: $(INSTALLED)  ## the whole chain on built-in synthetic data: search, train, evaluate, draw
@@ -45,5 +55,5 @@ bench: $(INSTALLED)  ## the benchmarks, each printing its machine and its table
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:  ## remove the environment and every cache; runs/ and mlflow.db stay
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-detector build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -46,21 +46,35 @@ _MOCAP_HEAD: Table = {"neck_nose": "upper_neck head", "head": "head"}
 # A Kinect's head is the middle of the head, its shoulder_center the root of the neck.
 _KINECT_HEAD: Table = {"neck_nose": "shoulder_center head", "head": "head"}
 
-_TO_H36M: Mapping[str, Table] = {
-    **{skeleton.name: {**_BODY, **_FACE} for skeleton in (COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33)},
-    MSR_20.name: {**_BODY, **_KINECT_HEAD},
-    ASF_31.name: {**_BODY, **_MOCAP_HEAD},
-    ICLONE_24.name: {**_BODY, **_MOCAP_HEAD},
+_COCO_TO_OPENPOSE: Table = {"neck": _SHOULDERS}
+_MEDIAPIPE_TO_OPENPOSE: Table = {
+    "neck": _SHOULDERS,
+    "mid_hip": _HIPS,
+    **{f"{side}_big_toe": f"{side}_foot_index" for side in ("left", "right")},
+    **{f"{side}_small_toe": "" for side in ("left", "right")},
+}
+
+# (source, target) -> table; a joint that is not in it comes from the source's joint of the same name.
+_WAYS: Mapping[tuple[str, str], Table] = {
+    **{
+        (skeleton.name, H36M_17.name): {**_BODY, **_FACE}
+        for skeleton in (COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33)
+    },
+    (MSR_20.name, H36M_17.name): {**_BODY, **_KINECT_HEAD},
+    (ASF_31.name, H36M_17.name): {**_BODY, **_MOCAP_HEAD},
+    (ICLONE_24.name, H36M_17.name): {**_BODY, **_MOCAP_HEAD},
+    (COCO_17.name, COCO_18.name): _COCO_TO_OPENPOSE,
+    (MEDIAPIPE_33.name, BODY_25.name): _MEDIAPIPE_TO_OPENPOSE,
 }
 
 
 def can_map(source: Skeleton, target: Skeleton) -> bool:
     """Whether `joint_means` knows the way."""
-    return source == target or (target == H36M_17 and source.name in _TO_H36M)
+    return source == target or (source.name, target.name) in _WAYS
 
 
 def joint_means(source: Skeleton, target: Skeleton) -> tuple[tuple[int, ...], ...]:
-    """For each target joint the source joints whose mean it is.
+    """For each target joint the source joints whose mean it is; none where the source has nothing for it.
 
     Raises:
         ValueError: there is no mapping between the two.
@@ -68,12 +82,11 @@ def joint_means(source: Skeleton, target: Skeleton) -> tuple[tuple[int, ...], ..
     if source == target:
         return tuple((joint,) for joint in range(source.num_joints))
     if not can_map(source, target):
-        raise ValueError(
-            f"no mapping from skeleton {source.name!r} to {target.name!r}; there are mappings to "
-            f"{H36M_17.name!r} from {', '.join(_TO_H36M)}"
-        )
-    table = _TO_H36M[source.name]
-    return tuple(tuple(source.joints.index(part) for part in table[joint].split()) for joint in target.joints)
+        known = ", ".join(f"{one} to {other}" for one, other in _WAYS)
+        raise ValueError(f"no mapping from skeleton {source.name!r} to {target.name!r}; there are {known}")
+    table = _WAYS[source.name, target.name]
+    parts = [table.get(joint, joint).split() for joint in target.joints]
+    return tuple(tuple(source.joints.index(part) for part in words) for words in parts)
 
 
 def map_joints(points: NDArray[np.floating[Any]], source: Skeleton, target: Skeleton) -> NDArray[np.float32]:
@@ -86,7 +99,11 @@ def map_joints(points: NDArray[np.floating[Any]], source: Skeleton, target: Skel
         raise ValueError(
             f"points have shape {points.shape}; skeleton {source.name!r} needs (..., {source.num_joints}, C)"
         )
-    means = [points[..., list(parts), :].mean(axis=-2) for parts in joint_means(source, target)]
+    nothing = np.full_like(points[..., 0, :], np.nan, dtype=np.float64)
+    means = [
+        points[..., list(parts), :].mean(axis=-2) if parts else nothing
+        for parts in joint_means(source, target)
+    ]
     return np.stack(means, axis=-2).astype(np.float32)
 
 
@@ -99,8 +116,12 @@ def map_confidence(
             f"confidence has shape {confidence.shape}; skeleton {source.name!r} needs (..., "
             f"{source.num_joints})"
         )
-    parts = [confidence[..., list(parts)].min(axis=-1) for parts in joint_means(source, target)]
-    return np.stack(parts, axis=-1).astype(np.float32)
+    nothing = np.zeros_like(confidence[..., 0], dtype=np.float64)
+    means = [
+        confidence[..., list(parts)].min(axis=-1) if parts else nothing
+        for parts in joint_means(source, target)
+    ]
+    return np.stack(means, axis=-1).astype(np.float32)
 
 
 def map_keypoints(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:

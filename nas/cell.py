@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas.genotype import NUM_CELL_INPUTS, OPERATIONS, Cell
+from nas.genotype import NUM_CELL_INPUTS, OPERATIONS, Cell, Node
 from nas.layout import ParameterSpec
 from nas.operations import (
+    KERNELS,
     Weights,
     avg_pool,
     batch_norm,
@@ -70,43 +71,40 @@ def cell_forward(weights: Weights, prefix: str, cell: Cell, before_last: Tensor,
     """
     states = _States([before_last, last])
     for index, node in enumerate(cell.nodes):
-        x, y = (
-            _apply(weights, _edge(prefix, index, side, state), operation, states, state)
-            for side, state, operation in node.sides
-        )
-        states.tensors.append(x + y)
+        states.tensors.append(_node(weights, f"{prefix}.node{index}", node, states))
     return _final_conv(weights, f"{prefix}.final_conv", cell.loose_ends, states.tensors)
 
 
 class _States:
-    """The states of a cell and what several nodes want of the same state: its ReLU and its pools."""
+    """The states of a cell, and their pools, which have no parameters: once for all nodes that want them."""
 
     def __init__(self, tensors: list[Tensor]) -> None:
         self.tensors = tensors
-        self._shared: dict[tuple[str, int], Tensor] = {}
+        self._pools: dict[tuple[str, int], Tensor] = {}
 
-    def shared(self, name: str, state: int) -> Tensor:
-        """`name` applied to a state, computed once: these functions have no parameters."""
+    def pool(self, name: str, state: int) -> Tensor:
+        """Average or maximum pooling of a state."""
         key = (name, state)
-        if key not in self._shared:
-            self._shared[key] = _PARAMETER_FREE[name](self.tensors[state])
-        return self._shared[key]
+        if key not in self._pools:
+            self._pools[key] = _POOLS[name](self.tensors[state])
+        return self._pools[key]
 
 
-_PARAMETER_FREE: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "avg_pool_3x3": avg_pool,
-    "max_pool_3x3": max_pool,
-}
+_POOLS: dict[str, Callable[[Tensor], Tensor]] = {"avg_pool_3x3": avg_pool, "max_pool_3x3": max_pool}
 
 
-def _apply(weights: Weights, edge: str, operation: int, states: _States, state: int) -> Tensor:
-    name = OPERATIONS[operation]
-    if name == "identity":
-        return states.tensors[state]
-    if name in _PARAMETER_FREE:
-        return states.shared(name, state)
-    return sep_conv(weights, f"{edge}.{name}", states.shared("relu", state))
+def _node(weights: Weights, prefix: str, node: Node, states: _States) -> Tensor:
+    """The sum of both sides; a separable convolution comes last, since it adds the other side in passing."""
+    total = None
+    for side, state, operation in sorted(node.sides, key=lambda side: OPERATIONS[side[2]] in KERNELS):
+        name, x = OPERATIONS[operation], states.tensors[state]
+        if name in KERNELS:
+            total = sep_conv(weights, f"{prefix}.{side}.input{state}.{name}", x, total)
+            continue
+        y = states.pool(name, state) if name in _POOLS else x
+        total = y if total is None else total + y
+    assert total is not None
+    return total
 
 
 def _final_conv(weights: Weights, prefix: str, loose_ends: tuple[int, ...], states: list[Tensor]) -> Tensor:

@@ -56,17 +56,18 @@ def sep_conv_specs(prefix: str, channels: int, kernel: int) -> list[ParameterSpe
     return specs
 
 
-def sep_conv(weights: Weights, prefix: str, rectified: Tensor) -> Tensor:
-    """(ReLU, depthwise, pointwise, BN) twice; the first ReLU is the caller's, who shares it among readers."""
-    x = rectified
-    for stack in (0, 1):
-        name = f"{prefix}.{stack}"
-        if stack:
-            x = F.relu(x, inplace=True)
-        x = kernels.depthwise_conv(x, weights[f"{name}.depthwise"])
-        x = F.conv2d(x, weights[f"{name}.pointwise"])
-        x = batch_norm(weights, name, x)
-    return x
+def sep_conv(weights: Weights, prefix: str, x: Tensor, addend: Tensor | None = None) -> Tensor:
+    """(ReLU, depthwise, pointwise, BN) twice; the sum with `addend`, if any."""
+    stacks = [
+        kernels.SeparableWeights(
+            weights[f"{prefix}.{stack}.depthwise"],
+            weights[f"{prefix}.{stack}.pointwise"],
+            weights[f"{prefix}.{stack}.scale"],
+            weights[f"{prefix}.{stack}.offset"],
+        )
+        for stack in (0, 1)
+    ]
+    return kernels.separable_conv(x, stacks, addend)
 
 
 def avg_pool(x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ not decay. (In the released program unused weights decay; see ENAS.md.)
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,33 @@ class UpdateMetrics:
 
 @dataclass(eq=False)
 class _Partial:
-    """Sum of a group of shards: a dense buffer that is zero outside of its ranges."""
+    """Sum of a group of shards: as it lies in its ranges or, dense, in a buffer that is zero elsewhere."""
 
     ranges: RangeArray
     values: FloatArray
+    dense: bool
+
+
+class Buffers:
+    """Dense buffers of zeros that are used again: new memory costs more than what is added up in it.
+
+    Args:
+        size: length of each.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free: list[FloatArray] = []
+
+    def take(self) -> FloatArray:
+        """A buffer of zeros."""
+        return self._free.pop() if self._free else np.zeros(self._size, dtype=np.float32)
+
+    def give_back(self, values: FloatArray, ranges: RangeArray) -> None:
+        """Take back a buffer that is zero outside of `ranges`."""
+        for start, stop in ranges.tolist():
+            values[start:stop] = 0
+        self._free.append(values)
 
 
 class TreeSum:
@@ -56,11 +79,12 @@ class TreeSum:
     Args:
         num_shards: M.
         size: length of the flat buffer.
+        buffers: of that length; the one that `result` returns is the caller's to give back.
     """
 
-    def __init__(self, num_shards: int, size: int) -> None:
+    def __init__(self, num_shards: int, size: int, buffers: Buffers | None = None) -> None:
         self._num_shards = num_shards
-        self._size = size
+        self._buffers = buffers or Buffers(size)
         self._groups: dict[tuple[int, int], _Partial] = {}
         self._seen: set[int] = set()
 
@@ -76,14 +100,15 @@ class TreeSum:
                 f"a step of {self._num_shards} shards needs each number once"
             )
         self._seen.add(gradient.shard)
-        level, index, group = 0, gradient.shard, self._scatter(gradient)
+        level, index = 0, gradient.shard
+        group = _Partial(gradient.ranges, gradient.values, dense=False)
         while (1 << level) < self._num_shards:
             partner = index ^ 1
             if partner << level < self._num_shards:
                 other = self._groups.pop((level, partner), None)
                 if other is None:
                     break
-                group = _join(group, other) if index < partner else _join(other, group)
+                group = self._join(group, other) if index < partner else self._join(other, group)
             level, index = level + 1, index >> 1
         self._groups[level, index] = group
 
@@ -96,22 +121,33 @@ class TreeSum:
         missing = sorted(set(range(self._num_shards)) - self._seen)
         if missing:
             raise ValueError(f"gradients of shards {missing} are missing; all {self._num_shards} are needed")
-        (group,) = self._groups.values()
+        (group,) = map(self._dense, self._groups.values())
         return group.ranges, group.values
 
-    def _scatter(self, gradient: ShardGradient) -> _Partial:
-        values = np.zeros(self._size, dtype=np.float32)
-        position = 0
-        for start, stop in gradient.ranges.tolist():
-            values[start:stop] = gradient.values[position : position + stop - start]
-            position += stop - start
-        return _Partial(gradient.ranges, values)
+    def _dense(self, group: _Partial) -> _Partial:
+        if group.dense:
+            return group
+        values = self._buffers.take()
+        for place, part in _pieces(group):
+            values[place] = part
+        return _Partial(group.ranges, values, dense=True)
+
+    def _join(self, left: _Partial, right: _Partial) -> _Partial:
+        left = self._dense(left)
+        for place, part in _pieces(right):
+            left.values[place] += part
+        if right.dense:
+            self._buffers.give_back(right.values, right.ranges)
+        return _Partial(union([left.ranges, right.ranges]), left.values, dense=True)
 
 
-def _join(left: _Partial, right: _Partial) -> _Partial:
-    for start, stop in right.ranges.tolist():
-        left.values[start:stop] += right.values[start:stop]
-    return _Partial(union([left.ranges, right.ranges]), left.values)
+def _pieces(group: _Partial) -> Iterator[tuple[slice, FloatArray]]:
+    """Each range's place in the flat buffer, and the values there."""
+    position = 0
+    for start, stop in group.ranges.tolist():
+        first = start if group.dense else position
+        yield slice(start, stop), group.values[first : first + stop - start]
+        position += stop - start
 
 
 class SharedWeights:
@@ -131,6 +167,7 @@ class SharedWeights:
         # Memory of torch, which is aligned; see `nas.layout`.
         self.values: FloatArray = supernet.initial_weights(config.seed).numpy()
         self._momentum: FloatArray = np.zeros_like(self.values)
+        self._buffers = Buffers(self.size)
         self.version = 0
 
     @property
@@ -145,19 +182,21 @@ class SharedWeights:
             ValueError: a shard number is missing, repeated or too large.
             NonFiniteLossError: the sum is not finite; nothing was changed.
         """
-        tree = TreeSum(self._config.num_shards, self.size)
-        for gradient in gradients:
+        tree = TreeSum(self._config.num_shards, self.size, self._buffers)
+        for gradient in sorted(gradients, key=lambda gradient: gradient.shard):  # then few groups are open
             tree.add(gradient)
         ranges, total = tree.result()
         total = self._mean(ranges, total)
-        norm = math.sqrt(sum(_squares(total)))
+        norm = math.sqrt(sum(_squares(ranges, total)))
         if not math.isfinite(norm):
+            self._buffers.give_back(total, ranges)
             raise NonFiniteLossError(
                 f"gradient of update {self.version} is not finite; weights are unchanged"
             )
         scale = np.float32(min(1.0, self._config.clip_norm / norm) if norm > 0 else 1.0)
         for start, stop in ranges.tolist():
             self._step(slice(start, stop), total[start:stop], scale, np.float32(learning_rate))
+        self._buffers.give_back(total, ranges)
         self.version += 1
         return UpdateMetrics(
             gradient_norm=norm,
@@ -209,7 +248,15 @@ class SharedWeights:
         self.version = int(state["version"])
 
 
-def _squares(values: FloatArray) -> list[float]:
-    """Sum of squares of each block, in float64 by numpy's pairwise sum: independent of BLAS and threads."""
-    blocks = (values[start : start + NORM_BLOCK] for start in range(0, len(values), NORM_BLOCK))
+def _squares(ranges: RangeArray, values: FloatArray) -> list[float]:
+    """Sum of squares of each block that a range touches, the others being zero.
+
+    In float64 by numpy's pairwise sum: independent of BLAS and threads.
+    """
+    touched = {
+        block
+        for start, stop in ranges.tolist()
+        for block in range(start // NORM_BLOCK, (stop - 1) // NORM_BLOCK + 1)
+    }
+    blocks = (values[block * NORM_BLOCK : (block + 1) * NORM_BLOCK] for block in sorted(touched))
     return [float(np.square(block, dtype=np.float64).sum()) for block in blocks]

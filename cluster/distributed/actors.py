@@ -28,6 +28,7 @@ from nas.compute import ComputeConfig, deterministic, require_device
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource
+from nas.kernels import Choice, select
 from nas.shards import ShardGradient, ShardScore, evaluate_genotype, score_shard, train_shard
 from nas.strategy import Strategy
 from nas.supernet import Supernet, SupernetConfig
@@ -94,6 +95,7 @@ class Evaluator:
         config: SearchConfig,
         sources: Sequence["ObjectRef[ImageSource]"],
         compute: ComputeConfig | None = None,
+        kernels: Choice = "torch",
     ) -> WorkerInfo:
         """Get ready for work, and say who this is.
 
@@ -102,11 +104,13 @@ class Evaluator:
             config: of the search.
             sources: training and validation images in the object store.
             compute: device and precision.
+            kernels: see `nas.kernels.select`.
 
         Raises:
             ValueError: there is no such device in this process.
         """
         compute = compute or ComputeConfig()
+        select(kernels)
         info = self._trainer.prepare(compute)
         device = require_device(compute)
         train_source, validation_source = ray.get(list(sources))

@@ -96,8 +96,8 @@ class RayChildren:
         check_source(network, validation_source, "validation")
         self._runtime, self._config = runtime, config
         sources = [ray.put(train_source), ray.put(validation_source)]
-        self._arguments = supernet, config, sources, compute or ComputeConfig()
         settings = runtime.config
+        self._arguments = supernet, config, sources, compute or ComputeConfig(), settings.kernels
         self._dispatcher = Dispatcher(
             map(self._evaluator, runtime.place()),
             self._greet,

@@ -1,11 +1,12 @@
 """What a batch of shards cost: seconds, bytes, and how long workers had nothing to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from cluster.distributed.reports import ShardReport
 
-__all__ = ["Measurement", "measure"]
+__all__ = ["Measurement", "Tally", "measure"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +67,51 @@ def measure(
         repeated=repeated,
         idle={number: max(0.0, 1 - share / seconds) for number, share in busy.items()},
     )
+
+
+class Tally:
+    """What the batches of one epoch cost together, for the curves of a run."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._seconds = self._bytes_in = 0.0
+        self._idle_seconds: dict[str, float] = {}
+
+    def add(self, measured: Measurement) -> None:
+        """One batch more."""
+        self._seconds += measured.seconds
+        if measured.kind == "train":
+            self._steps += 1
+        self._bytes_in += measured.bytes_in
+        for worker, share in measured.idle.items():
+            idle = self._idle_seconds.get(str(worker), 0.0)
+            self._idle_seconds[str(worker)] = idle + share * measured.seconds
+
+    def scalars(self) -> dict[str, float]:
+        """Numbers by name: bytes copied a weight step, and shares of time that workers were idle."""
+        if not self._steps:
+            return {}
+        idle = {worker: seconds / self._seconds for worker, seconds in self._idle_seconds.items()}
+        return {
+            "weight_bytes": self._bytes_in / self._steps,
+            "idle_share": sum(idle.values()) / len(idle),
+            **{f"idle_share_worker_{worker}": share for worker, share in idle.items()},
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint in mid-epoch."""
+        return {
+            "steps": self._steps,
+            "seconds": self._seconds,
+            "bytes_in": self._bytes_in,
+            "idle_seconds": dict(self._idle_seconds),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Go on from what `state_dict` gave."""
+        tally = cls()
+        tally._steps = int(state["steps"])
+        tally._seconds, tally._bytes_in = float(state["seconds"]), float(state["bytes_in"])
+        tally._idle_seconds = dict(state["idle_seconds"])
+        return tally

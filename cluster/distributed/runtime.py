@@ -15,6 +15,8 @@ from ray.exceptions import AuthenticationError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from nas.kernels import Choice
+
 __all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "token_state"]
 
 HEALTH_CHECK = {
@@ -60,6 +62,11 @@ class RuntimeConfig(BaseModel):
     )
     worker_timeout_seconds: float = Field(
         default=120.0, gt=0, description="the search stops when no worker was left for this long"
+    )
+    kernels: Choice = Field(
+        default="auto",
+        description="the search network on the CPU: `compiled` in C, `torch`, or `auto`: compiled where a "
+        "C compiler is at hand; the results are the same, bit for bit",
     )
 
     def resources(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ from cluster.stages.courses import LocalTrainers, Trainers
 from cluster.stages.preparation import Experiment
 from nas.children import Children, LocalChildren
 from nas.images import ImageSource, fixed_copies
+from nas.kernels import select
 from nas.strategy import Strategy, build_strategy
 from nas.supernet import Supernet
 
@@ -44,6 +45,7 @@ def open_team(experiment: Experiment, progress: Progress) -> Iterator[Team]:
     train, plain = experiment.search_images()
     validation = fixed_copies(plain, config.validation_copies, config.search.seed)
     supernet = Supernet(experiment.supernet)
+    select(config.resources.kernels)
     if config.resources.workers == 0:
         children = LocalChildren(supernet, config.search, train, validation, config.compute)
         strategy = build_strategy(config.search, supernet.config.num_nodes)

@@ -75,6 +75,9 @@ class _Wanted:
     limits: tuple[float, float] | None = None
 
 
+_WORKERS = tuple((f"idle_share_worker_{number}", f"worker {number}", "") for number in range(8))
+"""More curves could not be told apart; the record has those of all workers."""
+
 _SEARCH = (
     _Wanted("Reward", (("reward", "mean ± spread", "reward_spread"), ("baseline", "baseline", ""))),
     _Wanted("Loss with shared weights", (("loss", "training", ""), ("validation_loss", "validation", ""))),
@@ -92,7 +95,11 @@ _SEARCH = (
         "Seconds a step",
         (("weight_seconds", "shared weights", ""), ("controller_seconds", "controller", "")),
     ),
-    _Wanted("Bytes a step", (("bytes_returned", "gradients returned", ""),)),
+    _Wanted(
+        "Bytes a weight step",
+        (("bytes_returned", "gradients returned", ""), ("weight_bytes", "weights copied by workers", "")),
+    ),
+    _Wanted("Idle share of the workers", (("idle_share", "mean", ""), *_WORKERS), (0.0, 1.0)),
 )
 
 _TRAINING = (

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster.distributed.measurements import Measurement, Tally
 from nas.genotype import Genotype
 from nas.search import EpochMetrics, StepRecord
 
@@ -32,14 +33,17 @@ class SearchHistory:
         self._numbers: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self._scores: list[tuple[float, float, float, float]] = []
         self._phase_seconds = {"weights": 0.0, "controller": 0.0}
+        self._tally = Tally()
 
     @property
     def rewards(self) -> list[float]:
         """Of every architecture sampled by a controller step, in order."""
         return [score[1] for score in self._scores]
 
-    def add_step(self, record: StepRecord, seconds: float) -> None:
-        """A finished step and how long it took."""
+    def add_step(self, record: StepRecord, seconds: float, measured: Measurement | None = None) -> None:
+        """A finished step, how long it took and, on a cluster, what it cost."""
+        if measured is not None:
+            self._tally.add(measured)
         self.seconds += seconds
         self._phase_seconds[record.position.phase] += seconds
         for genotype, reward, score in zip(record.genotypes, record.rewards, record.scores, strict=False):
@@ -54,7 +58,9 @@ class SearchHistory:
         row = epoch_row(metrics)
         row["weight_seconds"] = self._phase_seconds["weights"] / steps["weights"]
         row["controller_seconds"] = self._phase_seconds["controller"] / steps["controller"]
+        row.update(self._tally.scalars())
         row["timestamp"] = self._now()
+        self._tally = Tally()
         self._phase_seconds = dict.fromkeys(self._phase_seconds, 0.0)
         self.epochs.append(row)
         return row
@@ -78,6 +84,7 @@ class SearchHistory:
             "epochs": [dict(row) for row in self.epochs],
             "seconds": self.seconds,
             "phase_seconds": dict(self._phase_seconds),
+            "tally": self._tally.state_dict(),
             "numbers": np.array(self._numbers, np.int16),
             "scores": np.array(self._scores, np.float64),
         }
@@ -87,6 +94,8 @@ class SearchHistory:
         self.epochs = [dict(row) for row in state["epochs"]]
         self.seconds = float(state["seconds"])
         self._phase_seconds = dict(state["phase_seconds"])
+        if "tally" in state:  # of a run that was begun with an earlier version it has none
+            self._tally = Tally.from_state(state["tally"])
         self._numbers = [(tuple(normal), tuple(reduction)) for normal, reduction in state["numbers"].tolist()]
         self._scores = [(score[0], score[1], score[2], score[3]) for score in state["scores"].tolist()]
 

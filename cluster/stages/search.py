@@ -134,7 +134,7 @@ def _finish_steps(
     while not search.finished:
         begin = time.perf_counter()
         record = search.step()
-        history.add_step(record, time.perf_counter() - begin)
+        history.add_step(record, time.perf_counter() - begin, getattr(search.children, "measurement", None))
         done += 1
         progress.advance(done, f"epoch {record.position.epoch + 1}, {record.position.phase}")
         if search.position.step == 0 and search.position.phase == "weights":

@@ -88,7 +88,9 @@ def test_a_layout_maps_to_itself_unchanged() -> None:
 
 def test_an_unknown_way_is_refused_with_those_there_are() -> None:
     assert not can_map(SBU_15, H36M_17)
-    with pytest.raises(ValueError, match=r"no mapping from skeleton 'sbu_15' to 'h36m_17'.*coco_18"):
+    with pytest.raises(
+        ValueError, match=r"no mapping from skeleton 'sbu_15' to 'h36m_17'.*coco_18 to h36m_17"
+    ):
         map_joints(np.zeros((15, 2)), SBU_15, H36M_17)
 
 
@@ -97,3 +99,23 @@ def test_17_joints_where_25_are_needed_are_refused() -> None:
         map_joints(np.zeros((4, 17, 2)), BODY_25, H36M_17)
     with pytest.raises(ValueError, match="needs"):
         map_confidence(np.zeros((4, 17)), BODY_25, H36M_17)
+
+
+def test_mediapipe_becomes_body_25_without_small_toes() -> None:
+    points = np.random.default_rng(2).normal(size=(33, 2))
+    mapped = map_joints(points, MEDIAPIPE_33, BODY_25)
+    place = {name: points[number] for number, name in enumerate(MEDIAPIPE_33.joints)}
+    at = BODY_25.joints.index
+    np.testing.assert_allclose(mapped[at("mid_hip")], (place["left_hip"] + place["right_hip"]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(mapped[at("right_big_toe")], place["right_foot_index"], rtol=1e-5)
+    assert np.isnan(mapped[[at("left_small_toe"), at("right_small_toe")]]).all()
+    confidence = map_confidence(np.full(33, 0.8), MEDIAPIPE_33, BODY_25)
+    assert confidence[at("left_small_toe")] == 0
+    assert confidence[at("neck")] == pytest.approx(0.8)
+
+
+def test_coco_becomes_openposes_coco_with_a_neck() -> None:
+    points = np.random.default_rng(2).normal(size=(17, 2))
+    mapped = map_joints(points, COCO_17, COCO_18)
+    np.testing.assert_allclose(mapped[COCO_18.joints.index("neck")], points[5:7].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(mapped[COCO_18.joints.index("left_ear")], points[3], rtol=1e-5)

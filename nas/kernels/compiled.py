@@ -1,0 +1,176 @@
+"""The separable convolution in C, fused into few passes over memory, with the bits of the form in torch.
+
+To read or write a feature map of 5 MB takes 0.5 ms, as long as its depthwise filter: fewer passes are what is
+gained. Nothing is used on faith: the first time that a shape comes, both forms compute it on
+random images, forwards and backwards, and unless every bit is equal torch's form is used from then on.
+"""
+
+import ctypes
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from nas.kernels.devices import ours
+from nas.kernels.library import Shape, library, selected
+from nas.kernels.normalization import Rows, affine, handed_on, join
+
+if TYPE_CHECKING:
+    from nas.kernels.separable import SeparableWeights
+
+logger = logging.getLogger(__name__)
+
+KERNELS = (3, 5)
+
+
+def usable(x: Tensor, kernel: int) -> bool:
+    """Whether the compiled form is selected, there, and right for such images.
+
+    Raises:
+        RuntimeError: it is demanded and cannot be built.
+    """
+    if selected() == "torch" or not ours(x) or x.dtype != torch.float32 or kernel not in KERNELS:
+        return False
+    if torch.get_num_threads() > 1:  # then torch adds in another order
+        return False
+    if library(x.shape[1]) is None:
+        if selected() == "compiled":
+            raise RuntimeError(
+                f"separable convolutions of {x.shape[1]} channels cannot be compiled: a C compiler (cc, gcc, "
+                "clang) and a processor with AVX-512 are needed; choose the kernels 'auto' or 'torch'"
+            )
+        return False
+    return _agrees(tuple(x.shape), kernel, torch.is_grad_enabled())
+
+
+def separable_conv(
+    x: Tensor, first: "SeparableWeights", second: "SeparableWeights", addend: Tensor | None
+) -> Tensor:
+    """Both stacks, and the sum with `addend`; see `nas.kernels.separable`."""
+    x = x.contiguous(memory_format=torch.channels_last)
+    if addend is not None:
+        addend = addend.contiguous(memory_format=torch.channels_last)
+    y: Tensor = _SeparableConv.apply(addend, x, *first, *second)  # type: ignore[no-untyped-call]
+    return y
+
+
+@lru_cache(maxsize=256)
+def _agrees(shape: tuple[int, int, int, int], kernel: int, gradients: bool) -> bool:
+    """Whether both forms give the same bits, those of the gradients included if they are asked for.
+
+    For some shapes, maps of 4 x 4 pixels among them, torch adds up the weights' gradients in another order.
+    """
+    from nas.kernels.separable import SeparableWeights, separable_conv_in_torch
+
+    generator = torch.Generator().manual_seed(0)
+    C = shape[1]
+
+    def draw(*size: int) -> Tensor:
+        return torch.randn(size, generator=generator)
+
+    with torch.inference_mode(False), torch.set_grad_enabled(gradients):
+        x, addend, dy = (draw(*shape).contiguous(memory_format=torch.channels_last) for _ in range(3))
+        stacks = [
+            SeparableWeights(draw(C, 1, kernel, kernel), draw(C, C, 1, 1), draw(C), draw(C)) for _ in range(2)
+        ]
+        leaves = [leaf.requires_grad_() for leaf in (x, addend, *stacks[0], *stacks[1])]
+        forms = separable_conv_in_torch(x, stacks, addend), separable_conv(x, stacks[0], stacks[1], addend)
+        outcomes = [(y, *torch.autograd.grad(y, leaves, dy)) if gradients else (y,) for y in forms]
+    same = all(torch.equal(theirs, ours) for theirs, ours in zip(*outcomes, strict=True))
+    if not same:
+        logger.info("torch computes separable convolutions %d x %d of images %s", kernel, kernel, shape)
+    return same
+
+
+class _SeparableConv(torch.autograd.Function):
+    """Arguments: addend, x, then four parameters of each stack.
+
+    The addend comes first, so that its gradient is added to others' when autograd would without the fusion.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, addend: Tensor | None, x: Tensor, *parameters: Tensor) -> Tensor:
+        shape, rows = _shape(x, parameters[0])
+        saved, source, slope, constant = [x], x, None, None
+        for filters, matrix, scale, offset in (parameters[:4], parameters[4:]):
+            z = torch.empty_like(x)
+            means = x.new_empty(len(rows.weights), rows.pixels, x.shape[1])
+            variances = torch.empty_like(means)
+            _call("separable", shape, source, slope, constant, filters, matrix, z, means, variances)
+            mean, inverse = join(means, variances, rows)
+            slope, constant = affine(mean, inverse, scale, offset)
+            saved += [z, mean, inverse, slope, constant]
+            source = z
+        y = torch.empty_like(x)
+        _call("affine", shape, source, slope, constant, addend, y)
+        ctx.save_for_backward(*saved, parameters[0], parameters[1], parameters[4], parameters[5])
+        ctx.has_addend = addend is not None
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, *saved = ctx.saved_tensors
+        first, second = saved[:5], saved[5:10]
+        dy = gradients[0].contiguous(memory_format=torch.channels_last)
+        shape, rows = _shape(x, saved[10])
+        sums, products = x.new_empty(2, rows.pixels, x.shape[1])
+        z, mean = second[:2]
+        _call("reduce", shape, z, mean.repeat(rows.pixels), dy, sums, products)
+        dz, of_second = _stack_back(shape, rows, dy, second, first, saved[12:14], (sums, products))
+        dx, of_first = _stack_back(shape, rows, dz, first, [x], saved[10:12], (sums, products))
+        # As it came, since torch adds up differently where the order in memory is another.
+        return (gradients[0] if ctx.has_addend else None, dx, *of_first, *of_second)
+
+
+def _stack_back(
+    shape: Shape,
+    rows: Rows,
+    dy: Tensor,
+    stack: Sequence[Tensor],
+    before: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    columns: tuple[Tensor, Tensor],
+) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Gradients of the input and of the four parameters of one stack.
+
+    Args:
+        shape: of the images.
+        rows: of the images.
+        dy: gradient of the stack's output.
+        stack: z, mean, inverse, slope, constant of its batch normalisation.
+        before: the same of the stack before it, whose output is its input; or the input alone.
+        weights: depthwise and pointwise.
+        columns: sums of dy and of (z - mean) dy; overwritten by those of the stack before.
+    """
+    z, mean, inverse, slope, _ = stack
+    source, mean_before, _, slope_before, constant_before = (
+        before if len(before) > 1 else (before[0], None, None, None, None)
+    )
+    sums, products = columns
+    dscale, doffset = (products * inverse).sum(0), sums.sum(0)
+    count = z.numel() // z.shape[1]
+    of_z, constant_z = handed_on(slope, mean, inverse, dscale, doffset, count)
+    dx, d_filters, d_matrix = torch.empty_like(z), torch.empty_like(weights[0]), torch.empty_like(weights[1])
+    means = None if mean_before is None else mean_before.repeat(rows.pixels)
+    _call(
+        "separable_back", shape, dy, z, source, slope_before, constant_before, means, slope, of_z,
+        constant_z, *weights, dx, d_filters, d_matrix, sums, products,
+    )  # fmt: skip
+    return dx, (d_filters, d_matrix, dscale, doffset)
+
+
+def _shape(x: Tensor, filters: Tensor) -> tuple[Shape, Rows]:
+    N, C, H, W = x.shape
+    rows = Rows.of((N, C, H, W))
+    return Shape(C, N, H, W, filters.shape[-1], rows.pixels, rows.chunk), rows
+
+
+def _call(name: str, shape: Shape, *tensors: Tensor | None) -> None:
+    """Call a function of the library; the tensors stay alive as arguments until it returns."""
+    found = library(shape.channels)
+    assert found is not None
+    pointers = [None if t is None else ctypes.c_void_p(t.data_ptr()) for t in tensors]
+    getattr(found, f"posenas_{name}")(shape, *pointers)
