@@ -33,6 +33,7 @@ def comparison_page(comparison: Comparison) -> str:
     header = element("h1", escape(title)) + element(
         "p", "Cells that searches have found, side by side.", "subtitle"
     )
+    header += element("p", comparison.note, "note") if comparison.note else ""
     return document(
         title,
         header,

@@ -23,6 +23,8 @@ _PLOT_WIDTH, _PLOT_HEIGHT = 46, 9
 def comparison_text(comparison: Comparison) -> Group:
     """Everything that `posenas cells compare` shows; nodes that not all runs have are marked ≠."""
     parts: list[RenderableType] = [_numbers(comparison)]
+    if comparison.note:
+        parts.append(Text(comparison.note, style="yellow"))
     accuracies = [one.test_accuracy for one in comparison.cells]
     for title, costs, front in (
         ("parameters", [one.parameters for one in comparison.cells], comparison.small),

@@ -9,6 +9,9 @@ from nas.genotype import NUM_CELL_INPUTS, Cell
 __all__ = ["Comparison", "compare", "own_nodes", "pareto_front"]
 
 
+DIFFERENT_DATA = "The runs were tested on different data: their accuracies do not say which cells are better."
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Several runs beside each other.
@@ -20,6 +23,7 @@ class Comparison:
         small: runs that no other beats in accuracy and in parameters.
         fast: runs that no other beats in accuracy and in latency.
         settings: what differs, by dotted name, one value for each run; empty where a run has none.
+        note: what must be known to read the accuracies right; empty where nothing must.
     """
 
     cells: tuple[FoundCells, ...]
@@ -29,6 +33,7 @@ class Comparison:
     small: frozenset[int]
     fast: frozenset[int]
     settings: dict[str, tuple[str, ...]]
+    note: str = ""
 
 
 def compare(cells: Sequence[FoundCells]) -> Comparison:
@@ -52,6 +57,7 @@ def compare(cells: Sequence[FoundCells]) -> Comparison:
         small=pareto_front(accuracies, [one.parameters for one in cells]),
         fast=pareto_front(accuracies, [one.latency for one in cells]),
         settings=_differing(cells),
+        note="" if len({one.split or one.data for one in cells}) == 1 else DIFFERENT_DATA,
     )
 
 

@@ -40,6 +40,8 @@ def test_help_comes_within_a_second_since_nothing_heavy_is_imported() -> None:
         "data check",
         "cells list",
         "cells show",
+        "cells compare",
+        "cells export",
         "ui",
         "doctor",
         "submit",

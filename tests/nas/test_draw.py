@@ -21,6 +21,9 @@ from nas.network import NetworkConfig
 RELEASED = Genotype.parse("0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1")
 TANGLED = Cell.from_numbers([1, 1, 0, 4, 0, 3, 2, 0, 1, 1, 3, 1, 0, 4, 1, 4, 0, 4, 1, 0])
 
+# All five nodes read both inputs, which stand in one column: the most tangled of 6,000 random cells.
+CROSSED = Cell.from_numbers([0, 2, 1, 0, 0, 2, 1, 4, 1, 1, 0, 3, 1, 4, 0, 4, 0, 2, 1, 0])
+
 
 @st.composite
 def cells(draw: st.DrawFn, most_nodes: int = 5) -> Cell:
@@ -152,8 +155,10 @@ def test_no_crossing_could_be_avoided(cell: Cell) -> None:
 
 
 def test_crossings_of_a_tangled_cell_stay_few() -> None:
-    # Four of its five nodes read both inputs: of 400 random cells none has more crossings.
+    # Four of its five nodes read both inputs.
     assert crossings(lay_out(TANGLED)) == 5
+    # Every two of five: 4 + 3 + 2 + 1.
+    assert crossings(lay_out(CROSSED)) == 10
 
 
 def test_states_lie_one_column_after_what_they_read() -> None:
@@ -193,7 +198,7 @@ def test_loose_input_of_a_reduction_cell_is_marked_as_halved() -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("cell", [TANGLED, RELEASED.normal, RELEASED.reduction])
+@pytest.mark.parametrize("cell", [TANGLED, CROSSED, RELEASED.normal, RELEASED.reduction])
 def test_text_lies_inside_the_sheet_and_apart(cell: Cell, theme: str) -> None:
     figure = draw_cell(cell, theme=theme, reduction=True)  # type: ignore[arg-type]
     canvas = FigureCanvasAgg(figure)
@@ -313,3 +318,11 @@ def test_network_drawing_of_the_search_form_shows_what_halves() -> None:
     found = texts(draw_network(RELEASED, config))
     assert found.count("factorized reduction ↓2") == 2
     assert "layer 1: reduction cell" in found
+
+
+def test_marked_nodes_have_a_strong_border_and_a_sign() -> None:
+    figure = draw_cell(RELEASED.normal, marked=frozenset({1, 3}))
+    assert [text for text in texts(figure) if "≠" in text] == ["node 1 ≠", "node 3 ≠"]
+    wide = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    assert sum(patch.get_linewidth() > 2 for patch in wide) == 2
+    assert not [text for text in texts(draw_cell(RELEASED.normal)) if "≠" in text]

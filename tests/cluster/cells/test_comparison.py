@@ -47,6 +47,18 @@ def test_settings_that_differ_are_named_with_both_values(found: Make) -> None:
     assert compare([one, two]).settings == {"data.fold": ("", "2"), "search.seed": ("0", "1")}
 
 
+def test_runs_on_different_data_are_said_to_be_so(found: Make, tmp_path: Path) -> None:
+    assert compare([found("one"), found("two")]).note == ""
+    comparison = compare([found("one"), found("two", split="MSR Action3D AS1")])
+    assert "tested on different data" in comparison.note
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(comparison_text(comparison))
+    assert comparison.note in captured.get()
+    write_comparison(comparison, tmp_path / "compared.html")
+    assert comparison.note in (tmp_path / "compared.html").read_text("utf-8")
+
+
 def test_one_run_or_the_same_twice_cannot_be_compared(found: Make) -> None:
     with pytest.raises(ValueError, match="a comparison needs 2 to 26 runs; 1 came"):
         compare([found("one")])
