@@ -12,6 +12,7 @@ from cluster.commands.options import changes, opened_progress
 
 if TYPE_CHECKING:
     from cluster.lifter.config import LiftConfig
+    from lifting.people import PersonChoice
 
 __all__ = ["lift", "register"]
 
@@ -149,6 +150,97 @@ def evaluate(
         _show(as_text(summary_table(methods), markdown=markdown))
         _show("", as_text(action_table(methods, measure), markdown=markdown))
     _show("", f"pictures  {run / 'pictures'}", f"errors    {run / 'evaluation.json'}")
+
+
+@lift.command()
+def run(
+    source: Annotated[Path, typer.Argument(help="Folder of OpenPose JSON, or a video.")],
+    lifter: Annotated[
+        Path, typer.Option("--lifter", help="Folder of a trained lifter, or the run that holds one.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder; by default lifted/ and the source's name.", show_default=False),
+    ] = None,
+    person: Annotated[
+        str, typer.Option(help="Of several people: largest, longest (in view), or a number.")
+    ] = "largest",
+    layout: Annotated[
+        str, typer.Option(help="Of the JSON: auto, coco_17, coco_18, body_25 or body_25b.")
+    ] = "auto",
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second, where nobody says.", show_default=False, min=0.01)
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            "--detector", help="ONNX pose model for a video; without it MediaPipe.", show_default=False
+        ),
+    ] = None,
+    video: Annotated[
+        Path | None,
+        typer.Option("--video", help="Picture behind the keypoints of a JSON folder.", show_default=False),
+    ] = None,
+    use: Annotated[str, typer.Option(help="Streams: both, detected or gt.")] = "both",
+    lookahead: Annotated[int, typer.Option(help="Frames to wait for a lost keypoint; 0: causal.", min=0)] = 0,
+    hold: Annotated[
+        int, typer.Option(help="Frames for which a lost keypoint stays where it was.", min=0)
+    ] = 15,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the poses (One Euro filter).")] = False,
+    bvh: Annotated[bool, typer.Option("--bvh/--no-bvh", help="Write poses.bvh.")] = True,
+    animation: Annotated[
+        bool, typer.Option("--animation/--no-animation", help="Write animation.mp4.")
+    ] = True,
+) -> None:
+    """Lift a video or keypoints to 3D poses: poses.npz, poses.bvh and animation.mp4.
+
+    Example: [bold]posenas lift run keypoints/ --lifter runs/lift-cmu --out lifted/walk[/bold]
+
+    Example: [bold]posenas lift run walk.mp4 --lifter runs/lift-cmu --smooth --lookahead 5[/bold]
+
+    From Python: cluster.lifter.running.run_lift(lifter, LiftRequest(source=...), folder).
+    """
+    if use not in ("both", "gt", "detected"):
+        raise ValueError(f"--use is {use!r}; both, gt or detected is needed")
+    from cluster.lifter.running import LiftRequest, run_lift
+    from cluster.lifter.trained import DESCRIPTION, TwoStreamLifter
+    from lifting.gaps import GapConfig
+    from lifting.one_euro import OneEuroConfig
+
+    inner = lifter / "lifter"
+    trained = TwoStreamLifter.load(inner if (inner / DESCRIPTION).exists() else lifter)
+    request = LiftRequest(
+        source=source,
+        person=_person(person),
+        layout=layout,
+        fps=fps,
+        detector=detector,
+        video=video,
+        use=use,  # type: ignore[arg-type]
+        gaps=GapConfig(lookahead=lookahead, max_hold=hold),
+        smoothing=OneEuroConfig() if smooth else None,
+        bvh=bvh,
+        animation=animation,
+    )
+    folder = out or Path("lifted") / source.stem
+    with opened_progress() as progress:
+        outcome = run_lift(trained, request, folder, progress=progress)
+    _show(
+        f"lifted     {outcome.num_lifted} of {outcome.num_frames} frames, {outcome.num_filled} with keypoints"
+        f" filled in; {outcome.frames_per_second:.0f} frames/s, "
+        f"of each frame {outcome.lifting_milliseconds:.2f} ms for the lifting",
+        f"poses      {outcome.poses}",
+        *([f"BVH        {outcome.bvh}"] if outcome.bvh else []),
+        *([f"animation  {outcome.animation}"] if outcome.animation else []),
+    )
+
+
+def _person(choice: str) -> "PersonChoice":
+    if choice.isdigit():
+        return int(choice)
+    if choice not in ("largest", "longest"):
+        raise ValueError(f"--person is {choice!r}; largest, longest or a person's number is needed")
+    return choice  # type: ignore[return-value]
 
 
 def _config(config: Path | None, preset: str | None, given: dict[str, Any], run: Path | None) -> "LiftConfig":

@@ -25,7 +25,7 @@ __all__ = ["examples_figure", "joints_figure", "save_pictures"]
 FloatArray = NDArray[np.float32]
 
 NUM_EXAMPLES = 6
-_LEFT, _RIGHT, _MIDDLE = "#d55e00", "#0072b2", "#57606a"
+_LEFT, _RIGHT, _MIDDLE = "#0072b2", "#d55e00", "#57606a"
 _INK, _FAINT = "#24292f", "#6e7781"
 
 

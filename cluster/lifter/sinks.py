@@ -1,0 +1,182 @@
+"""Where lifted frames go while a video runs: a file of poses and an animation; neither holds frames."""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from math import pi
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.files import TEMPORARY_PREFIX
+from lifting.draw import View, draw_pose, side_by_side
+from lifting.inference import LiftedFrame
+from lifting.preview import draw_people
+from lifting.skeleton import Skeleton
+from lifting.tracking import DetectedPerson
+
+__all__ = ["AnimationWriter", "PoseFile"]
+
+Image = NDArray[np.uint8]
+
+_PANEL_HEIGHT = 480
+_SECONDS_AROUND = 12.0  # the viewer's way around the person
+_PAPER = 245
+
+
+class PoseFile:
+    """Frames appended one by one, and put together as one .npz at the end.
+
+    Frames lie in plain files beside the result until then, so that memory does not grow with the video.
+
+    Args:
+        path: of the .npz.
+        facts: further entries of it.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
+        self.path, self._facts = path, facts
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
+        self._files = {name: (self._folder / name).open("wb") for name in ("xyz", *_KEYPOINT_ENTRIES)}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self.num_frames = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def append(self, frame: LiftedFrame) -> None:
+        """The next frame."""
+        entries = {"xyz": frame.pose, **frame.keypoints._asdict()}
+        for name, file in self._files.items():
+            values = np.ascontiguousarray(entries[name])
+            self._shapes[name] = values.shape
+            file.write(values.tobytes())
+        self.num_frames += 1
+
+    def poses(self) -> NDArray[np.float32]:
+        """(T, K, 3) millimetres of all frames so far, read from the disk where they are looked at."""
+        return self._mapped("xyz")
+
+    def finish(self) -> None:
+        """Write the .npz, beside its place and renamed.
+
+        Raises:
+            ValueError: there is no frame.
+        """
+        if self.num_frames == 0:
+            raise ValueError("there was no frame to lift; at least 1 is needed")
+        whole = self._folder / "whole.npz"
+        with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in self._files:
+                self._add_file(archive, name)
+            for name, value in self._facts.items():
+                _add(archive, name, np.asarray(value))
+        whole.replace(self.path)
+
+    def _mapped(self, name: str) -> NDArray[Any]:
+        self._files[name].flush()
+        kind = np.dtype(_KEYPOINT_ENTRIES.get(name, np.float32))
+        shape = (self.num_frames, *self._shapes[name])
+        return np.memmap(self._folder / name, dtype=kind, mode="r", shape=shape)
+
+    def _add_file(self, archive: zipfile.ZipFile, name: str) -> None:
+        """The head of an array, then its bytes in pieces: `write_array` would copy it whole first."""
+        head = np.lib.format.header_data_from_array_1_0(self._mapped(name))
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+            np.lib.format.write_array_header_1_0(entry, head)
+            with (self._folder / name).open("rb") as content:
+                shutil.copyfileobj(content, entry)
+
+
+_KEYPOINT_ENTRIES: dict[str, type[np.generic]] = {
+    "xy": np.float32,
+    "confidence": np.float32,
+    "filled": np.bool_,
+}
+
+
+def _add(archive: zipfile.ZipFile, name: str, values: NDArray[Any]) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+        np.lib.format.write_array(entry, values, allow_pickle=False)
+
+
+class AnimationWriter:
+    """An .mp4: the keypoints in their video on the left, the 3D pose slowly turning on the right.
+
+    Args:
+        path: of the .mp4; there only when all of it is written.
+        skeletons: of the keypoints and of the poses.
+        image_size: (width, height) in which the keypoints are pixels.
+        fps: frames per second.
+
+    Raises:
+        ValueError: this OpenCV cannot write .mp4.
+    """
+
+    def __init__(
+        self, path: Path, skeletons: tuple[Skeleton, Skeleton], image_size: tuple[int, int], fps: float
+    ) -> None:
+        self.path, self._image_size, self._fps = path, image_size, fps
+        self._keypoint_skeleton, self._pose_skeleton = skeletons
+        self._scale = _PANEL_HEIGHT / image_size[1]
+        width = 2 * round(image_size[0] * self._scale / 2)
+        self._left = (width, _PANEL_HEIGHT)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._unfinished = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+        size = (width + _PANEL_HEIGHT, _PANEL_HEIGHT)
+        fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+        self._writer = cv2.VideoWriter(str(self._unfinished), fourcc, fps, size)
+        self._floor = 0.0
+        if not self._writer.isOpened():
+            raise ValueError(f"{path} cannot be written: this OpenCV has no .mp4 writer; use --no-animation")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.release()
+        if kind is None:
+            self._unfinished.replace(self.path)
+        else:
+            self._unfinished.unlink(missing_ok=True)
+
+    def append(self, frame: LiftedFrame, image: Image | None) -> None:
+        """The next frame, on its picture from the video or on paper."""
+        self._writer.write(self.picture(frame, image))
+
+    def picture(self, frame: LiftedFrame, image: Image | None) -> Image:
+        """The picture of one frame, (height, width, 3) BGR."""
+        if image is None:
+            left = np.full((self._left[1], self._left[0], 3), _PAPER, np.uint8)
+        else:
+            left = np.asarray(cv2.resize(image, self._left, interpolation=cv2.INTER_AREA), np.uint8)
+        person = DetectedPerson(
+            xy=frame.keypoints.xy * np.float32(self._scale),
+            confidence=np.clip(frame.keypoints.confidence, 0, 1),
+        )
+        left = draw_people(left, [person], self._keypoint_skeleton)
+        turn = 2 * pi * frame.number / (self._fps * _SECONDS_AROUND)
+        view = View(size=(_PANEL_HEIGHT, _PANEL_HEIGHT), turn=turn, floor=self._find_floor(frame.pose))
+        right = draw_pose(frame.pose, self._pose_skeleton, view)
+        return side_by_side(left, right, f"frame {frame.number}")
+
+    def _find_floor(self, pose: NDArray[np.float32]) -> float:
+        """Millimetres below the root: where the lowest joint was, falling at once and rising slowly."""
+        if np.isfinite(pose).any():
+            self._floor = max(float(np.nanmax(pose[:, 1])), 0.995 * self._floor)
+        return self._floor or 950.0

@@ -1,0 +1,43 @@
+"""Pictures of poses: where things are drawn, and what is left out."""
+
+import numpy as np
+
+from lifting.draw import View, draw_pose, side_by_side
+from lifting.skeleton import H36M_17
+
+VIEW = View(size=(200, 200))
+T_POSE = np.zeros((17, 3), np.float32)
+T_POSE[:, 1] = np.linspace(800, -700, 17)
+T_POSE[H36M_17.joints.index("left_wrist"), 0] = 700
+
+
+def test_up_in_space_is_up_in_the_picture_and_right_is_right() -> None:
+    centre, above, right = VIEW.pixels(np.array([[0, 0, 0], [0, -500, 0], [500, 0, 0]]))
+    assert above[1] < centre[1] - 20
+    assert right[0] > centre[0] + 20
+
+
+def test_after_half_a_turn_right_is_left() -> None:
+    half = View(size=(200, 200), turn=np.pi)
+    centre, right = half.pixels(np.array([[0, 0, 0], [500, 0, 0]]))
+    assert right[0] < centre[0] - 20
+
+
+def test_what_is_farther_on_the_floor_is_higher_in_the_picture() -> None:
+    near, far = VIEW.pixels(np.array([[0, 950, -500], [0, 950, 500]]))
+    assert far[1] < near[1]
+
+
+def test_a_pose_is_drawn_and_an_unknown_one_leaves_the_floor() -> None:
+    drawn, empty = (draw_pose(pose, H36M_17, VIEW) for pose in (T_POSE, np.full_like(T_POSE, np.nan)))
+    assert drawn.shape == (200, 200, 3)
+    assert (drawn != empty).any()
+    np.testing.assert_array_equal(empty, draw_pose(np.full_like(T_POSE, np.nan), H36M_17, VIEW))
+
+
+def test_a_caption_is_written_across_the_lower_left() -> None:
+    plain = np.full((100, 80, 3), 255, np.uint8)
+    both = side_by_side(plain, plain, "frame 7")
+    assert both.shape == (100, 160, 3)
+    assert (both[70:, :80] != 255).any()
+    assert (both[:60] == 255).all()
