@@ -138,8 +138,7 @@ def test_frames_in_memory_do_not_grow_with_the_video(lifter: TwoStreamLifter, tm
     request = LiftRequest(source=source, layout="body_25", gaps=GapConfig(lookahead=4), bvh=False)
     run_lift(lifter, request, tmp_path / "out", progress=alive)
     assert len(alive.counts) == 5
-    assert len(set(alive.counts[1:])) == 1
-    assert alive.counts[-1] < 20
+    assert max(alive.counts) < 20  # of 200: the look-ahead, and the one in hand in each of its forms
 
 
 def test_a_video_that_does_not_open_is_named(lifter: TwoStreamLifter, tmp_path: Path) -> None:
