@@ -96,8 +96,9 @@ def resolve(uri: str) -> str:
         )
     if kind != "sqlite":
         return uri
-    file = Path(uri.split(":///", 1)[-1]).expanduser().absolute() if ":///" in uri else None
-    if file is None or file.name == "":
+    place = uri.partition(":///")[2]
+    file = Path(place).expanduser().absolute()
+    if place == "" or file.name == "":
         raise ValueError(f"{uri!r} names no file: an SQLite store is sqlite:///FILE, as sqlite:///mlflow.db")
     if not file.parent.is_dir():
         raise FileNotFoundError(
@@ -138,7 +139,7 @@ def check_place(uri: str) -> None:
     if file.exists() and not file.is_file():
         raise ValueError(f"the MLflow store {file} is no file: name one, as sqlite:///{file}/mlflow.db")
     place = file if file.exists() else file.parent
-    if not os.access(place, os.R_OK | os.W_OK):
+    if not _allowed(place, os.R_OK | os.W_OK):
         raise PermissionError(
             f"no permission to write the MLflow store {file}: change that of {place}, or name another store"
             " with --tracking"
@@ -162,8 +163,13 @@ def check_exists(uri: str) -> None:
             f"there is no MLflow store {file} yet; `posenas search` or `posenas demo` makes it, or name"
             " another one with --tracking"
         )
-    if file is not None and not os.access(file, os.R_OK):
+    if file is not None and not _allowed(file, os.R_OK):
         raise PermissionError(f"no permission to read the MLflow store {file}: its owner may give it")
+
+
+def _allowed(path: Path, mode: int) -> bool:
+    """Whether we, as the user that opening a file would count, may do this."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def connect(uri: str, *, create: bool = True) -> "MlflowClient":
@@ -209,7 +215,7 @@ def _alone(file: Path | None) -> Iterator[None]:
 
     Where nothing can be written no tables are made either, and nobody has to wait.
     """
-    if file is None or not os.access(file.parent, os.W_OK):
+    if file is None or not _allowed(file.parent, os.W_OK):
         yield
         return
     with file.with_name(f"{file.name}.lock").open("a") as lock:
