@@ -20,10 +20,12 @@ def record(client: "MlflowClient", experiment: str, run: str, folder: Path, name
 
     digest = _digest(folder)
     known = client.search_logged_models([experiment], f"name = '{name}' AND source_run_id = '{run}'")
-    for model in known:
-        if model.tags.get(DIGEST) == digest and str(model.status) == "READY":
-            return str(model.model_id)
-    model = client.create_logged_model(experiment, name, run, tags={DIGEST: digest}, model_type="classifier")
+    model = next((one for one in known if one.tags.get(DIGEST) == digest), None)
+    if model is not None and str(model.status) == "READY":
+        return str(model.model_id)
+    if model is None:  # else one whose recording was broken off: its files are sent again
+        tags = {DIGEST: digest}
+        model = client.create_logged_model(experiment, name, run, tags=tags, model_type="classifier")
     with TemporaryDirectory() as scratch:
         client.log_model_artifacts(model.model_id, str(_named(folder, Path(scratch), model.model_id, run)))
     client.finalize_logged_model(model.model_id, "READY")

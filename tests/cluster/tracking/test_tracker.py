@@ -266,6 +266,25 @@ def test_an_alias_stays_with_the_better_version(uri: str, tmp_path: Path) -> Non
         assert int(holder) == (1, 1, 3)[number - 1]
 
 
+def test_a_model_whose_recording_broke_off_is_recorded_once(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_network_model(tmp_path / "n", nn.Flatten(), np.zeros((2, 3, 8, 8), np.float32))
+    tracker = started(uri, "search-broken")
+
+    def broken(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tracker._client, "log_model_artifacts", broken)
+        with pytest.raises(OSError, match="no space left"):
+            tracker.log_model(tmp_path / "n", "n")
+    tracker.log_model(tmp_path / "n", "n")
+    models = tracker._client.search_logged_models([tracker.experiment_id], "name = 'n'")
+    mine = [model for model in models if model.source_run_id == tracker.mlflow_run_id]
+    assert [str(model.status) for model in mine] == ["READY"]
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 8, 8), (3, 8, 8)])
 def test_too_few_example_images_are_said(shape: tuple[int, ...], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a model needs at least 2 examples"):

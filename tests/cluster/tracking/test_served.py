@@ -1,0 +1,130 @@
+"""A trained classifier as MLflow serves it: a clip of poses in, label and probabilities out, by HTTP."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cluster.classifier import TrainedClassifier
+from cluster.tracking.mlflow_model import save_pose_model
+from encoding.spmf import EncodingConfig, EncodingStatistics
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import MSR_20
+from nas.genotype import Cell, Genotype, Node
+from nas.network import Network, NetworkConfig
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def classifier() -> TrainedClassifier:
+    node = Node(x_input=0, x_operation=4, y_input=1, y_operation=2)
+    size = NetworkConfig(num_classes=2, image_size=32, channels=4, normal_cells=3)
+    return TrainedClassifier(
+        network=Network(Genotype(Cell((node,)), Cell((node,))), size, 0).eval(),
+        class_names=("wave", "kick"),
+        skeleton=MSR_20,
+        num_people=1,
+        encoding=EncodingConfig(),
+        statistics=EncodingStatistics(pose_distance_max=2000.0, motion_distance_max=2000.0),
+        notes={},
+    )
+
+
+def clip(frames: int) -> PoseSequence3D:
+    xyz = np.random.default_rng(frames).uniform(-1000, 1000, (frames, 20, 3)).astype(np.float32)
+    return PoseSequence3D(xyz=xyz, fps=15.0, skeleton=MSR_20)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    trained = classifier()
+    trained.save(folder / "classifier")
+    save_pose_model(folder / "model", folder / "classifier", clip(12), trained.class_names)
+    return folder / "model"
+
+
+def test_the_model_has_a_signature_an_example_and_pinned_requirements_and_no_pickle(model: Path) -> None:
+    from mlflow.models import Model
+
+    description = Model.load(str(model))
+    assert [column.name for column in description.signature.outputs.inputs] == [
+        *("label", "probability", "p: wave", "p: kick"),
+    ]
+    (poses,) = description.signature.inputs.inputs
+    assert (poses.type, poses.shape) == (np.dtype(np.float32), (-1, 20, 3))
+    assert (model / str(description.saved_input_example_info["artifact_path"])).is_file()
+    requirements = (model / "requirements.txt").read_text().split()
+    assert {line.split("==")[0] for line in requirements} >= {"mlflow", "torch", "numpy"}
+    assert all("==" in line for line in requirements)
+    assert [
+        path for path in model.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".pth", ".bin")
+    ] == []
+
+
+@pytest.fixture(scope="module")
+def address(model: Path) -> Iterator[str]:
+    """`mlflow models serve`, with pickle forbidden, away from our sources."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model)]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    log = model.parent / "log"
+    with log.open("wb") as said:
+        server = subprocess.Popen(
+            command, env=environment, cwd=model.parent, stdout=said, stderr=said, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 240
+        while not _answers(f"http://127.0.0.1:{port}/ping"):
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(60)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with _opener().open(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def ask(address: str, poses: PoseSequence3D) -> Any:
+    body = json.dumps({"inputs": poses.xyz.tolist(), "params": {"fps": poses.fps}}).encode()
+    request = urllib.request.Request(
+        f"{address}/invocations", body, {"Content-Type": "application/json"}, method="POST"
+    )
+    with _opener().open(request, timeout=60) as answer:
+        return json.loads(answer.read())["predictions"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frames", [12, 30])
+def test_a_served_classifier_answers_a_clip_with_label_and_probabilities(address: str, frames: int) -> None:
+    (expected,) = classifier().predict([clip(frames)])
+    (answer,) = ask(address, clip(frames))
+    assert answer["label"] == ("wave", "kick")[int(expected.argmax())]
+    assert answer["probability"] == pytest.approx(float(expected.max()), abs=1e-5)
+    np.testing.assert_allclose([answer["p: wave"], answer["p: kick"]], expected, atol=1e-5)
