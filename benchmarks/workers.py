@@ -1,6 +1,6 @@
 """What a weight step costs on a cluster, how evenly two cores are used, and where the owner saturates.
 
-    python benchmarks/cluster.py [--channels 14] [--batch 32] [--shards 8] [--rounds 5]
+    python benchmarks/workers.py [--channels 14] [--batch 32] [--shards 8] [--rounds 5]
 
 Three parts, all in one run:
 
