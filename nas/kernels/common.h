@@ -11,7 +11,7 @@
                                                     rows; columns
        sums of batch normalisation                  `pixels` neighbouring pixels are a row; rows
 
-   Compiled with -ffp-contract=off, so that the compiler changes none of it; `nas.compiled.verified` compares
+   Compiled with -ffp-contract=off, so that the compiler changes none of it; `nas.kernels.compiled_separable` compares
    with torch before a shape is used. */
 
 #include <immintrin.h>

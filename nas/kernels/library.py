@@ -18,8 +18,9 @@ logger = logging.getLogger(__name__)
 Choice = Literal["auto", "torch", "compiled"]
 CHOICES: tuple[Choice, ...] = ("auto", "torch", "compiled")
 
-SOURCE = Path(__file__).with_name("separable.c")
-HEADER = Path(__file__).with_name("common.h")
+FOLDER = Path(__file__).parent
+SOURCES = (FOLDER / "separable.c", FOLDER / "pooling.c")
+HEADER = FOLDER / "common.h"
 FLAGS = (
     "-O3",
     "-march=native",
@@ -56,20 +57,6 @@ def selected() -> Choice:
     return _choice
 
 
-class Shape(ctypes.Structure):
-    """Sizes of the images, as the C side knows them.
-
-    Attributes:
-        channels: which library; the C side knows it already.
-    """
-
-    _fields_ = [(name, ctypes.c_long) for name in ("images", "height", "width", "kernel", "pixels", "chunk")]
-
-    def __init__(self, channels: int, *sizes: int) -> None:
-        super().__init__(*sizes)
-        self.channels = channels
-
-
 @lru_cache(maxsize=32)
 def library(channels: int) -> ctypes.CDLL | None:
     """The library for so many channels, built if it is not in the cache; None where it cannot be."""
@@ -97,12 +84,12 @@ def _built(compiler: str, channels: int) -> Path:
     divisors = [d for d in range(1, channels + 1) if channels % d == 0]
     part = max(d for d in divisors if d == 1 or d * groups <= MOST_REGISTERS)
     definitions = (f"-DCHANNELS={channels}", f"-DPART={part}")
-    target = cache_folder() / f"separable-{channels}-{_key(compiler)}.so"
+    target = cache_folder() / f"kernels-{channels}-{_key(compiler)}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             made = Path(folder) / target.name
-            command = [compiler, *FLAGS, *definitions, str(SOURCE), "-o", str(made)]
+            command = [compiler, *FLAGS, *definitions, *map(str, SOURCES), "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=BUILD_SECONDS)
             made.replace(target)  # whole or not at all: other workers build it at the same time
     return target
@@ -114,7 +101,12 @@ def _key(compiler: str) -> str:
     version = subprocess.run(
         [compiler, "-march=native", "-Q", "--help=target", "--version"], capture_output=True, check=False
     ).stdout
-    parts = (SOURCE.read_bytes(), HEADER.read_bytes(), " ".join(FLAGS).encode(), compiler.encode(), version)
+    parts = (
+        *(file.read_bytes() for file in (*SOURCES, HEADER)),
+        " ".join(FLAGS).encode(),
+        compiler.encode(),
+        version,
+    )
     return hashlib.sha256(b"\0".join((*parts, _processor()))).hexdigest()[:16]
 
 

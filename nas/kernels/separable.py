@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas.kernels import compiled
+from nas.kernels import compiled_separable
 from nas.kernels.depthwise import depthwise_conv
 from nas.kernels.normalization import batch_norm_of_rows
 
@@ -39,8 +39,8 @@ def separable_conv(x: Tensor, stacks: Sequence[SeparableWeights], addend: Tensor
         (N, C, H, W), channels last.
     """
     first, second = stacks
-    if compiled.usable(x, first.depthwise.shape[-1]):
-        return compiled.separable_conv(x, first, second, addend)
+    if compiled_separable.usable(x, first.depthwise.shape[-1]):
+        return compiled_separable.separable_conv(x, first, second, addend)
     return separable_conv_in_torch(x, stacks, addend)
 
 

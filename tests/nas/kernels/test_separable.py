@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nas import kernels
 from nas.config import SearchConfig
-from nas.kernels import compiled, library
+from nas.kernels import bridge, compiled_pooling, compiled_separable, library
 from nas.kernels.separable import SeparableWeights, separable_conv, separable_conv_in_torch
 from nas.shards import score_shard, train_shard
 from nas.strategy import RandomStrategy
@@ -31,7 +31,8 @@ def _own_choice() -> Iterator[None]:
     with one_thread():
         yield
     kernels.select("torch")
-    compiled._agrees.cache_clear()
+    for module in (compiled_separable, compiled_pooling):
+        module._agrees.cache_clear()
 
 
 def draw(shape: tuple[int, ...], seed: int) -> Tensor:
@@ -86,7 +87,7 @@ def test_the_compiled_form_gives_the_bits_of_torch_forwards_and_backwards(
     leaves = [x, addend, *stacks[0], *stacks[1]]
     for leaf in leaves:
         leaf.requires_grad_()
-    assert compiled.usable(x, kernel)
+    assert compiled_separable.usable(x, kernel)
     ours, theirs = separable_conv(x, stacks, addend), separable_conv_in_torch(x, stacks, addend)
     assert torch.equal(ours, theirs)
     dy = draw(shape, 12)
@@ -94,6 +95,25 @@ def test_the_compiled_form_gives_the_bits_of_torch_forwards_and_backwards(
         torch.autograd.grad(ours, leaves, dy), torch.autograd.grad(theirs, leaves, dy), strict=True
     ):
         assert torch.equal(mine, its)
+
+
+@needs_compiler
+@pytest.mark.parametrize("shape", [*SHAPES, (3, 8, 1, 4)])
+def test_compiled_pooling_gives_the_bits_of_torch(shape: tuple[int, int, int, int]) -> None:
+    x = (2 * draw(shape, 1)).round().contiguous(memory_format=torch.channels_last)  # many are equal
+    x[0, 0, 0, :2] = torch.tensor([torch.nan, 99.0])
+    dy = draw(shape, 2)
+    outcomes = []
+    for choice in ("torch", "compiled"):
+        kernels.select(choice)  # type: ignore[arg-type]
+        assert compiled_pooling.usable(x) == (choice == "compiled")
+        leaf = x.clone().requires_grad_()
+        pooled = kernels.avg_pool(leaf), kernels.max_pool(leaf)
+        outcomes.append(
+            [p.nan_to_num(7.5) for p in (*pooled, *(torch.autograd.grad(y, leaf, dy)[0] for y in pooled))]
+        )
+    for theirs, ours in zip(*outcomes, strict=True):
+        assert torch.equal(theirs, ours)
 
 
 class Images:
@@ -150,19 +170,19 @@ def test_a_form_that_differs_in_one_bit_is_not_used(monkeypatch: pytest.MonkeyPa
 
     x = torch.zeros(2, 4, 8, 8)
     kernels.select("compiled")
-    assert compiled.usable(x, 3)
-    compiled._agrees.cache_clear()
+    assert compiled_separable.usable(x, 3)
+    compiled_separable._agrees.cache_clear()
     monkeypatch.setattr("nas.kernels.separable.separable_conv_in_torch", nearly)
-    assert not compiled.usable(x, 3)
+    assert not compiled_separable.usable(x, 3)
 
 
 def test_without_a_compiler_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "library", lambda channels: None)
+    monkeypatch.setattr(bridge, "library", lambda channels: None)
     x, stacks, _ = arguments((2, 4, 4, 4), 3)
     kernels.select("auto")
     assert torch.equal(separable_conv(x, stacks), separable_conv_in_torch(x, stacks))
     kernels.select("compiled")
-    with pytest.raises(RuntimeError, match="of 4 channels cannot be compiled: a C compiler"):
+    with pytest.raises(RuntimeError, match="kernels for 4 channels cannot be compiled: a C compiler"):
         separable_conv(x, stacks)
 
 
@@ -199,7 +219,7 @@ def test_a_library_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_nothing_is_compiled_unless_it_was_chosen() -> None:
     assert kernels.selected() == "torch"
-    assert not compiled.usable(torch.zeros(2, 4, 4, 4), 3)
+    assert not compiled_separable.usable(torch.zeros(2, 4, 4, 4), 3)
     with pytest.raises(ValueError, match="kernels are 'fast'; known are auto, torch, compiled"):
         kernels.select("fast")  # type: ignore[arg-type]
 
@@ -208,8 +228,8 @@ def test_nothing_is_compiled_unless_it_was_chosen() -> None:
 def test_other_numbers_than_float32_on_one_thread_are_left_to_torch() -> None:
     kernels.select("auto")
     x = torch.zeros(2, 4, 8, 8)
-    assert compiled.usable(x, 3)
-    assert not compiled.usable(x.double(), 3)
-    assert not compiled.usable(x, 7)
+    assert compiled_separable.usable(x, 3)
+    assert not compiled_separable.usable(x.double(), 3)
+    assert not compiled_separable.usable(x, 7)
     torch.set_num_threads(2)
-    assert not compiled.usable(x, 3)
+    assert not compiled_separable.usable(x, 3)

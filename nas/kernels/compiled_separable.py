@@ -5,7 +5,6 @@ gained. Nothing is used on faith: the first time that a shape comes, both forms 
 random images, forwards and backwards, and unless every bit is equal torch's form is used from then on.
 """
 
-import ctypes
 import logging
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from nas.kernels.devices import ours
-from nas.kernels.library import Shape, library, selected
+from nas.kernels.bridge import Shape, available, call, last, shape_of
 from nas.kernels.normalization import Rows, affine, handed_on, join
 
 if TYPE_CHECKING:
@@ -32,28 +30,15 @@ def usable(x: Tensor, kernel: int) -> bool:
     Raises:
         RuntimeError: it is demanded and cannot be built.
     """
-    if selected() == "torch" or not ours(x) or x.dtype != torch.float32 or kernel not in KERNELS:
-        return False
-    if torch.get_num_threads() > 1:  # then torch adds in another order
-        return False
-    if library(x.shape[1]) is None:
-        if selected() == "compiled":
-            raise RuntimeError(
-                f"separable convolutions of {x.shape[1]} channels cannot be compiled: a C compiler (cc, gcc, "
-                "clang) and a processor with AVX-512 are needed; choose the kernels 'auto' or 'torch'"
-            )
-        return False
-    return _agrees(tuple(x.shape), kernel, torch.is_grad_enabled())
+    return kernel in KERNELS and available(x) and _agrees(tuple(x.shape), kernel, torch.is_grad_enabled())
 
 
 def separable_conv(
     x: Tensor, first: "SeparableWeights", second: "SeparableWeights", addend: Tensor | None
 ) -> Tensor:
     """Both stacks, and the sum with `addend`; see `nas.kernels.separable`."""
-    x = x.contiguous(memory_format=torch.channels_last)
-    if addend is not None:
-        addend = addend.contiguous(memory_format=torch.channels_last)
-    y: Tensor = _SeparableConv.apply(addend, x, *first, *second)  # type: ignore[no-untyped-call]
+    addend = None if addend is None else last(addend)
+    y: Tensor = _SeparableConv.apply(addend, last(x), *first, *second)  # type: ignore[no-untyped-call]
     return y
 
 
@@ -72,7 +57,7 @@ def _agrees(shape: tuple[int, int, int, int], kernel: int, gradients: bool) -> b
         return torch.randn(size, generator=generator)
 
     with torch.inference_mode(False), torch.set_grad_enabled(gradients):
-        x, addend, dy = (draw(*shape).contiguous(memory_format=torch.channels_last) for _ in range(3))
+        x, addend, dy = (last(draw(*shape)) for _ in range(3))
         stacks = [
             SeparableWeights(draw(C, 1, kernel, kernel), draw(C, C, 1, 1), draw(C), draw(C)) for _ in range(2)
         ]
@@ -93,19 +78,19 @@ class _SeparableConv(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, addend: Tensor | None, x: Tensor, *parameters: Tensor) -> Tensor:
-        shape, rows = _shape(x, parameters[0])
+        C, shape, rows = x.shape[1], shape_of(x, parameters[0].shape[-1]), Rows.of(tuple(x.shape))
         saved, source, slope, constant = [x], x, None, None
         for filters, matrix, scale, offset in (parameters[:4], parameters[4:]):
             z = torch.empty_like(x)
-            means = x.new_empty(len(rows.weights), rows.pixels, x.shape[1])
+            means = x.new_empty(len(rows.weights), rows.pixels, C)
             variances = torch.empty_like(means)
-            _call("separable", shape, source, slope, constant, filters, matrix, z, means, variances)
+            call("separable", C, shape, source, slope, constant, filters, matrix, z, means, variances)
             mean, inverse = join(means, variances, rows)
             slope, constant = affine(mean, inverse, scale, offset)
             saved += [z, mean, inverse, slope, constant]
             source = z
         y = torch.empty_like(x)
-        _call("affine", shape, source, slope, constant, addend, y)
+        call("affine", C, shape, source, slope, constant, addend, y)
         ctx.save_for_backward(*saved, parameters[0], parameters[1], parameters[4], parameters[5])
         ctx.has_addend = addend is not None
         return y
@@ -114,11 +99,11 @@ class _SeparableConv(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, *saved = ctx.saved_tensors
         first, second = saved[:5], saved[5:10]
-        dy = gradients[0].contiguous(memory_format=torch.channels_last)
-        shape, rows = _shape(x, saved[10])
-        sums, products = x.new_empty(2, rows.pixels, x.shape[1])
+        dy = last(gradients[0])
+        C, shape, rows = x.shape[1], shape_of(x, saved[10].shape[-1]), Rows.of(tuple(x.shape))
+        sums, products = x.new_empty(2, rows.pixels, C)
         z, mean = second[:2]
-        _call("reduce", shape, z, mean.repeat(rows.pixels), dy, sums, products)
+        call("reduce", C, shape, z, mean.repeat(rows.pixels), dy, sums, products)
         dz, of_second = _stack_back(shape, rows, dy, second, first, saved[12:14], (sums, products))
         dx, of_first = _stack_back(shape, rows, dz, first, [x], saved[10:12], (sums, products))
         # As it came, since torch adds up differently where the order in memory is another.
@@ -155,22 +140,8 @@ def _stack_back(
     of_z, constant_z = handed_on(slope, mean, inverse, dscale, doffset, count)
     dx, d_filters, d_matrix = torch.empty_like(z), torch.empty_like(weights[0]), torch.empty_like(weights[1])
     means = None if mean_before is None else mean_before.repeat(rows.pixels)
-    _call(
-        "separable_back", shape, dy, z, source, slope_before, constant_before, means, slope, of_z,
+    call(
+        "separable_back", z.shape[1], shape, dy, z, source, slope_before, constant_before, means, slope, of_z,
         constant_z, *weights, dx, d_filters, d_matrix, sums, products,
     )  # fmt: skip
     return dx, (d_filters, d_matrix, dscale, doffset)
-
-
-def _shape(x: Tensor, filters: Tensor) -> tuple[Shape, Rows]:
-    N, C, H, W = x.shape
-    rows = Rows.of((N, C, H, W))
-    return Shape(C, N, H, W, filters.shape[-1], rows.pixels, rows.chunk), rows
-
-
-def _call(name: str, shape: Shape, *tensors: Tensor | None) -> None:
-    """Call a function of the library; the tensors stay alive as arguments until it returns."""
-    found = library(shape.channels)
-    assert found is not None
-    pointers = [None if t is None else ctypes.c_void_p(t.data_ptr()) for t in tensors]
-    getattr(found, f"posenas_{name}")(shape, *pointers)
