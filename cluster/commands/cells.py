@@ -19,6 +19,9 @@ Tracking = Annotated[
     str, typer.Option("--tracking", help="MLflow store to read.", envvar="MLFLOW_TRACKING_URI")
 ]
 Experiment = Annotated[str, typer.Option("--experiment", help="MLflow experiment.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Write the same as a page, with drawings.", show_default=False)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +35,7 @@ def list_command(
     sort: Annotated[
         str, typer.Option("--sort", help="date, accuracy, parameters, latency or name.")
     ] = "date",
+    html: Html = None,
     tracking: Tracking = STORE,
     experiment: Experiment = "posenas",
 ) -> None:
@@ -41,21 +45,25 @@ def list_command(
 
     From Python: cluster.cells.list_cells(uri, experiment, data="AS1", sort="accuracy").
     """
-    from cluster.cells import SORTS, cells_table, list_cells
+    from cluster.cells import SORTS, cells_table, list_cells, list_page, write_page
 
     if sort not in SORTS:
         raise ValueError(f"--sort is {sort!r}; one of {', '.join(SORTS)} is needed")
     found = list_cells(tracking, experiment, data=data, sort=sort)
     console = Console()
-    if found:
-        console.print(cells_table(found))
-    else:
+    if not found:
         console.print("no cells found yet; `posenas search` or `posenas demo` finds some")
+        return
+    console.print(cells_table(found))
+    if html is not None:
+        write_page(html, list_page(found))
+        _say_page(html)
 
 
 @cells.command("show")
 def show_command(
     run: Annotated[str, typer.Argument(help="Run: id, name, or the beginning of one.")],
+    html: Html = None,
     tracking: Tracking = STORE,
     experiment: Experiment = "posenas",
     database: DatabaseOption = None,
@@ -66,18 +74,20 @@ def show_command(
 
     From Python: cluster.cells.find_cells(run, uri, experiment).
     """
-    from cluster.cells import best_sampled, describe, find_cells
+    from cluster.cells import best_sampled, describe, find_cells, run_page, write_page
 
     found = find_cells(run, tracking, experiment)
-    Console().print(Text(describe(found, best_sampled(found, database))), soft_wrap=True)
+    best = best_sampled(found, database)
+    Console().print(Text(describe(found, best)), soft_wrap=True)
+    if html is not None:
+        write_page(html, run_page(found, best))
+        _say_page(html)
 
 
 @cells.command("compare")
 def compare_command(
     runs: Annotated[list[str], typer.Argument(help="Two or more runs: ids, names, or the beginning of one.")],
-    html: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with the drawings.", show_default=False)
-    ] = None,
+    html: Html = None,
     tracking: Tracking = STORE,
     experiment: Experiment = "posenas",
 ) -> None:
@@ -85,16 +95,19 @@ def compare_command(
 
     Example: [bold]posenas cells compare as1 as2 --html compared.html[/bold]
 
-    From Python: cluster.cells.compare(cells) and cluster.cells.write_comparison(comparison, path).
+    From Python: cluster.cells.compare(cells) and cluster.cells.comparison_page(comparison).
     """
-    from cluster.cells import compare, comparison_text, find_cells, write_comparison
+    from cluster.cells import compare, comparison_page, comparison_text, find_cells, write_page
 
     comparison = compare([find_cells(run, tracking, experiment) for run in runs])
-    console = Console()
-    console.print(comparison_text(comparison))
+    Console().print(comparison_text(comparison))
     if html is not None:
-        write_comparison(comparison, html)
-        console.print(Text(f"\npage      {html}"), soft_wrap=True)
+        write_page(html, comparison_page(comparison))
+        _say_page(html)
+
+
+def _say_page(html: Path) -> None:
+    Console().print(Text(f"\npage      {html}"), soft_wrap=True)
 
 
 @cells.command("export")

@@ -1,10 +1,9 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from cluster.cells import FoundCells, compare, comparison_text, write_comparison
+from cluster.cells import FoundCells, compare, comparison_page, comparison_text
 from cluster.cells.compare_text import plot_lines
 from cluster.cells.comparison import own_nodes, pareto_front
 from nas.genotype import Cell, Genotype
@@ -47,7 +46,7 @@ def test_settings_that_differ_are_named_with_both_values(found: Make) -> None:
     assert compare([one, two]).settings == {"data.fold": ("", "2"), "search.seed": ("0", "1")}
 
 
-def test_runs_on_different_data_are_said_to_be_so(found: Make, tmp_path: Path) -> None:
+def test_runs_on_different_data_are_said_to_be_so(found: Make) -> None:
     assert compare([found("one"), found("two")]).note == ""
     comparison = compare([found("one"), found("two", split="MSR Action3D AS1")])
     assert "tested on different data" in comparison.note
@@ -55,8 +54,7 @@ def test_runs_on_different_data_are_said_to_be_so(found: Make, tmp_path: Path) -
     with console.capture() as captured:
         console.print(comparison_text(comparison))
     assert comparison.note in captured.get()
-    write_comparison(comparison, tmp_path / "compared.html")
-    assert comparison.note in (tmp_path / "compared.html").read_text("utf-8")
+    assert comparison.note in comparison_page(comparison)
 
 
 def test_one_run_or_the_same_twice_cannot_be_compared(found: Make) -> None:
@@ -97,26 +95,3 @@ def test_a_terminal_of_80_characters_shows_numbers_cells_and_differences(found: 
         "output         3                    2 4",
     ):
         assert part in text
-
-
-def test_the_page_marks_what_differs_and_names_every_dot(found: Make, tmp_path: Path) -> None:
-    two = found("two <b>", genotype=Genotype(OTHER, ONE), latency=8.0, test_accuracy=0.8)
-    path = tmp_path / "compared.html"
-    write_comparison(compare([found("one", genotype=Genotype(ONE, ONE)), two]), path)
-    page = path.read_text("utf-8")
-    assert "<title>A one: accuracy 90.0%, milliseconds an answer 4</title>" in page
-    assert "two &lt;b&gt;" in page
-    assert "Nodes with a strong border and ≠ are not in all of the cells. A click" in page  # the normal cells
-    assert "The cells are the same." in page  # the reduction cells
-    assert page.count("<picture>") == 4
-
-
-def test_a_page_of_untested_runs_says_so(found: Make, tmp_path: Path) -> None:
-    runs = [found(name, test_accuracy=None, parameters=None, latency=None) for name in ("one", "two")]
-    write_comparison(compare(runs), tmp_path / "compared.html")
-    assert (tmp_path / "compared.html").read_text("utf-8").count("no run is tested yet") == 2
-
-
-def test_a_page_needs_a_name_that_a_browser_opens(found: Make, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"compared.txt is not a name for a page: it must end in .html"):
-        write_comparison(compare([found("one"), found("two")]), tmp_path / "compared.txt")
