@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,8 @@ __all__ = ["MediaPipeDetector", "detector_python"]
 ENVIRONMENT = ".venv-detector"
 VARIABLE = "POSENAS_DETECTOR"
 _WORKER = Path(__file__).with_name("mediapipe_worker.py")
+# Written last by `make detector`: without it the environment is half built.
+_STAMP = ".installed"
 _STOP_SECONDS = 5.0
 
 
@@ -36,10 +39,13 @@ def detector_python() -> Path:
     """
     named = os.environ.get(VARIABLE)
     sources = Path(__file__).resolve().parents[2]
-    folders = dict.fromkeys((Path.cwd(), sources))
-    places = [Path(named)] if named else [folder / ENVIRONMENT for folder in folders]
-    for place in places:
-        python = place / "bin" / "python" if place.is_dir() else place
+    if named:
+        places = [Path(named)]
+        pythons = [place / "bin" / "python" if place.is_dir() else place for place in places]
+    else:
+        places = [folder / ENVIRONMENT for folder in dict.fromkeys((Path.cwd(), sources))]
+        pythons = [place / "bin" / "python" for place in places if (place / _STAMP).exists()]
+    for python in pythons:
         if python.is_file():
             return python
     raise FileNotFoundError(
@@ -83,17 +89,25 @@ class MediaPipeDetector:
             stderr=self._errors,
         )
         width, height = self._image_size
-        hello = self._ask(json.dumps({"width": width, "height": height}).encode() + b"\n")
+        try:
+            hello = self._ask(json.dumps({"width": width, "height": height}).encode() + b"\n")
+        except BaseException:
+            self._close()
+            raise
         self.name = f"mediapipe {hello['mediapipe']}"
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._process is not None:
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):  # what was still to be written to a process that ended
+                        pipe.close()
             try:
                 self._process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:

@@ -117,6 +117,17 @@ def test_a_detector_that_dies_is_reported_and_leaves_whole_files(tmp_path: Path)
     assert len(list((tmp_path / "json").glob("frame_*"))) == 2
 
 
+def test_an_environment_without_mediapipe_is_reported(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSENAS_DETECTOR", str(tmp_path / "python"))
+    (tmp_path / "python").write_text('#!/bin/sh\necho "No module named mediapipe" >&2\nexit 1\n')
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(RuntimeError, match=r"MediaPipe in .* ended: No module named mediapipe"):
+        detect_video(video, tmp_path / "json")
+    assert not (tmp_path / "json").exists()
+
+
 def test_without_the_environment_the_command_says_how_to_build_it(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
