@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lifting.cameras import VirtualCameras
-from lifting.datasets import cmu, hdm05, msr
+from lifting.datasets import cmu, h36m, hdm05, msr
 from lifting.datasets.mocap import Recording, film, subsample
 from lifting.datasets.pairs import LiftingSplit, PairClip, PosePairs
 from lifting.datasets.splits import by_subject_and_clip
@@ -17,7 +17,7 @@ from lifting.noise import DetectorNoise
 
 __all__ = ["LiftingDataConfig", "LiftingSplit", "PairClip", "PosePairs", "load_pairs"]
 
-LiftingDataName = Literal["synthetic", "cmu", "hdm05", "msr"]
+LiftingDataName = Literal["synthetic", "cmu", "hdm05", "msr", "h36m"]
 
 
 class LiftingDataConfig(BaseModel):
@@ -39,11 +39,18 @@ class LiftingDataConfig(BaseModel):
         description="What a detector does to the keypoints. By default a mild detector looks at motion "
         "capture and synthetic people; msr and h36m keep the keypoints of their files.",
     )
+    keypoints: str = Field(
+        default="gt", description="h36m: NAME of data_2d_h36m_NAME.npz, such as gt or cpn_ft_h36m_dbb."
+    )
     stride: int = Field(default=1, ge=1, description="Every so many frames are taken.")
     test_fraction: float = Field(
         default=0.15, gt=0, lt=1, description="Share of the training subjects' clips that are held out."
     )
     validation_fraction: float = Field(default=0.15, gt=0, lt=1, description="Share of clips for validation.")
+    validation_by: Literal["subject", "clips"] = Field(
+        default="subject",
+        description="h36m: subject 8 for validation, or a share of the clips of all five training subjects.",
+    )
     num_subjects: int = Field(default=6, ge=2, description="synthetic: people, the last one held out.")
     clips_per_action: int = Field(
         default=2, ge=1, description="synthetic: clips of each action by each person."
@@ -83,6 +90,15 @@ def load_pairs(config: LiftingDataConfig) -> LiftingSplit:
         case "msr":
             root = _root(config, "msr_action3d", msr.HOW_TO_GET)
             return msr.load_msr_pairs(root, noise=config.noise, stride=config.stride, seed=config.seed)
+        case "h36m":
+            return h36m.load_h36m(
+                _root(config, "h36m", h36m.HOW_TO_GET),
+                keypoints=config.keypoints,
+                validation_fraction=config.validation_fraction if config.validation_by == "clips" else None,
+                noise=config.noise,
+                stride=config.stride,
+                seed=config.seed,
+            )
 
 
 def _root(config: LiftingDataConfig, folder: str, how_to_get: str) -> Path:
