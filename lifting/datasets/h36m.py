@@ -90,7 +90,7 @@ def load_h36m(
         )
     joined = {part: PosePairs.join(members) for part, members in parts.items()}
     return LiftingSplit(
-        name=f"Human3.6M, keypoints {keypoints!r}, {len(joined['validation'].clips)} clips held out to choose by",
+        name=f"Human3.6M, keypoints {keypoints!r}, {len(parts['validation'])} clips to choose by",
         train=joined["train"],
         validation=joined["validation"],
         test={"S9, S11": joined["test"]},

@@ -84,7 +84,7 @@ def test_validation_may_be_clips_so_that_all_five_subjects_train(root: Path) -> 
         {clip.name.split(",")[0] for clip in part.clips} for part in (split.train, split.validation)
     ]
     assert not recordings[0] & recordings[1]
-    with pytest.raises(ValueError, match="0.0001 of the recordings for validation are none"):
+    with pytest.raises(ValueError, match=r"0\.0001 of the recordings for validation are none"):
         load_pairs(config(root, validation_by="clips", validation_fraction=0.0001))
 
 
