@@ -47,8 +47,10 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk says so without saying where
         raise
     _sync_folder(path.parent)
 

@@ -52,3 +52,13 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Chromium is not installed; `bash tests/system.sh` installs it")
     with open_chromium() as browser:
         yield browser
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `gpu` need one."""
+    if torch.cuda.is_available():
+        return
+    skip = pytest.mark.skip(reason="torch sees no NVIDIA GPU here; run `make test-gpu` where one is")
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(skip)

@@ -15,6 +15,7 @@ from ray.exceptions import AuthenticationError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from cluster.distributed.shield import shielded_processes
 from nas.kernels import Choice
 
 __all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "token_state"]
@@ -208,14 +209,15 @@ def token_state(environment: Mapping[str, str] = os.environ) -> tuple[str, bool]
 
 def _start(num_cpus: int | None) -> None:
     """Start Ray on this machine. It turns token authentication on by itself and keeps its token at home."""
-    ray.init(
-        address="local",
-        num_cpus=num_cpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _system_config=dict(HEALTH_CHECK),
-    )
+    with shielded_processes():
+        ray.init(
+            address="local",
+            num_cpus=num_cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _system_config=dict(HEALTH_CHECK),
+        )
 
 
 def _join(address: str) -> None:

@@ -7,6 +7,7 @@
 Parts are written first, then the manifest, then LATEST: a crash at any moment leaves the one before whole.
 """
 
+import errno
 import json
 import re
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ class Checkpoints:
         except OSError as error:
             raise OSError(
                 f"the checkpoint of step {step} could not be written to {self.folder}: "
-                f"{error.strerror or error}; the checkpoints before it are untouched"
+                f"{error.strerror or error}; those before it are untouched{_remedy(error)}"
             ) from error
         return len(content) + sum(size for _, size in references.values())
 
@@ -200,6 +201,15 @@ class Checkpoints:
                 self._verified.pop(path.stem, None)
         for path in self.folder.rglob(f"{TEMPORARY_PREFIX}*"):
             path.unlink(missing_ok=True)
+
+
+def _remedy(error: OSError) -> str:
+    """What to do before the run is resumed."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ": make room and resume the run"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ": make the folder writable and resume the run"
+    return ""
 
 
 class _CorruptError(Exception):

@@ -25,6 +25,7 @@ from cluster.tracking.tracker import Tracker, epoch_point
 from nas.derive import Derivation
 from nas.genotype import Genotype
 from nas.search import Search
+from nas.shards import NonFiniteLossError
 from nas.threads import torch_threads
 
 __all__ = ["SearchOutcome", "run_search"]
@@ -131,9 +132,21 @@ def _finish_steps(
     remaining, timer = Remaining(total), Timer(config.resources.checkpoint_seconds)
     remaining.begin(done)
     monitor = SystemMonitor(run.started, run.path)
+
+    def save() -> None:
+        state = {"search": search.state_dict(), "history": history.state_dict()}
+        checkpoints.save({**state, "told": tracker.position()}, done)
+
     while not search.finished:
         begin = time.perf_counter()
-        record = search.step()
+        try:
+            record = search.step()
+        except NonFiniteLossError as error:
+            save()
+            raise NonFiniteLossError(
+                f"{error}. The search ended after step {done}, which is saved in {checkpoints.folder}; "
+                "resumed, it would come to the same step: start another run with other settings"
+            ) from error
         history.add_step(record, time.perf_counter() - begin, getattr(search.children, "measurement", None))
         done += 1
         progress.advance(done, f"epoch {record.position.epoch + 1}, {record.position.phase}")
@@ -144,8 +157,7 @@ def _finish_steps(
         if points := monitor.due():
             tracker.log_history(points)
         if search.finished or interruption.requested or timer.due():
-            state = {"search": search.state_dict(), "history": history.state_dict()}
-            checkpoints.save({**state, "told": tracker.position()}, done)
+            save()
         interruption.stop_if_requested()
 
 

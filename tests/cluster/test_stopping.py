@@ -1,0 +1,194 @@
+"""A run that is stopped, whoever stops it and however, keeps what is done and says how to go on."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cluster.config import ExperimentConfig
+from cluster.files import read_json
+from cluster.interruption import Interrupted, Interruption
+from cluster.progress import PlainProgress
+from cluster.stages import search
+from cluster.stages.checkpoints import Checkpoints, configuration_hash
+from cluster.worker import run_search
+from nas.shards import NonFiniteLossError
+
+TINY_FILE = Path(__file__).parent / "tiny.yaml"
+TINY = ExperimentConfig.from_file(TINY_FILE)
+SHORT = TINY.changed({"search.epochs": 1})
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "write_results", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What an undisturbed search without Ray finds in three epochs."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(search, "write_results", lambda *_: None)
+        folder = tmp_path_factory.mktemp("straight") / "run"
+        run_search(TINY, folder)
+    return facts(folder)
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    """Everything that a search found, without the times it took."""
+    content = read_json(folder / "search.json")
+    content.pop("seconds")
+    for row in content["epochs"]:
+        for name in ("timestamp", "weight_seconds", "controller_seconds"):
+            row.pop(name)
+    return content
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """`posenas search`, in a session and so in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cluster.cli", "search", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def await_line(process: subprocess.Popen[str], beginning: str) -> None:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert any(line.startswith(beginning) for line in process.stdout), process.stderr.read()
+
+
+def daemons(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Ray's processes below the command; not its agents, which take a minute to notice that they are alone."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    found = [one for one in below if not one.name().endswith("Agent")]
+    assert {"raylet", "gcs_server"} <= {one.name() for one in found}
+    return found
+
+
+def await_end(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert alive == []
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_run_is_killed_resumed_on_more_workers_terminated_with_its_group_and_resumed_without_ray(
+    tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    folder = tmp_path / "run"
+    process = started("--config", str(TINY_FILE), "--out", str(folder), "--workers", "1")
+    await_line(process, "epoch 1/3")
+    below = daemons(process)
+    process.kill()
+    process.communicate()
+    await_end(below)
+
+    often = "resources.checkpoint_seconds=1000"  # only the signal has it saved
+    process = started("--resume", "--out", str(folder), "--workers", "3", "--set", often)
+    await_line(process, "epoch 2/3")
+    below = daemons(process)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 128 + signal.SIGTERM, said  # 1 where Ray was ended with it
+    assert f"stopped by SIGTERM, all is saved: `posenas search --resume --out {folder}`" in said
+    await_end(below)
+
+    lines: list[str] = []
+    config = TINY.changed({"resources.workers": 0})
+    run_search(config, folder, resume=True, progress=PlainProgress(lines.append))
+    (taken_up,) = [int(line.split()[3]) for line in lines if line.startswith("going on after step")]
+    assert taken_up >= 10  # two epochs of five steps
+    assert facts(folder) == expected
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_waits_for_the_step_and_the_second_ends_at_once(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with Interruption("begin anew") as interruption:
+        signal.raise_signal(number)
+        assert interruption.requested
+        message = f"stopped by {number.name}, all is saved: begin anew"
+        with pytest.raises(Interrupted, match=message) as stopped:
+            interruption.stop_if_requested()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert stopped.value.exit_code == 128 + number
+    assert signal.getsignal(number) is before
+
+
+FULL = "No space left on device; those before it are untouched: make room and resume the run"
+READ_ONLY = "Read-only file system; those before it are untouched: make the folder writable and resume"
+
+
+@pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, FULL), (errno.EROFS, READ_ONLY)])
+def test_a_folder_that_can_no_longer_be_written_ends_the_search_with_the_last_checkpoint_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: dict[str, Any], number: int, sentence: str
+) -> None:
+    folder, real = tmp_path / "run", os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if (folder / "checkpoints" / "step-00000004.json").exists():
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr("cluster.files.os.fsync", fsync)
+    with pytest.raises(OSError, match=rf"the checkpoint of step 4 could not be written to .*{sentence}"):
+        run_search(TINY, folder)
+    assert not list(folder.rglob(".tmp-*"))
+    monkeypatch.undo()
+    monkeypatch.setattr(search, "write_results", lambda *_: None)
+    run_search(None, folder, resume=True)
+    assert facts(folder) == expected
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own of two megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can be mounted by root alone")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_really_full_disk_leaves_a_run_that_can_be_moved_and_resumed(
+    small_disk: Path, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    folder = small_disk / "run"
+    with pytest.raises(OSError, match=r"No space left on device"):
+        run_search(TINY, folder)
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    newest = Checkpoints(
+        moved / "checkpoints", configuration=configuration_hash(TINY.search_settings())
+    ).load_latest()
+    assert newest is not None
+    assert newest.step >= 1
+    run_search(None, moved, resume=True)
+    assert facts(moved) == expected
+
+
+def test_a_loss_that_is_not_finite_ends_the_search_with_the_step_before_saved(tmp_path: Path) -> None:
+    wild = SHORT.changed({"search.learning_rate_max": 1e30, "resources.checkpoint_seconds": 1000})
+    folder = tmp_path / "run"
+    message = r"not finite .*The search ended after step (\d), which is saved in .*start another run"
+    with pytest.raises(NonFiniteLossError, match=message):
+        run_search(wild, folder)
+    saved = Checkpoints(folder / "checkpoints", configuration=configuration_hash(wild.search_settings()))
+    assert saved.steps() == [1]
+    assert saved.load_latest() is not None
+    with pytest.raises(NonFiniteLossError, match=message):
+        run_search(None, folder, resume=True)
