@@ -70,7 +70,7 @@ def await_line(process: subprocess.Popen[str], beginning: str) -> None:
 
 
 def daemons(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Ray's processes below the command; not its agents, which take a minute to notice that they are alone."""
+    """Ray's processes below the command; not its agents, which notice after a minute that they are alone."""
     below = psutil.Process(process.pid).children(recursive=True)
     found = [one for one in below if not one.name().endswith("Agent")]
     assert {"raylet", "gcs_server"} <= {one.name() for one in found}
