@@ -108,7 +108,7 @@ def test_a_run_is_killed_resumed_on_more_workers_terminated_with_its_group_and_r
     lines: list[str] = []
     config = TINY.changed({"resources.workers": 0})
     run_search(config, folder, resume=True, progress=PlainProgress(lines.append))
-    (taken_up,) = [int(line.split()[3]) for line in lines if line.startswith("going on after step")]
+    (taken_up,) = [int(line.split()[4]) for line in lines if line.startswith("going on after step")]
     assert taken_up >= 10  # two epochs of five steps
     assert facts(folder) == expected
 
