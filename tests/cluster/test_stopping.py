@@ -43,11 +43,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """Everything that a search found, without the times it took."""
+    """Everything that a search found, without what it cost."""
     content = read_json(folder / "search.json")
     content.pop("seconds")
+    costs = ("timestamp", "weight_seconds", "controller_seconds", "weight_bytes", "idle_share")
     for row in content["epochs"]:
-        for name in ("timestamp", "weight_seconds", "controller_seconds"):
+        for name in [name for name in row if name.startswith(costs)]:
             row.pop(name)
     return content
 
