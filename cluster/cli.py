@@ -1,7 +1,7 @@
 """The `posenas` command: puts the groups together, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done; 2 bad input (ValueError, a file that is missing or in the way); 75 another process works
-on the run (try later); 1 anything else; 128 + signal when interrupted.
+Exit codes: 0 done; 2 bad input (ValueError, a file that is missing or in the way); 75 try later (another
+process works on the run, a server does not answer); 1 anything else; 128 + signal when interrupted.
 
 Nothing heavy (torch, Ray, MLflow) is imported here or at the top of `cluster.commands`: help comes at once.
 """
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def _exit_code(error: Exception) -> int:
-    if isinstance(error, BlockingIOError):
+    if isinstance(error, BlockingIOError | ConnectionError | TimeoutError):
         return os.EX_TEMPFAIL
     return 2 if isinstance(error, BAD_INPUT) else 1
 

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     for command in (demo, search, train, evaluate):
         app.command(rich_help_panel=PANEL)(command)
+    app.command("register", rich_help_panel=PANEL)(register_model)
 
 
 def search(
@@ -203,6 +204,23 @@ def evaluate(
         f"report    {run / 'report.html'}",
         "compare   posenas cells list; posenas ui",
     )
+
+
+def register_model(
+    run: Annotated[Path, typer.Argument(help="Run folder with a trained classifier.")],
+) -> None:
+    """Make sure that MLflow's model registry has the classifier; what MLflow was not told yet is delivered.
+
+    Example: [bold]posenas register runs/as1[/bold]
+
+    From Python: cluster.stages.registration.run_registration(folder).
+    """
+    from cluster.stages.registration import run_registration
+
+    with opened_progress() as progress:
+        outcome = run_registration(run, progress=progress)
+    aliases = f" ({', '.join(outcome.aliases)})" if outcome.aliases else ""
+    _show(f"registered  {outcome.name} version {outcome.version}{aliases}", f"load it     {outcome.uri}")
 
 
 def demo(

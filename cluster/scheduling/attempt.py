@@ -7,20 +7,21 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cluster.progress import duration
 from cluster.progress_file import PROGRESS_VARIABLE, read_progress
 from cluster.scheduling.jobs import COMMANDS
 from cluster.scheduling.queue import Queue
 from cluster.scheduling.records import Claim, JobProgress
+from cluster.tracking.outbox import known_mlflow_runs
 
 __all__ = ["Attempt", "StopReason", "explain", "last_lines"]
 
 StopReason = Literal["cancelled", "time limit", "worker ends", "database away", "claim lost"]
 
-BAD_INPUT, BUSY = 2, 75
-"""Exit codes of `posenas`: wrong input, which no further attempt mends; somebody else has the run."""
+BAD_INPUT = 2
+"""The exit code of `posenas` for wrong input, which no further attempt mends."""
 
 _TAIL_BYTES = 4096
 _SIGNALS = {
@@ -110,18 +111,21 @@ class Attempt:
     def progress(self) -> JobProgress:
         """How far it is."""
         report = read_progress(self._progress_file)
-        tail = last_lines(self.log, 20)
-        checkpoint = newest_checkpoint(Path(self.claim.job.folder))
+        folder = Path(self.claim.job.folder)
+        known: dict[str, Any] = {
+            "checkpoint": newest_checkpoint(folder),
+            "mlflow_run_id": _mlflow_run(folder, self.claim.job.kind),
+            "log_tail": last_lines(self.log, 20),
+        }
         if report is None:
-            return JobProgress(checkpoint=checkpoint, log_tail=tail)
+            return JobProgress(**known)
         return JobProgress(
             phase=report.phase,
             done=report.done,
             total=report.total,
             note=report.note,
             seconds_left=report.seconds_left,
-            checkpoint=checkpoint,
-            log_tail=tail,
+            **known,
         )
 
     def settle(self, queue: Queue, code: int) -> str:
@@ -174,8 +178,6 @@ def explain(code: int, log: str) -> str:
         number = signal.Signals(code - 128)
         meaning = _SIGNALS.get(number, "somebody stopped it")
         reason = f"ended by {number.name}: {meaning}"
-    elif code == BUSY:
-        reason = "another process works on its run"
     else:  # the last line says it: a sentence of posenas, or the end of a traceback
         said = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "without a word")
         reason = f"{said} (exit code {code})"
@@ -203,3 +205,12 @@ def newest_checkpoint(folder: Path) -> str | None:
         return None
     newest = max(found, key=lambda path: path.stat().st_mtime)
     return str(newest.parent / newest.read_text(encoding="utf-8").strip())
+
+
+def _mlflow_run(folder: Path, kind: str) -> str | None:
+    """MLflow's id of the job's run; the training of a search's genotype is a run of its own there."""
+    runs = known_mlflow_runs(folder / "outbox")
+    training = [mlflow_id for run_id, mlflow_id in runs.items() if run_id.endswith("-training")]
+    if kind in ("train", "evaluate", "register") and training:
+        return training[0]
+    return next(iter(runs.values()), None)

@@ -53,13 +53,10 @@ def _search_steps(file: ExperimentFile, variant: Variant, source: Source) -> lis
 def _pipeline_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
     (search,) = _search_steps(file, variant, source)
     training = Step(kind="train", settings={}, needs=Room(cpus=file.resources.cpus))
-    single = Room(cpus=1)
-    return [
-        search,
-        training,
-        Step(kind="evaluate", settings={}, needs=single),
-        Step(kind="register", settings={}, needs=single),
-    ]
+    steps = [search, training, Step(kind="evaluate", settings={}, needs=Room(cpus=1))]
+    if search.settings["config"]["tracking"] is not None:  # without MLflow there is nowhere to register it
+        steps.append(Step(kind="register", settings={}, needs=Room(cpus=1)))
+    return steps
 
 
 def _encode_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:

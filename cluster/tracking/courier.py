@@ -96,6 +96,7 @@ class Delivery:
         content = first.content
         if first.kind == "start":
             _start(tracker, first)
+            self._outbox.note_mlflow_run(first.run_id, tracker.mlflow_run_id)
         elif first.kind == "metrics":
             tracker.log_history(_points(facts))
         elif first.kind == "tags":

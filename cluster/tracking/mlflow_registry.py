@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["award", "record", "register"]
+__all__ = ["award", "record", "register", "registered_versions"]
 
 DIGEST, SCORE, MODEL_ID = "posenas.digest", "posenas.score", "posenas.model_id"
 
@@ -77,6 +77,17 @@ def award(client: "MlflowClient", name: str, alias: str, version: str, score: fl
         if best is not None and float(best) > score:
             return
     client.set_registered_model_alias(name, alias, version)
+
+
+def registered_versions(client: "MlflowClient", run: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The registered models that came from a run: (name, version, aliases), the newest last."""
+    found = sorted(client.search_model_versions(f"run_id = '{run}'"), key=lambda one: int(one.version))
+    result = []
+    for one in found:
+        aliases = client.get_registered_model(one.name).aliases  # a search leaves them out
+        mine = tuple(sorted(alias for alias, version in aliases.items() if str(version) == str(one.version)))
+        result.append((str(one.name), str(one.version), mine))
+    return result
 
 
 def _digest(folder: Path) -> str:

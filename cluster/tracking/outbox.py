@@ -2,6 +2,7 @@
 
     RUN/outbox/facts.db     the facts in the order in which they were told, and which are delivered
     RUN/outbox/files/       copies of the files that wait: what is recorded is what was told
+    RUN/outbox/mlflow_runs.json    our own ids of runs that MLflow has, and MLflow's
 
 The training path writes, a courier (`cluster.tracking.courier`) reads; SQLite in WAL mode lets neither wait
 for the other. It lies in the run's folder so that it travels with the run, and depends on nothing else.
@@ -19,14 +20,16 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
+from cluster.files import read_json, write_json
 from cluster.tracking.facts import without_passwords
 from cluster.tracking.mlflow_store import resolve
 
-__all__ = ["Fact", "FactKind", "News", "Outbox", "Waiting", "store_name"]
+__all__ = ["Fact", "FactKind", "News", "Outbox", "Waiting", "known_mlflow_runs", "store_name"]
 
 FactKind = Literal["start", "metrics", "tags", "file", "model", "finish"]
 
 _BUSY_SECONDS = 30.0
+_MLFLOW_RUNS = "mlflow_runs.json"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS fact (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,6 +89,12 @@ class Waiting(NamedTuple):
 def store_name(uri: str, experiment: str) -> str:
     """Under which name the outbox keeps a store: absolute, and without its password."""
     return f"{without_passwords(resolve(uri))}\n{experiment}"
+
+
+def known_mlflow_runs(folder: Path) -> dict[str, str]:
+    """Our own ids of the runs that an outbox has begun in MLflow, and MLflow's; empty before it has."""
+    file = Path(folder) / _MLFLOW_RUNS
+    return {name: str(value) for name, value in read_json(file).items()} if file.exists() else {}
 
 
 class Outbox:
@@ -190,6 +199,12 @@ class Outbox:
         with self._lock:
             (number,) = self._database.execute("SELECT coalesce(max(number), 0) FROM fact").fetchone()
         return int(number)
+
+    def note_mlflow_run(self, run_id: str, mlflow_run_id: str) -> None:
+        """Keep under which id MLflow knows a run, for whoever wants to link to it (`known_mlflow_runs`)."""
+        known = known_mlflow_runs(self.folder)
+        if known.get(run_id) != mlflow_run_id:
+            write_json(self.folder / _MLFLOW_RUNS, {**known, run_id: mlflow_run_id})
 
     def rewind(self, run_id: str, position: int) -> None:
         """Forget the curves after `position` that nobody has been told: those steps are done again.

@@ -79,7 +79,7 @@ def start_training(tracker: Tracker, run: RunFolder, experiment: Experiment, num
     config = experiment.config
     params = {"training": config.training.model_dump(mode="json"), "parameters": num_parameters}
     tags = {"posenas.split": experiment.split.name, "posenas.genotype": str(run.genotype())}
-    tracker.start(_training_id(run), _training_name(run), params, tags, parent=run.run_id)
+    tracker.start(training_id(run), _training_name(run), params, tags, parent=run.run_id)
 
 
 def record_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
@@ -182,7 +182,7 @@ def record_evaluation(tracker: Tracker, run: RunFolder, experiment: Experiment) 
     start_search(tracker, run, experiment)
     tracker.set_tags({DESCRIPTION: _description(run, experiment)})
     _record_scores(tracker, run, scores)
-    tracker.start(_training_id(run), _training_name(run), {}, {}, parent=run.run_id)
+    tracker.start(training_id(run), _training_name(run), {}, {}, parent=run.run_id)
     _record_scores(tracker, run, scores)
 
 
@@ -218,7 +218,8 @@ def _record_files(tracker: Tracker, run: RunFolder) -> None:
         tracker.log_artifact(run.pictures, "pictures")
 
 
-def _training_id(run: RunFolder) -> str:
+def training_id(run: RunFolder) -> str:
+    """Our own id of the MLflow run that holds the final training."""
     return f"{run.run_id}-training"
 
 

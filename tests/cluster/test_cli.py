@@ -35,6 +35,7 @@ def test_help_comes_within_a_second_since_nothing_heavy_is_imported() -> None:
         "search",
         "train",
         "evaluate",
+        "register",
         "demo",
         "encode",
         "data check",

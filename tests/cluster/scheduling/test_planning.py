@@ -59,6 +59,8 @@ def test_a_pipeline_is_a_chain_for_each_seed_in_one_folder(write: Write) -> None
     ]  # fmt: skip
     assert {job.run for job in plan.jobs[:4]} == {"mine-seed-1"}
     assert plan.jobs[0].settings["config"]["search"]["epochs"] == 3
+    unrecorded = plan_of(write("kind: pipeline", "configuration: {tracking: null}"))
+    assert [job.kind for job in unrecorded.jobs] == ["search", "train", "evaluate"]
 
 
 def test_dotted_and_nested_settings_are_the_same(write: Write) -> None:
