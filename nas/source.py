@@ -4,7 +4,6 @@ A cell's `forward` says line by line which operation reads which state.
 """
 
 import json
-import textwrap
 from collections.abc import Iterator, Sequence
 from string import Template
 
@@ -187,14 +186,7 @@ def network_source(network: Network, class_names: Sequence[str], title: str = "A
         parameters=f"{num_parameters(network):,}",
         normal=_notation(genotype.normal),
         reduction=_notation(genotype.reduction),
-        classes=textwrap.fill(
-            " ".join(f"{json.dumps(name, ensure_ascii=False)}," for name in class_names),
-            _WIDTH,
-            initial_indent="    ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        ),
+        classes=_lines([json.dumps(name, ensure_ascii=False) for name in class_names]),
     )
     tail = _NETWORK.substitute(
         stem=layers[0].in_channels[0],
@@ -205,6 +197,16 @@ def network_source(network: Network, class_names: Sequence[str], title: str = "A
         size=config.image_size,
     )
     return head + _pools(genotype) + _cell(genotype.normal, 1) + _cell(genotype.reduction, 2) + tail
+
+
+def _lines(names: Sequence[str]) -> str:
+    """Names with a comma each, as many on a line as fit; a name is never broken, whatever blanks it holds."""
+    lines = [""]
+    for name in names:
+        if lines[-1] and len(lines[-1]) + len(name) + 2 > _WIDTH - 4:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {name},".strip()
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _sentence(text: str) -> str:

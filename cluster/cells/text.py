@@ -14,6 +14,7 @@ from nas.genotype import OPERATIONS, Cell
 __all__ = ["CellsTable", "as_milliseconds", "as_percent", "cell_lines", "cells_table", "describe"]
 
 _WIDE = 170  # characters: a genotype of five nodes takes 80 of them
+_FIRST = ("report.html", "normal_cell.svg", "reduction_cell.svg", "network.svg")  # of forty pictures
 _INPUTS = ("cell before last", "last cell")
 
 
@@ -61,7 +62,7 @@ def _row(cell: FoundCells) -> list[Text]:
 
 
 def describe(cells: FoundCells, sampled: Sequence[Architecture] = ()) -> str:
-    """One run in full, as lines of text: what it is, both cells, and where its pictures are.
+    """One run in full, as lines of text: what it is, both cells, and where its main pictures are.
 
     Args:
         cells: the run.
@@ -86,7 +87,7 @@ def describe(cells: FoundCells, sampled: Sequence[Architecture] = ()) -> str:
         *(f"  {one.reward:.4f}  epoch {one.epoch}  {one.genotype}" for one in sampled),
         *([""] if sampled else []),
         f"artifacts    {cells.artifacts}",
-        *(f"             {path}" for path in cells.pictures()),
+        *(f"             {path}" for path in cells.pictures() if path.name in _FIRST),
     ]
     return "\n".join(lines)
 

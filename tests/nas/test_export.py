@@ -77,6 +77,12 @@ def test_the_source_imports_torch_alone_and_no_line_is_too_long() -> None:
     assert max(len(line) for line in source.splitlines()) <= 100
 
 
+def test_class_names_of_many_words_stay_whole() -> None:
+    names = tuple(f"horizontal arm wave {number}" for number in range(20))
+    _, found = built(network_source(network(num_classes=20), names))
+    assert found["CLASSES"] == names
+
+
 def test_what_the_genotype_does_not_use_is_not_written() -> None:
     plain = Cell.from_numbers((0, 0, 1, 4))
     source = network_source(network(Genotype(plain, plain)), NAMES)

@@ -17,7 +17,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store with three searches: AS1 tested, AS2 tested, SBU not tested yet, and one that found nothing."""
     folder = tmp_path_factory.mktemp("cells")
     uri = f"sqlite:///{folder}/mlflow.db"
-    (folder / "normal.svg").write_text("<svg/>", "utf-8")
+    (folder / "normal_cell.svg").write_text("<svg/>", "utf-8")
     for run, split, metrics in (
         ("as1-run", "MSR Action3D AS1", {"test_accuracy": 0.9, "parameters": 2000.0, "latency_ms": 5.0}),
         ("as2-run", "MSR Action3D AS2", {"test_accuracy": 0.95, "parameters": 3000.0, "latency_ms": 4.0}),
@@ -27,7 +27,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
         tags = {"posenas.data": "msr", "posenas.split": split, "posenas.genotype": str(GENOTYPE)}
         tracker.start(run, run, {}, tags if run != "sbu-run" else {**tags, "posenas.data": "sbu"})
         tracker.log(0, metrics, 1.0)
-        tracker.log_artifact(folder / "normal.svg", "pictures")
+        tracker.log_artifact(folder / "normal_cell.svg", "pictures")
         tracker.finish("finished")
     MlflowTracker(uri).start("nothing-found", "nothing-found", {}, {})
     return uri
@@ -64,7 +64,7 @@ def test_what_was_recorded_comes_back(uri: str) -> None:
     assert cells.test_accuracy == 0.9
     assert cells.parameters == 2000
     assert cells.status == "finished"
-    assert [path.name for path in cells.pictures()] == ["normal.svg"]
+    assert [path.name for path in cells.pictures()] == ["normal_cell.svg"]
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(uri: str) -> None:
@@ -132,7 +132,7 @@ def test_a_run_in_full_says_where_its_pictures_are(uri: str) -> None:
     text = describe(find_cells("as1-run", uri))
     assert "test         90.0%" in text
     assert "parameters   2,000" in text
-    assert "/pictures/normal.svg" in text
+    assert "/pictures/normal_cell.svg" in text
 
 
 def shown(uri: str, width: int) -> str:
