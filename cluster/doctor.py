@@ -59,6 +59,7 @@ def diagnose(folder: Path | None = None, *, start_ray: bool = True) -> Iterator[
         ("memory", _memory),
         ("shared memory", _shared_memory),
         ("shared storage", lambda: _shared_storage(folder)),
+        ("2D detector", _detector),
         *((f"data set {name}", lambda name=name: _data(name)) for name in INSIDE),
     ]
     for subject, check in checks:
@@ -209,6 +210,21 @@ def _shared_storage(folder: Path) -> Finding:
         found=f"{found}: this machine's own",
         mend="none on one machine; on several, workers need no storage, but results lie here alone",
     )
+
+
+def _detector() -> Finding:
+    from cluster.detection.mediapipe_detector import detector_python
+
+    subject = "2D detector"
+    try:
+        return Finding(subject=subject, state="works", found=f"MediaPipe in {detector_python().parents[1]}")
+    except FileNotFoundError:
+        return Finding(
+            subject=subject,
+            state="limited",
+            found="MediaPipe's environment is not built",
+            mend="`make detector`, or `posenas detect --model FILE.onnx`; OpenPose JSON needs neither",
+        )
 
 
 def _data(name: str) -> Finding:

@@ -18,7 +18,7 @@ def test_every_subject_is_looked_at(tmp_path: Path) -> None:
     found = _found(tmp_path)
     assert list(found) == [
         "Python", "torch", "CUDA", "OpenCV", "Ray token", "Ray", "MLflow store", "disk", "memory",
-        "shared memory", "shared storage", "data set msr", "data set sbu",
+        "shared memory", "shared storage", "2D detector", "data set msr", "data set sbu",
     ]  # fmt: skip
     assert found["Python"].state == "works"
     assert found["MLflow store"].found.endswith(f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -50,6 +50,16 @@ def test_data_sets_are_looked_for_where_posenas_data_says(
     assert f"--data msr --root {tmp_path / 'msr_action3d'}" in missing.mend
     (tmp_path / "msr_action3d" / "real3d").mkdir(parents=True)
     assert _found(tmp_path)["data set msr"].state == "works"
+
+
+def test_the_2d_detector_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSENAS_DETECTOR", str(tmp_path))
+    assert "`make detector`" in _found(tmp_path)["2D detector"].mend
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()
+    assert _found(tmp_path)["2D detector"] == Finding(
+        subject="2D detector", state="works", found=f"MediaPipe in {tmp_path}"
+    )
 
 
 def test_little_disk_is_said_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,3 +66,27 @@ def test_a_video_that_is_cut_off_ends_early(real_data: Callable[[str], Path], tm
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 8])
     video = open_video(tmp_path / "cut.mp4")
     assert 0 < sum(1 for _ in video.frames()) < video.num_frames == 230
+
+
+def test_a_video_that_was_filmed_sideways_is_turned_upright(tmp_path: Path) -> None:
+    """The mark for it lies in the track header of an mp4: a matrix, by default (1, 0, 0, 1)."""
+    path = tmp_path / "phone.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (64, 48))
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:, :32] = 255  # white on the left
+    for _ in range(3):
+        writer.write(frame)
+    writer.release()
+    one = (1 << 16).to_bytes(4, "big")
+    minus, zero = ((1 << 32) - (1 << 16)).to_bytes(4, "big"), bytes(4)
+    data = path.read_bytes()
+    header = data.index(b"tkhd")
+    matrix = data.index(one + zero + zero + zero + one, header)
+    quarter = zero + one + zero + minus + zero  # a quarter turn clockwise
+    path.write_bytes(data[:matrix] + quarter + data[matrix + 20 :])
+    video = open_video(path)
+    assert video.image_size == (48, 64)
+    upright = next(video.frames())
+    assert upright.shape == (64, 48, 3)
+    assert upright[:28].mean() > 200  # what was on the left is on top
+    assert upright[36:].mean() < 50
