@@ -28,19 +28,20 @@ import numpy as np
 import torch
 
 from cluster.files import read_json, write_atomically, write_json
+from cluster.lifter.config import LiftConfig
 from cluster.tracking.facts import git_commit
 from encoding.smoothing import smooth
 from lifting.datasets import LiftingDataConfig, LiftingSplit, PosePairs, load_pairs
 from lifting.metrics import MEASURES, Evaluation, evaluate
-from lifting.model import LifterConfig, num_parameters
-from lifting.normalize import NormalizationConfig
+from lifting.model import num_parameters
 from lifting.tables import as_text
-from lifting.train import LifterTraining, LifterTrainingConfig, training_samples
+from lifting.train import LifterTraining, training_samples
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("POSENAS_DATA", REPOSITORY.parent / "shared" / "data"))  # as in the tests
 
-SETTINGS = ("paper", "martinez", "best")
+SETTINGS = ("paper", "martinez", "tuned", "best")
+TUNED = REPOSITORY / "benchmarks" / "lift_tuned.yaml"
 STREAMS = (("cmu", "gt"), ("cmu", "detected"), ("msr", "detected"))
 # Same length and same decline of the rate for all settings: the paper, too, halves it five times on its way.
 SCHEDULE = {"batch_size": 128, "epochs": 6, "steps_per_epoch": 300, "halve_every": 1}
@@ -78,7 +79,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark_lift"), help="where results lie")
     parser.add_argument("--seeds", type=int, default=3, help="networks of each setting")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16", help="of the training")
-    parser.add_argument("--settings", nargs="+", default=SETTINGS, choices=SETTINGS, help="which to train")
+    parser.add_argument(
+        "--settings", nargs="+", default=SETTINGS[:3], choices=SETTINGS, help="which to train"
+    )
     parser.add_argument("--report", action="store_true", help="train nothing, only print the tables")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -119,17 +122,23 @@ def train_if_missing(unit: Unit, root: Path, out: Path, precision: str) -> None:
             train(unit, root, out, precision)
 
 
+def settings_of(name: str) -> LiftConfig:
+    """A preset, or what tuning has found."""
+    return LiftConfig.from_file(TUNED) if name == "tuned" else LiftConfig.preset(name)  # type: ignore[arg-type]
+
+
 def train(unit: Unit, root: Path, out: Path, precision: str) -> None:
     """Train one network and keep its predictions for every test part."""
     split = load(unit.data, root)
-    config = LifterTrainingConfig.preset(
-        unit.setting, **SCHEDULE, stream=unit.stream, seed=unit.seed, precision=precision
-    )
+    settings = settings_of(unit.setting)
+    schedule = {**SCHEDULE, "seed": unit.seed, "precision": precision}
+    settings = settings.changed({f"training.{name}": value for name, value in schedule.items()})
+    config = settings.stream(unit.stream)  # type: ignore[arg-type]
     begin, begin_cpu = time.perf_counter(), time.process_time()
     training = LifterTraining(
         config,
-        LifterConfig.preset(unit.setting),
-        NormalizationConfig.preset(unit.setting),
+        settings.model,
+        settings.normalization,
         split.train,
     )
     while training.epoch < config.epochs:
@@ -269,7 +278,7 @@ def smoothing_table(done: list[Unit], root: Path, out: Path) -> str:
     """P1 and jitter of the best setting as predicted and after the Savitzky-Golay filter of the encoding."""
     rows = [["data", "test part", "P1", "P1 smoothed", "MPJVE", "MPJVE smoothed"]]
     for data, stream in STREAMS:
-        chosen = [unit for unit in done if (unit.data, unit.stream, unit.setting) == (data, stream, "best")]
+        chosen = [unit for unit in done if (unit.data, unit.stream, unit.setting) == (data, stream, "tuned")]
         for part, pairs in load(data, root).test.items() if chosen else ():
             plain, smoothed = [], []
             for unit in chosen:

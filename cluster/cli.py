@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from cluster.commands import cells, data, detect, experiment, lift, machine, queue, record, worker
+from cluster.commands import cells, data, detect, experiment, lift, lift_tune, machine, queue, record, worker
 from cluster.interruption import Interrupted
 
 __all__ = ["app", "main"]
@@ -85,7 +85,7 @@ def posenas(
     """
 
 
-for group in (experiment, detect, lift, data, cells, queue, worker, record, machine):
+for group in (experiment, detect, lift, lift_tune, data, cells, queue, worker, record, machine):
     group.register(app)
 
 

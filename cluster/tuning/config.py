@@ -74,6 +74,9 @@ class TrialResources(BaseModel):
     checkpoint_seconds: float = Field(
         default=30.0, ge=0, description="time between two checkpoints of a trial; 0: after every epoch"
     )
+    reuse_actors: bool = Field(
+        default=True, description="run one trial after another in the same process instead of a new one each"
+    )
     retries: int = Field(
         default=3, ge=0, description="how often a trial is started again whose process or machine died"
     )

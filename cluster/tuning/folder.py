@@ -8,8 +8,6 @@ importance.json     how much each hyperparameter matters
 pictures/           importance, parallel coordinates and curves as SVG and PNG
 """
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from cluster.files import read_json, write_json
+from cluster.locking import locked
 from cluster.settings import difference
 from cluster.tuning.journal import Journal
 
@@ -98,21 +97,10 @@ class TuningFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the tuning against a second writer; the lock falls with the process, however it dies.
+        """Hold the tuning against a second writer.
 
         Raises:
             BlockingIOError: another process works on this tuning.
         """
-        with (self.path / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise BlockingIOError(
-                    f"process {file.read().strip() or 'unknown'} is working on the tuning in {self.path};"
-                    " wait for it, or stop it first"
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with locked(self.path):
             yield

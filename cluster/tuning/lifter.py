@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from pydantic import BaseModel
 
-from cluster.settings import check_settings, override
+from cluster.lifter.config import LiftConfig
 from cluster.tuning.space import Scalar
 from lifting.datasets import PosePairs
 from lifting.model import LifterConfig
 from lifting.normalize import NormalizationConfig
-from lifting.train import LifterTraining, LifterTrainingConfig
+from lifting.train import LifterTraining, LifterTrainingConfig, Stream
 
-__all__ = ["CHANGEABLE", "DEFAULT_SPACE", "LifterTask", "check_sections", "tunable"]
+__all__ = ["CHANGEABLE", "DEFAULT_SPACE", "LifterTask", "tunable"]
 
 DEFAULT_SPACE: Mapping[str, Mapping[str, Any]] = {
     "model.width": {"choice": [512, 1024, 2048]},
@@ -54,35 +54,11 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
 # Not hyperparameters: what is learned and for how long is the question, not the answer.
 _FIXED = ("training.stream", "training.epochs", "training.steps_per_epoch", "training.seed")
 
-Sections = Mapping[str, Mapping[str, Any]]
-
 
 def tunable() -> tuple[str, ...]:
     """Dotted names of all hyperparameters."""
     names = [f"{section}.{name}" for section, model in _SECTIONS.items() for name in model.model_fields]
     return tuple(name for name in names if name not in _FIXED)
-
-
-def check_sections(
-    sections: Sections, changes: Mapping[str, Any]
-) -> tuple[LifterConfig, NormalizationConfig, LifterTrainingConfig]:
-    """The three configurations of a training with some settings changed, by dotted name.
-
-    Raises:
-        ValueError: a setting is wrong; the sentence names it, what came and what is allowed.
-    """
-    content = override(sections, changes)
-    model, normalization, training = (
-        _check_section(name, kind, content.get(name, {})) for name, kind in _SECTIONS.items()
-    )
-    return model, normalization, training  # type: ignore[return-value]
-
-
-def _check_section(name: str, kind: type[BaseModel], content: Mapping[str, Any]) -> BaseModel:
-    try:
-        return check_settings(kind, content, name)
-    except ValueError as error:
-        raise ValueError(str(error).replace(": ", ".", 1)) from error
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,18 +67,25 @@ class LifterTask:
 
     Args:
         train, validation: trials are compared on `validation`; no test part comes near them.
-        sections: base settings of "model", "normalization" and "training".
+        config: base settings.
+        stream: which one is trained.
         epochs: of a trial that nobody stops.
     """
 
     train: PosePairs
     validation: PosePairs
-    sections: Sections
+    config: LiftConfig
+    stream: Stream
     epochs: int
 
     def __call__(self, settings: Mapping[str, Scalar]) -> LifterTraining:
         """A training at its beginning, on the GPU where Ray has given the trial one."""
-        changes = {**settings, "training.epochs": self.epochs}
-        model, normalization, training = check_sections(self.sections, changes)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return LifterTraining(training, model, normalization, self.train, self.validation, device=device)
+        config = self.config.changed({**settings, "training.epochs": self.epochs})
+        return LifterTraining(
+            config.stream(self.stream),
+            config.model,
+            config.normalization,
+            self.train,
+            self.validation,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+        )

@@ -40,18 +40,17 @@ def table_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
 
 
 def trials_table(records: Sequence[TrialRecord], most: int = 10) -> Table:
-    """The first rows of the table for a terminal; what does not differ between them is left out."""
+    """The first rows of the table for a terminal of any width."""
     rows = table_rows(records)
     names = list(records[0].settings) if records else []
     table = Table(title=f"{len(rows)} trials", title_justify="left", caption_justify="left", box=None)
     for column in ("trial", "mm", "epochs", "state"):
-        table.add_column(column, justify="left" if column == "state" else "right")
-    for name in names:
-        table.add_column(name.rpartition(".")[2])
+        table.add_column(column, justify="left" if column == "state" else "right", no_wrap=True)
+    table.add_column("settings", overflow="fold")
     for row in rows[:most]:
         error = "" if row[SCORE] == "" else f"{row[SCORE]:.1f}"
-        settings = [_short(row[name]) for name in names]
-        table.add_row(f"{row['trial']:04d}", error, str(row["epochs"]), str(row["state"]), *settings)
+        settings = " ".join(f"{name.rpartition('.')[2]}={_short(row[name])}" for name in names)
+        table.add_row(f"{row['trial']:04d}", error, str(row["epochs"]), str(row["state"]), settings)
     if len(rows) > most:
         table.caption = f"and {len(rows) - most} more in trials.csv"
     return table

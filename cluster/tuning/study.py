@@ -119,7 +119,7 @@ def _tuner(
             num_samples=len(open_trials) if by_optuna else 1,
             # a population waits for all of its members: the paused ones would count as running
             max_concurrent_trials=None if config.scheduler == "pbt" else resources.max_concurrent,
-            reuse_actors=True,
+            reuse_actors=resources.reuse_actors,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
         ),

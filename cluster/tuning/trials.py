@@ -29,7 +29,7 @@ class Training(Protocol):
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on."""
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state; settings stay those that the training was built with."""
 
 

@@ -44,6 +44,10 @@ class Witness(Callback):
         self._total, self._epochs, self._on_end = total, epochs, on_end
         progress.begin("trials", total, self._num_ended())
 
+    def __reduce__(self) -> tuple[type[Callback], tuple[()]]:
+        """Ray pickles its callbacks into a snapshot that nobody reads; what this one holds cannot be."""
+        return Callback, ()
+
     @property
     def records(self) -> list[TrialRecord]:
         """All trials, by number."""

@@ -47,6 +47,6 @@ def test_a_folder_without_a_tuning_is_named(tmp_path: Path) -> None:
 
 def test_a_second_process_is_told_which_one_works_on_it(tmp_path: Path) -> None:
     folder = TuningFolder.create(tmp_path / "tuning", SETTINGS)
-    refused = pytest.raises(BlockingIOError, match=r"process \d+ is working on the tuning")
+    refused = pytest.raises(BlockingIOError, match=r"process \d+ is working on the run")
     with folder.locked(), refused, folder.locked():
         pass
