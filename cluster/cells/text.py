@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from cluster.cells.found import FoundCells
-from cluster.scheduling.architectures import Architecture
 from nas.genotype import OPERATIONS, Cell
+
+if TYPE_CHECKING:
+    from cluster.scheduling.architectures import Architecture
 
 __all__ = ["CellsTable", "as_milliseconds", "as_percent", "cell_lines", "cells_table", "describe"]
 
@@ -61,7 +64,7 @@ def _row(cell: FoundCells) -> list[Text]:
     return [Text(value) for value in values]
 
 
-def describe(cells: FoundCells, sampled: Sequence[Architecture] = ()) -> str:
+def describe(cells: FoundCells, sampled: "Sequence[Architecture]" = ()) -> str:
     """One run in full, as lines of text: what it is, both cells, and where its main pictures are.
 
     Args:
