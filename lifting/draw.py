@@ -73,13 +73,12 @@ def draw_pose(pose: NDArray[np.float32], skeleton: Skeleton, view: View) -> Imag
 
 
 def side_by_side(left: Image, right: Image, caption: str = "") -> Image:
-    """Two pictures of one height beside each other, with a line of text in the lower left corner."""
+    """Two pictures of one height beside each other, text in the right one's lower left corner."""
     canvas = np.hstack([left, right])
     if caption:
-        scale = canvas.shape[0] / 900
-        place = (round(12 * scale) + 4, canvas.shape[0] - round(14 * scale) - 4)
-        cv2.putText(canvas, caption, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 4, cv2.LINE_AA)
-        cv2.putText(canvas, caption, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT, 1, cv2.LINE_AA)
+        height = canvas.shape[0]
+        place = (left.shape[1] + height // 40, height - height // 40)
+        cv2.putText(canvas, caption, place, cv2.FONT_HERSHEY_SIMPLEX, height / 900, _TEXT, 1, cv2.LINE_AA)
     return canvas
 
 

@@ -35,9 +35,10 @@ def test_a_pose_is_drawn_and_an_unknown_one_leaves_the_floor() -> None:
     np.testing.assert_array_equal(empty, draw_pose(np.full_like(T_POSE, np.nan), H36M_17, VIEW))
 
 
-def test_a_caption_is_written_across_the_lower_left() -> None:
+def test_a_caption_is_written_in_the_lower_left_of_the_right_picture() -> None:
     plain = np.full((100, 80, 3), 255, np.uint8)
     both = side_by_side(plain, plain, "frame 7")
     assert both.shape == (100, 160, 3)
-    assert (both[70:, :80] != 255).any()
+    assert (both[70:, 80:] != 255).any()
+    assert (both[:, :80] == 255).all()
     assert (both[:60] == 255).all()
