@@ -7,7 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from cluster.cli import main
 from cluster.detection import detect as detection
@@ -18,7 +20,7 @@ from cluster.detection.mediapipe_detector import (
     person_from_mediapipe,
 )
 from lifting.openpose import SOURCE_FILE, frame_file_name, open_folder
-from lifting.skeleton import BODY_25, MEDIAPIPE_33
+from lifting.skeleton import BODY_25, COCO_18, MEDIAPIPE_33
 
 SIZE = (64, 48)
 
@@ -72,6 +74,49 @@ def test_every_frame_becomes_one_openpose_file(video: Path, tmp_path: Path) -> N
     # The nose is MediaPipe's point 0, a quarter of the width and half of the height.
     np.testing.assert_allclose(frames[5].people[0].xy[0], [16, 24], atol=1e-3)
     assert (tmp_path / "json" / PREVIEW).stat().st_size > 0
+
+
+def test_an_onnx_model_of_the_user_needs_no_environment(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A MoveNet that sees every keypoint in the middle: 0.5 + 0 times the mean of the image."""
+    nodes = [
+        helper.make_node("Cast", ["input"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["half", "nothing"], ["output"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.zeros((), np.float32), "zero"),
+        numpy_helper.from_array(np.full((1, 1, 17, 3), 0.5, np.float32), "half"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "movenet",
+        [helper.make_tensor_value_info("input", TensorProto.INT32, [1, 192, 192, 3])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 17, 3])],
+        initializer=constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    onnx.save(model, tmp_path / "movenet.onnx")
+    monkeypatch.setenv("POSENAS_DETECTOR", str(tmp_path / "nowhere"))
+    out = tmp_path / "json"
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["posenas", "detect", str(video), "--out", str(out), "--model", str(tmp_path / "movenet.onnx")],
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "somebody in 12 of 12 frames" in " ".join(capsys.readouterr().out.split())
+    folder = open_folder(out)
+    assert folder.skeleton is COCO_18
+    (person,) = next(folder.frames()).people
+    # The middle of a frame of 64 x 48; OpenPose's neck, the middle of the shoulders, is there too.
+    np.testing.assert_allclose(person.xy, np.tile([32, 24], (18, 1)), atol=1e-3)
+    assert json.loads((out / SOURCE_FILE).read_text())["detector"] == "movenet.onnx"
 
 
 @pytest.mark.usefixtures("fake")
