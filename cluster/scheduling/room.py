@@ -6,8 +6,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from cluster.scheduling.queue import Place
@@ -16,6 +18,7 @@ from cluster.scheduling.records import Room
 __all__ = ["LocalRoom", "RayRoom", "RoomSource", "local_gpus"]
 
 PROBE_SECONDS = 2.0
+JOIN_SECONDS = 60.0
 STALE_SECONDS = 15.0
 
 
@@ -62,17 +65,19 @@ class RayRoom:
     def __init__(self, address: str) -> None:
         self._address = address
         self._heard: tuple[float, Place] | None = None
-        self._process = self._start()
-        deadline = time.monotonic() + 60
+        self._probe = _Probe(address, self._listen)
+        deadline = time.monotonic() + JOIN_SECONDS
         while self._heard is None:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ValueError(self._failure())
+            if not self._probe.alive or time.monotonic() > deadline:
+                self._probe.close()
+                raise ValueError(self._probe.last_words or f"the Ray cluster at {address!r} does not answer")
             time.sleep(0.1)
 
     def place(self) -> Place:
         """As last heard; without any room while nothing is heard of the cluster."""
-        if self._process.poll() is not None:
-            self._process = self._start()
+        if not self._probe.alive:
+            self._probe.close()
+            self._probe = _Probe(self._address, self._listen)
         assert self._heard is not None
         at, place = self._heard
         if time.monotonic() - at > STALE_SECONDS:
@@ -81,35 +86,51 @@ class RayRoom:
 
     def close(self) -> None:
         """End the watching process."""
-        self._process.terminate()
-        self._process.wait()
+        self._probe.close()
 
-    def _start(self) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cluster.scheduling.room", self._address],
+    def _listen(self, line: str) -> None:
+        told = json.loads(line)
+        place = Place(name=f"ray {told['cluster']}", capacity=Room(**told["all"]), free=Room(**told["free"]))
+        self._heard = (time.monotonic(), place)
+
+
+class _Probe:
+    """The process that is joined to the cluster; `listen` is called with each line of it, in a thread."""
+
+    def __init__(self, address: str, listen: Callable[[str], None]) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cluster.scheduling.room", address],
             stdin=subprocess.PIPE,  # its end tells the probe that the worker is gone
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
-        return process
+        self._thread = threading.Thread(target=self._read, args=(listen,), daemon=True)
+        self._thread.start()
+        self.last_words = ""
 
-    def _listen(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            told = json.loads(line)
-            place = Place(
-                name=f"ray {told['cluster']}", capacity=Room(**told["all"]), free=Room(**told["free"])
-            )
-            self._heard = (time.monotonic(), place)
+    @property
+    def alive(self) -> bool:
+        """Whether it still watches."""
+        return self._process.poll() is None
 
-    def _failure(self) -> str:
-        self._process.kill()
-        assert self._process.stderr is not None
-        said = self._process.stderr.read().strip().splitlines()
-        return said[-1] if said else f"the Ray cluster at {self._address!r} does not answer"
+    def close(self) -> None:
+        """End it, and keep what it said last."""
+        self._process.terminate()
+        self._process.wait()
+        self._thread.join()
+        self._errors.seek(0)
+        self.last_words = next(iter(self._errors.read().strip().splitlines()[-1:]), "")
+        for file in (self._process.stdin, self._process.stdout, self._errors):
+            if file is not None:
+                file.close()
+
+    def _read(self, listen: Callable[[str], None]) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            listen(line)
 
 
 def local_gpus() -> int:
