@@ -31,6 +31,8 @@ def available(x: Tensor) -> bool:
     """
     if selected() == "torch" or not ours(x) or x.dtype != torch.float32:
         return False
+    if torch.compiler.is_compiling():  # an exported network (ONNX, pt2) must run without posenas
+        return False
     if torch.get_num_threads() > 1:  # then torch adds in another order
         return False
     if library(x.shape[1]) is not None:
