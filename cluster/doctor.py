@@ -39,12 +39,15 @@ class Finding:
     mend: str = ""
 
 
-def diagnose(folder: Path | None = None, *, start_ray: bool = True) -> Iterator[Finding]:
+def diagnose(
+    folder: Path | None = None, *, start_ray: bool = True, address: str | None = None
+) -> Iterator[Finding]:
     """Look at this machine, one finding after the other; a check that fails is a finding, never an error.
 
     Args:
         folder: where runs and the MLflow store would lie; the current folder by default.
         start_ray: whether to start Ray and stop it again, which takes about five seconds.
+        address: of a Ray cluster to join instead, `auto` or HOST:PORT.
     """
     folder = Path.cwd() if folder is None else Path(folder)
     checks: list[tuple[str, Callable[[], Finding]]] = [
@@ -53,7 +56,8 @@ def diagnose(folder: Path | None = None, *, start_ray: bool = True) -> Iterator[
         ("CUDA", _cuda),
         ("OpenCV", _opencv),
         ("Ray token", _ray_token),  # before Ray starts, which sets up a token of its own
-        ("Ray", lambda: _ray(start_ray)),
+        ("Ray", lambda: _ray(start_ray and address is None)),
+        *([("Ray cluster", lambda: _ray_cluster(address))] if address is not None else []),
         ("MLflow store", lambda: _mlflow(folder)),
         ("disk", lambda: _disk(folder)),
         ("memory", _memory),
@@ -129,19 +133,47 @@ def _ray(start: bool) -> Finding:
         return Finding(subject="Ray", state="works", found=f"{release}, starts here: {runtime.describe()}")
 
 
-def _ray_token() -> Finding:
-    from cluster.distributed.runtime import token_state
+def _ray_cluster(address: str) -> Finding:
+    """Join a cluster and leave it again. No other Ray before: a process keeps its first token for good."""
+    from cluster.distributed.runtime import Runtime, RuntimeConfig
 
+    try:
+        with Runtime(RuntimeConfig(address=address)) as runtime:
+            found = f"{address} answers: {runtime.describe()}"
+    except ValueError as error:
+        found, _, mend = str(error).partition("; ")
+        return Finding(subject="Ray cluster", state="missing", found=found, mend=mend)
+    return Finding(subject="Ray cluster", state="works", found=found)
+
+
+def _ray_token() -> Finding:
+    from cluster.distributed.runtime import token_file, token_state
+
+    subject, file = "Ray token", token_file()
     mode, has_token = token_state()
-    if has_token:
-        found = f"a token is here, RAY_AUTH_MODE is {mode or 'unset'}"
-        return Finding(subject="Ray token", state="works", found=found)
-    return Finding(
-        subject="Ray token",
-        state="limited",
-        found="no token; none is needed on one machine",
-        mend="to join a cluster: set RAY_AUTH_MODE=token and share the head's token file with every machine",
-    )
+    if not has_token and mode == "token":
+        return Finding(
+            subject=subject,
+            state="missing",
+            found=f"RAY_AUTH_MODE is token, and there is none in RAY_AUTH_TOKEN nor in {file}",
+            mend="`ray get-auth-token --generate` on the head; copy its ~/.ray/auth_token to every machine",
+        )
+    if not has_token:
+        return Finding(
+            subject=subject,
+            state="limited",
+            found="no token; none is needed on one machine",
+            mend="to join a cluster: set RAY_AUTH_MODE=token and share the head's token with every machine",
+        )
+    found = f"a token is here, RAY_AUTH_MODE is {mode or 'unset'}"
+    if file.is_file() and file.stat().st_mode & 0o077:
+        return Finding(
+            subject=subject,
+            state="limited",
+            found=f"{found}; others on this machine can read {file}",
+            mend=f"who has the token can run programs as you: chmod 600 {file}",
+        )
+    return Finding(subject=subject, state="works", found=found)
 
 
 def _mlflow(folder: Path) -> Finding:

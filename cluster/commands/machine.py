@@ -23,6 +23,10 @@ def register(app: typer.Typer) -> None:
 def doctor(
     folder: Annotated[Path, typer.Option("--folder", help="Where runs would lie.")] = Path(),
     ray: Annotated[bool, typer.Option(help="Start Ray and stop it again (about 5 s).")] = True,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Join this Ray cluster instead: auto, or HOST:PORT.", show_default=False),
+    ] = None,
 ) -> None:
     """What works on this machine, what is missing, and how to mend it.
 
@@ -36,7 +40,7 @@ def doctor(
     if not console.is_terminal:
         console = Console(width=WIDE)  # a log file has no width to be broken at
     with console.status("looking ..."):
-        findings = list(diagnose(folder.absolute(), start_ray=ray))
+        findings = list(diagnose(folder.absolute(), start_ray=ray, address=address))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("", "state", "found", "how to mend it"):
         table.add_column(heading, overflow="fold")

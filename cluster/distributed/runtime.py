@@ -18,7 +18,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from cluster.distributed.shield import shielded_processes
 from nas.kernels import Choice
 
-__all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "token_state"]
+__all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "token_file", "token_state"]
 
 HEALTH_CHECK = {
     "health_check_initial_delay_ms": 1000,
@@ -202,9 +202,13 @@ def token_state(environment: Mapping[str, str] = os.environ) -> tuple[str, bool]
 
     A token is looked for where Ray looks: RAY_AUTH_TOKEN, the file RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.
     """
-    file = Path(environment.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    has_token = bool(environment.get("RAY_AUTH_TOKEN")) or file.is_file()
+    has_token = bool(environment.get("RAY_AUTH_TOKEN")) or token_file(environment).is_file()
     return environment.get("RAY_AUTH_MODE", ""), has_token
+
+
+def token_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where Ray looks for a token that is not in RAY_AUTH_TOKEN itself."""
+    return Path(environment.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
 
 
 def _start(num_cpus: int | None) -> None:

@@ -114,7 +114,8 @@ def _search(run: RunFolder, experiment: Experiment, progress: Progress, tracker:
         tracker.log_history(epoch_point(row) for row in history.epochs)
         _finish_steps(run, search, history, checkpoints, config, progress, tracker, interruption)
         derivation = derive_genotype(run, experiment, team, history, progress, interruption)
-    return _save_search(run, config, history, derivation)
+        weights = team.children.digest()
+    return _save_search(run, config, history, derivation, weights)
 
 
 def _finish_steps(
@@ -197,7 +198,7 @@ def _epoch_lines(row: Mapping[str, Any], epochs: int, seconds_left: float) -> tu
 
 
 def _save_search(
-    run: RunFolder, config: ExperimentConfig, history: SearchHistory, derivation: Derivation
+    run: RunFolder, config: ExperimentConfig, history: SearchHistory, derivation: Derivation, weights: str
 ) -> SearchOutcome:
     candidates = candidate_rows(derivation)
     write_json(
@@ -205,6 +206,7 @@ def _save_search(
         {
             "settings": configuration_hash(config.genotype_settings()),
             "genotype": str(derivation.best),
+            "weights": weights,  # SHA-256 of the shared weights at the end, to compare two searches by
             "seconds": history.seconds,
             "epochs": history.epochs,
             "candidates": candidates,

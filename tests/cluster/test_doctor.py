@@ -87,3 +87,38 @@ print(found["Ray"].state, found["Ray"].found, ray.is_initialized(), sep="|")
     state, found, running = done.stdout.strip().splitlines()[-1].split("|")
     assert (state, running) == ("works", "False")
     assert "starts here: 1 machine with" in found
+
+
+@pytest.mark.parametrize(
+    ("mode", "permissions", "state", "said"),
+    [
+        ("token", None, "missing", "ray get-auth-token --generate"),
+        ("", None, "limited", "to join a cluster"),
+        ("token", 0o644, "limited", "chmod 600"),
+        ("token", 0o600, "works", ""),
+    ],
+)
+def test_what_is_wrong_with_the_token_is_said_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, permissions: int | None, state: str, said: str
+) -> None:
+    file = tmp_path / "auth_token"
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(file))
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    if permissions is not None:
+        file.write_text("a" * 40)
+        file.chmod(permissions)
+    found = doctor._ray_token()
+    assert found.state == state
+    assert said in found.mend
+
+
+def test_a_cluster_that_cannot_be_joined_is_said_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    findings = {f.subject: f for f in diagnose(tmp_path, start_ray=False, address="127.0.0.1:1")}
+    found = findings["Ray cluster"]
+    assert found.state == "missing"
+    assert "no Ray cluster answers at 127.0.0.1:1" in found.found
+    assert "start one with `ray start --head` there" in found.mend

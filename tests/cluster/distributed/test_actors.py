@@ -83,10 +83,13 @@ def test_an_evaluator_never_shares_memory_with_the_published_weights(
 ) -> None:
     published = owner.load("a", None)
     (genotype,) = searches.local().strategy.sample(1, "weights", 0)
+    evaluator.train(published, genotype, 0, 0)
+    evaluator.score(published, genotype, 0, 0)
     evaluator.evaluate(published, genotype)
     assert evaluator._parts is not None
-    evaluator._parts.weights.add_(5)
     view = ray.get(published.reference[0])
+    np.testing.assert_array_equal(evaluator._parts.weights.numpy(), view)  # its copy is only read
+    evaluator._parts.weights.add_(5)
     assert not view.flags.writeable
     assert hashlib.sha256(view).hexdigest() == owner.digest("a")
 

@@ -19,8 +19,9 @@ import ray
 from cluster.distributed.actors import Update
 from cluster.stages.checkpoints import Checkpoints
 from nas.children import LocalChildren
+from nas.layout import union
 from nas.search import Search
-from nas.shards import NonFiniteLossError, train_shard
+from nas.shards import NonFiniteLossError, ShardGradient, train_shard
 from nas.supernet import Supernet
 from nas.weights import TreeSum
 
@@ -75,11 +76,16 @@ def test_a_worker_that_joins_in_mid_search_changes_nothing(
 ) -> None:
     dispatcher = searches.children.dispatcher
     search = searches.on_ray(workers=2)
-    late = dispatcher.workers.pop()  # as if it were not there yet
+    absent = dispatcher.workers[1:]
+    del dispatcher.workers[1:]  # one worker begins alone
     search.step()
+    searches.children.add_workers(1)  # starts while shards are computed
     search.step()
-    dispatcher.workers.append(late)
+    dispatcher.infos()
     assert run_to_end(search) == expected
+    for worker in absent:
+        worker.number = len(dispatcher.workers)
+        dispatcher.workers.append(worker)
 
 
 def test_a_killed_owner_of_the_weights_is_restored_exactly(
@@ -217,3 +223,31 @@ def test_a_sum_in_order_of_arrival_would_give_other_weights(searches: Any) -> No
 
     assert len({plain(order) for order in arrivals}) > 1
     assert len({tree(order) for order in arrivals}) == 1
+
+
+def test_a_search_that_adds_without_the_tree_ends_with_other_weights(
+    searches: Any, run_to_end: RunToEnd, expected: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control of a whole search: what all others here compare does differ then."""
+
+    class PlainSum(TreeSum):
+        """Adds each gradient to the sum of those before it."""
+
+        def __init__(self, num_shards: int, size: int, buffers: Any = None) -> None:
+            super().__init__(num_shards, size)
+            self._sum, self._ranges = np.zeros(size, np.float32), []
+
+        def add(self, gradient: ShardGradient) -> None:
+            position = 0
+            for start, stop in gradient.ranges.tolist():
+                self._sum[start:stop] += gradient.values[position : position + stop - start]
+                position += stop - start
+            self._ranges.append(gradient.ranges)
+
+        def result(self) -> Any:
+            return union(self._ranges), self._sum
+
+    monkeypatch.setattr("nas.weights.TreeSum", PlainSum)
+    assert run_to_end(searches.local())["digest"] != expected["digest"]
+    monkeypatch.undo()
+    assert run_to_end(searches.local()) == expected

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from cluster.distributed.runtime import HEALTH_CHECK
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 START_SECONDS = 90
+TINY_FILE = Path(__file__).parents[1] / "tiny.yaml"
 
 
 class Machines:
@@ -52,6 +54,17 @@ class Machines:
             self.end(process)
         raise AssertionError(log.read_text())
 
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        """`posenas`, with stdout and stderr together."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "cluster.cli", *arguments],
+            env={**self.environment, "OMP_NUM_THREADS": "1"},
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def processes(self, machine: subprocess.Popen[bytes]) -> list[int]:
         """Process ids of a machine, its `ray start` first."""
         try:
@@ -72,6 +85,12 @@ class Machines:
             self.end(machine)
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture
 def machines() -> Iterator[Machines]:
     # not tmp_path: the names of Ray's sockets must not be longer than 107 characters
@@ -83,9 +102,7 @@ def machines() -> Iterator[Machines]:
 
 
 def test_a_machine_that_dies_costs_only_time(machines: Machines) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = f"--system-config={json.dumps(HEALTH_CHECK)}"
     machines.start(
         "--head", f"--port={port}", "--include-dashboard=false", settings, f"--temp-dir={machines.folder}/ray"
@@ -94,19 +111,59 @@ def test_a_machine_that_dies_costs_only_time(machines: Machines) -> None:
     machines.start(f"--address={address}")
     victim = machines.start(f"--address={address}")
 
-    program = [sys.executable, str(Path(__file__).with_name("node_loss.py")), address]
-    done = subprocess.run(
-        # its workers start with the search: they need not be named, they die with their machine
-        [*program, *map(str, machines.processes(victim))],
-        env={**machines.environment, "OMP_NUM_THREADS": "1"},
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    shards = ("--config", str(TINY_FILE), "--set", "search.num_shards=4")
+    where = ("--address", address, "--workers", "3", "--placement", "spread", "--placement-timeout", "120")
+    said = []
+    with machines.command("search", *shards, *where, "--out", str(machines.folder / "cluster")) as search:
+        assert search.stdout is not None
+        for line in search.stdout:
+            said.append(line)
+            if line.startswith("epoch 1/3"):
+                machines.end(victim)  # and the worker on it, wherever in a step it is
+    assert search.returncode == 0, said
+    assert any("Ray has 3 machines with 3 CPUs" in line for line in said)
+    assert any("was lost" in line for line in said)
+    with machines.command("search", *shards, "--out", str(machines.folder / "alone")) as alone:
+        alone.communicate(timeout=300)
+    assert alone.returncode == 0
+    cluster, here = (found(machines.folder / name) for name in ("cluster", "alone"))
+    assert len(cluster["weights"]) == 64  # SHA-256
+    assert cluster == here
+
+
+def found(folder: Path) -> dict[str, Any]:
+    """Genotype, weights' hash and every metric of a search, without what it cost."""
+    content = json.loads((folder / "search.json").read_text())
+    content.pop("seconds")
+    costs = ("timestamp", "weight_seconds", "controller_seconds", "weight_bytes", "idle_share")
+    content["epochs"] = [
+        {name: row[name] for name in row if not name.startswith(costs)} for row in content["epochs"]
+    ]
+    return dict(content)
+
+
+def test_what_a_cluster_lacks_and_what_a_token_lacks_is_said_with_the_remedy(machines: Machines) -> None:
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    machines.start(
+        "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={machines.folder}/ray"
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert result["machines"] == 3
-    assert result["equal"]
-    assert result["repeated"] >= 1
+
+    def said(*arguments: str) -> tuple[int, str]:
+        with machines.command(*arguments, "--address", address) as process:
+            text, _ = process.communicate(timeout=300)
+        return process.returncode, " ".join(text.split())
+
+    asked = ("search", "--config", str(TINY_FILE), "--workers", "2", "--placement-timeout", "1", "--out")
+    code, text = said(*asked, str(machines.folder / "one"))
+    assert code == 2
+    assert "had no room within 1 s for 2 workers of 1 CPU each (placement PACK)" in text
+    assert "it has 1 machine with 1 CPUs" in text
+    del machines.environment["RAY_AUTH_TOKEN"]
+    code, text = said(*asked, str(machines.folder / "two"))
+    assert code == 2
+    assert "could not be joined with RAY_AUTH_MODE=token and no token here" in text
+    code, text = said("doctor")
+    assert code == 1
+    assert "`ray get-auth-token --generate` on the head" in text
+    assert "could not be joined with RAY_AUTH_MODE=token and no token here" in text
