@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.cli import app
+from cluster.commands.options import place_changes
 
 TINY_FILE = Path(__file__).parent / "tiny.yaml"
 
@@ -168,3 +169,30 @@ def test_doctor_shows_a_table(tmp_path: Path) -> None:
     assert result.exit_code == 0
     for subject in ("Python", "MLflow store", "data set msr", "how to mend it"):
         assert subject in result.stdout
+
+
+def test_who_names_a_cluster_or_gpus_means_workers_on_ray() -> None:
+    assert place_changes(None, "auto", None, "spread", 5.0) == {
+        "resources.workers": "auto",
+        "resources.address": "auto",
+        "resources.gpus_per_worker": None,
+        "resources.placement": "SPREAD",
+        "resources.placement_timeout_seconds": 5.0,
+    }
+    assert place_changes("3", "auto", 0.5, None, None)["resources.workers"] == "3"
+    assert place_changes(None, None, None, None, None)["resources.workers"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["search", "--device", "gpu"], "compute.device is 'gpu'; it must be 'cpu' or 'cuda'"),
+        (["search", "--placement", "heap"], "resources.placement is 'HEAP'; it must be 'PACK' or 'SPREAD'"),
+        (["search", "--gpus-per-worker", "0.5"], "compute.device is 'cpu'"),
+        (["train", "x", "--seeds", "0,one"], "--seeds is '0,one'; numbers of 0 or more"),
+    ],
+)
+def test_places_devices_and_seeds_are_checked(arguments: list[str], sentence: str) -> None:
+    result = posenas(*arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr

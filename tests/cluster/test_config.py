@@ -126,3 +126,21 @@ def test_the_store_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyP
     assert TrackingConfig().uri == "http://127.0.0.1:5000"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert TrackingConfig().uri == "sqlite:///mlflow.db"
+
+
+def test_a_gpu_for_every_worker_on_ray_and_no_gpu_for_nobody() -> None:
+    with pytest.raises(ValueError, match=r"gpus_per_worker is 0; each worker on Ray needs a GPU"):
+        ExperimentConfig.preset("small", {"compute.device": "cuda", "resources.workers": 2})
+    with pytest.raises(ValueError, match=r"gpus_per_worker is 0.5 and compute.device is 'cpu'"):
+        ExperimentConfig.preset("small", {"resources.workers": 2, "resources.gpus_per_worker": 0.5})
+    half = {"compute.device": "cuda", "resources.workers": 2, "resources.gpus_per_worker": 0.5}
+    assert ExperimentConfig.preset("small", half).resources.resources() == {"CPU": 1.0, "GPU": 0.5}
+
+
+def test_device_and_precision_are_part_of_the_result_and_of_what_a_checkpoint_depends_on() -> None:
+    plain, mixed = (
+        ExperimentConfig.preset("small", {"compute.precision": p}) for p in ("float32", "bfloat16")
+    )
+    assert plain.hash != mixed.hash
+    assert plain.search_settings() != mixed.search_settings()
+    assert plain.training_settings() != mixed.training_settings()

@@ -14,7 +14,7 @@ from cluster.files import read_json
 from cluster.interruption import Interrupted
 from cluster.progress import PlainProgress, SilentProgress
 from cluster.stages import evaluation, final_training, search
-from cluster.stages.evaluation import class_lines
+from cluster.stages.evaluation import class_lines, seed_line
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
 from cluster.tracking.delivery import deliver_run
@@ -335,3 +335,35 @@ def test_a_run_whose_server_is_down_ends_in_time_and_is_delivered_later(
     from cluster.cells import find_cells
 
     assert find_cells("run", uri).genotype == RunFolder.open(searched).genotype()
+
+
+@pytest.mark.ray
+def test_seeds_trained_side_by_side_on_ray_are_those_trained_here_and_evaluated_with_their_spread(
+    searched: Path, tmp_path: Path, undrawn: None
+) -> None:
+    folders = [tmp_path / name for name in ("here", "ray")]
+    for folder, workers in zip(folders, (0, 2), strict=True):
+        _copy_search(searched, folder)
+        outcome = run_training(folder, seeds=[0, 7], changes={"resources.workers": workers})
+        assert outcome.seeds == (0, 7)
+    models = ("model", "models/seed-7")
+    here, ray = (
+        [(folder / name / "weights.safetensors").read_bytes() for name in models] for folder in folders
+    )
+    assert here == ray
+    assert here[0] != here[1]
+    with pytest.raises(Interrupted, match=f"`posenas train {folders[0]} --seeds 0,7,8` continues"):
+        run_training(folders[0], seeds=[0, 7, 8], progress=_Stopper("training", 7))  # 6 were done before
+    outcome = run_evaluation(folders[0])
+    assert list(outcome.seeds) == [0, 7]
+    first, second = outcome.seeds.values()
+    assert first == outcome.accuracy
+    assert outcome.mean == pytest.approx((first + second) / 2)
+    assert outcome.spread == pytest.approx(abs(first - second) / 2**0.5)  # n - 1 of two
+    assert read_json(folders[0] / "evaluation.json")["mean"] == outcome.mean
+    assert seed_line(outcome).startswith(f"{outcome.mean:.4f} ± {outcome.spread:.4f} over seeds 0, 7")
+
+
+def test_seeds_that_are_given_twice_are_refused(searched: Path, undrawn: None) -> None:
+    with pytest.raises(ValueError, match=r"the seeds are \[1, 1\]; different numbers"):
+        run_training(searched, seeds=[1, 1])
