@@ -22,6 +22,7 @@ from cluster.stages.schedule import Remaining, Timer
 from cluster.tracking.recording import keep_architectures, open_tracker, record_search, start_search, watched
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import Tracker, epoch_point
+from nas.compute import require_device
 from nas.derive import Derivation
 from nas.genotype import Genotype
 from nas.search import Search
@@ -83,6 +84,8 @@ def run_search(
     # The data first: a folder made for a search that cannot start would be in the way of the next try.
     experiment = Experiment.load(config)
     experiment.check_searchable()
+    if config.resources.workers == 0:
+        require_device(config.compute)
     if not resume:
         RunFolder.create(run.path, config)
     with run.locked(), torch_threads(1):

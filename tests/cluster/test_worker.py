@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cluster.config import ExperimentConfig
 from cluster.files import read_json
@@ -367,3 +368,10 @@ def test_seeds_trained_side_by_side_on_ray_are_those_trained_here_and_evaluated_
 def test_seeds_that_are_given_twice_are_refused(searched: Path, undrawn: None) -> None:
     with pytest.raises(ValueError, match=r"the seeds are \[1, 1\]; different numbers"):
         run_training(searched, seeds=[1, 1])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_gpu_that_is_not_there_leaves_no_folder_in_the_way(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="sees no NVIDIA GPU in this process"):
+        run_search(TINY.changed({"compute.device": "cuda"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
