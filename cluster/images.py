@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from encoding.datasets import Clip
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from nas.images import IntArray, TensorImages
 
-__all__ = ["PoseImages", "to_network"]
+__all__ = ["PoseImages", "as_png", "to_network"]
 
 
 class PoseImages:
@@ -71,3 +72,10 @@ def to_network(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """SPMF images, uint8 (N, S, S, 3), as a network takes them: float32 (N, 3, S, S), 0..255 to -1..1."""
     scaled = images.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+def as_png(image: NDArray[np.uint8]) -> bytes:
+    """An image uint8 (H, W, 3) RGB as the bytes of a PNG file."""
+    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
+    assert encoded, "OpenCV writes any uint8 image as PNG"
+    return buffer.tobytes()

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.images import as_png
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
 
@@ -84,7 +84,7 @@ def _clip(clip: ShownClip) -> dict[str, Any]:
         "seconds": round(clip.poses.num_frames / clip.poses.fps, 2),
         "frames": len(poses),
         "poses": base64.b64encode(poses.tobytes()).decode(),
-        "image": base64.b64encode(_png(clip.image)).decode(),
+        "image": base64.b64encode(as_png(clip.image)).decode(),
     }
 
 
@@ -116,9 +116,3 @@ def _upward(poses: PoseSequence3D) -> float:
     if not all(np.isfinite(height).any() for height in heights):
         return 1.0
     return 1.0 if np.nanmean(heights[0]) > np.nanmean(heights[1]) else -1.0
-
-
-def _png(image: NDArray[np.uint8]) -> bytes:
-    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
-    assert encoded, "OpenCV writes any uint8 image as PNG"
-    return buffer.tobytes()

@@ -8,12 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from cluster.files import write_atomically
+from cluster.images import as_png
 from cluster.report.charts import line_chart, scatter_chart
 from cluster.report.clips import ShownClip, clips_data
 from cluster.report.curves import Panel
@@ -135,10 +135,7 @@ def picture_of_image(
     title: str, image: NDArray[np.uint8], caption: str = "", pixels: bool = False
 ) -> Picture:
     """An image uint8 (H, W, 3) RGB as PNG."""
-    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
-    assert encoded, "OpenCV writes any uint8 image as PNG"
-    content = buffer.tobytes()
-    return Picture(title=title, content=content, media_type="image/png", caption=caption, pixels=pixels)
+    return Picture(title=title, content=as_png(image), media_type="image/png", caption=caption, pixels=pixels)
 
 
 def _svg(drawn: Figure) -> bytes:

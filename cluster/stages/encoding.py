@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cluster.config import ExperimentConfig
 from cluster.files import write_atomically
+from cluster.images import as_png
 from cluster.stages.preparation import Experiment
 from encoding.contact_sheet import contact_sheet
 from encoding.spmf import encode_all
@@ -70,9 +70,7 @@ def encode_clips(config: ExperimentConfig, folder: Path) -> EncodingOutcome:
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """An image uint8 (H, W, 3) RGB as a PNG file, beside and renamed."""
-    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
-    assert encoded, "OpenCV writes any uint8 image as PNG"
-    write_atomically(path, buffer.tobytes())
+    write_atomically(path, as_png(image))
 
 
 def _file_name(name: str) -> str:
