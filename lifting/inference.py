@@ -126,7 +126,9 @@ class TwoStream:
             ValueError: the keypoints do not fit the layout, or there is no mapping from it.
         """
         streams = {"gt": (self.gt,), "detected": (self.detected,), "both": (self.gt, self.detected)}[use]
-        return _mean([_lift_mapped(stream, xy, confidence, skeleton) for stream in streams])
+        layouts = {stream.keypoints.skeleton for stream in streams}
+        mapped = {layout: _mapped(xy, confidence, skeleton, layout) for layout in layouts}
+        return _mean([stream.lift(*mapped[stream.keypoints.skeleton]) for stream in streams])
 
     def lift_way(
         self, way: Way, true_xy: FloatArray, xy: FloatArray, confidence: FloatArray, skeleton: Skeleton
@@ -138,7 +140,13 @@ class TwoStream:
         """
         given = {"true": (true_xy, np.ones_like(confidence)), "detected": (xy, confidence)}
         streams = ((self.gt, way.gt), (self.detected, way.detected))
-        return _mean([_lift_mapped(stream, *given[which], skeleton) for stream, which in streams if which])
+        return _mean(
+            [
+                stream.lift(*_mapped(*given[which], skeleton, stream.keypoints.skeleton))
+                for stream, which in streams
+                if which
+            ]
+        )
 
     def lift(
         self,
@@ -248,14 +256,14 @@ class FrameLifter:
         return LiftedFrame(self._number - 1, frame, pose)
 
 
-def _lift_mapped(
-    stream: StreamLifter, xy: FloatArray, confidence: FloatArray, skeleton: Skeleton
-) -> FloatArray:
-    target = stream.keypoints.skeleton
+def _mapped(
+    xy: FloatArray, confidence: FloatArray, skeleton: Skeleton, target: Skeleton
+) -> tuple[FloatArray, FloatArray]:
+    """The keypoints in another layout; missing ones are NaN before they enter a mean."""
     if target == skeleton:
-        return stream.lift(xy, confidence)
+        return xy, confidence
     seen = np.where((confidence > 0)[..., None], xy, np.float32(np.nan))
-    return stream.lift(map_joints(seen, skeleton, target), map_confidence(confidence, skeleton, target))
+    return map_joints(seen, skeleton, target), map_confidence(confidence, skeleton, target)
 
 
 def _mean(poses: list[FloatArray]) -> FloatArray:
