@@ -10,6 +10,9 @@ __all__ = ["branch_run"]
 
 _FROM = "from_run"
 
+_OF_LATER_STAGES = shutil.ignore_patterns("training.*", "confusion.*")
+"""Pictures of the other run's training and evaluation; this one will have its own."""
+
 
 def branch_run(source: Path, folder: Path) -> RunFolder:
     """Make a run with the settings, the search and the genotype of another; nothing is done where it is made.
@@ -31,6 +34,8 @@ def branch_run(source: Path, folder: Path) -> RunFolder:
     elif read_json(run.identity_file).get(_FROM) != begun.run_id:
         raise FileExistsError(f"{folder} holds a run that did not begin with {source}; give a new folder")
     if not run.genotype_file.exists():
+        if begun.pictures.is_dir():
+            shutil.copytree(begun.pictures, run.pictures, ignore=_OF_LATER_STAGES, dirs_exist_ok=True)
         shutil.copy2(begun.search_file, run.search_file)
         shutil.copy2(begun.genotype_file, run.genotype_file)  # last: where it is, the run can be trained
     return run

@@ -14,6 +14,9 @@ def searched(tmp_path: Path) -> RunFolder:
     run = RunFolder.create(tmp_path / "searched", ExperimentConfig.preset("small"))
     write_json(run.search_file, {"genotype": "g"})
     cell = [[0, 0, 1, 1]] * 5
+    run.pictures.mkdir()
+    for name in ("normal_cell.svg", "training.svg", "confusion.png"):
+        (run.pictures / name).touch()
     run.genotype_file.write_text(f'{{"normal": {cell}, "reduction": {cell}}}')
     return run
 
@@ -35,6 +38,7 @@ def test_a_branch_has_the_search_and_an_id_of_its_own(searched: RunFolder, tmp_p
     assert branch.search_file.read_bytes() == searched.search_file.read_bytes()
     assert branch.config() == searched.config()
     assert branch.run_id != searched.run_id
+    assert [picture.name for picture in branch.pictures.iterdir()] == ["normal_cell.svg"]
 
 
 def test_a_branch_that_broke_off_is_completed_and_a_whole_one_left_alone(
