@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lifting.datasets.acclaim import find_clips, read_recording
 from lifting.datasets.mocap import Recording
 from lifting.datasets.positions import PositionFile
 from lifting.mocap_skeletons import ASF_31, ASF_NAMES
@@ -11,8 +12,9 @@ FPS = 30.0
 # The actors that Ofli et al. (2014) keep for testing.
 TEST_SUBJECTS = ("mm", "tr")
 HOW_TO_GET = (
-    f"the folder must hold {FILE}: joint positions at 30 Hz of clips from "
-    "http://resources.mpi-inf.mpg.de/HDM05 (docs/lifting.md says how each array looks)"
+    f"the folder must hold {FILE}, joint positions at 30 Hz (docs/lifting.md says how each array looks), "
+    "or the .asf and .amc files from http://resources.mpi-inf.mpg.de/HDM05, such as HDM_bd.asf and "
+    "HDM_bd_squat1Reps_001_120.amc"
 )
 
 
@@ -23,6 +25,9 @@ def hdm05_recordings(root: Path) -> tuple[Recording, ...]:
         FileNotFoundError: the file is not there; says what the folder must hold.
         ValueError: the file is not of the form.
     """
+    files = list(find_clips(root))
+    if files and not (root / FILE).exists():
+        return tuple(_from_acclaim(skeleton, motion) for skeleton, motion in files)
     try:
         file = PositionFile(
             root / FILE,
@@ -34,6 +39,12 @@ def hdm05_recordings(root: Path) -> tuple[Recording, ...]:
     except FileNotFoundError as error:
         raise FileNotFoundError(f"HDM05 is not at {root}: {HOW_TO_GET}") from error
     return tuple(_recording(file, clip) for clip in range(file.num_clips))
+
+
+def _from_acclaim(skeleton: Path, motion: Path) -> Recording:
+    actor = skeleton.stem.removeprefix("HDM_")
+    action, take = motion.stem.removeprefix(f"{skeleton.stem}_").removesuffix("_120").rsplit("_", 1)
+    return read_recording(skeleton, motion, name=f"{actor}_{action}_{take}", subject=actor, action=action)
 
 
 def _recording(file: PositionFile, clip: int) -> Recording:

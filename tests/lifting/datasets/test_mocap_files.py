@@ -1,5 +1,6 @@
 """CMU and HDM05: small files of the same form, the real ones, and every bad file."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from lifting.datasets import LiftingDataConfig, load_pairs
 from lifting.datasets.cmu import AMC_FILE, ICLONE_FILE, cmu_recordings
 from lifting.datasets.hdm05 import FILE as HDM05_FILE
+from lifting.datasets.hdm05 import hdm05_recordings
 from lifting.mocap_skeletons import ASF_NAMES, ICLONE_NAMES
 
 T = 12
@@ -96,6 +98,36 @@ def test_the_real_hdm05_has_288_clips(real_data: Callable[[str], Path]) -> None:
     )
     assert sum(len(pairs.clips) for _, pairs in split.parts()) == 288
     assert len(split.test["held-out subject"].clips) == 99
+
+
+def unpack(packed: Path, target: Path) -> None:
+    target.write_bytes(gzip.decompress(packed.read_bytes()))
+
+
+def test_cmu_as_its_makers_give_it_is_the_same_clip(real_data: Callable[[str], Path], tmp_path: Path) -> None:
+    raw, folder = real_data("cmu_mocap") / "asfamc_samples", tmp_path / "subjects" / "02"
+    folder.mkdir(parents=True)
+    (folder / "02.asf").write_bytes((raw / "02.asf").read_bytes())
+    for trial in ("01", "05"):
+        unpack(raw / f"02_{trial}.amc.gz", folder / f"02_{trial}.amc")
+    kept = {recording.name: recording for recording in cmu_recordings(real_data("cmu_mocap"))}
+    recordings = cmu_recordings(tmp_path)
+    assert [recording.name for recording in recordings] == ["s02_t01", "s02_t05"]
+    for recording in recordings:
+        assert recording.subject == "2"
+        np.testing.assert_allclose(recording.xyz, kept[recording.name].xyz, atol=0.01)
+
+
+def test_hdm05_as_its_makers_give_it_is_the_same_clip(
+    real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    raw, name = real_data("hdm05") / "asfamc_samples", "HDM_bd_grabHighR_001_120.amc"
+    (tmp_path / "HDM_bd.asf").write_bytes((raw / "HDM_bd.asf").read_bytes())
+    unpack(raw / f"{name}.gz", tmp_path / name)
+    kept = {recording.name: recording for recording in hdm05_recordings(real_data("hdm05"))}
+    (recording,) = hdm05_recordings(tmp_path)
+    assert (recording.name, recording.subject, recording.action) == ("bd_grabHighR_001", "bd", "grabHighR")
+    np.testing.assert_allclose(recording.xyz, kept[recording.name].xyz, atol=0.01)
 
 
 def test_nan_in_training_data_is_named_by_clip_frame_and_joint(cmu: Path) -> None:
