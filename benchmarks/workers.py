@@ -1,6 +1,6 @@
 """What a weight step costs on a cluster, how evenly two cores are used, and where the owner saturates.
 
-    python benchmarks/workers.py [--channels 14] [--batch 32] [--shards 8] [--rounds 5]
+    python benchmarks/workers.py [--channels 12] [--batch 32] [--shards 8] [--rounds 5]
 
 Three parts, all in one run:
 
@@ -27,6 +27,7 @@ import torch
 from step import machine
 
 from cluster.distributed.children import RayChildren
+from cluster.distributed.measurements import Measurement
 from cluster.distributed.runtime import Runtime, RuntimeConfig
 from nas import kernels
 from nas.config import SearchConfig
@@ -38,6 +39,7 @@ from nas.supernet import Supernet, SupernetConfig
 from nas.weights import SharedWeights
 
 RATE = 0.01
+WORKERS = (1, 2, 4)
 
 
 class Alone:
@@ -68,67 +70,59 @@ def seconds(action: Callable[[], object], rounds: int) -> float:
     return min(taken)
 
 
-def report_steps(parts: Any, shards: int, rounds: int, workers: int) -> list[float]:
-    """One line for W workers; returns the seconds of each step."""
-    with_workers = RuntimeConfig(workers=workers, cpus_per_worker=0.25)
-    with Runtime(with_workers) as runtime:
+def report_steps(parts: Any, shards: int, rounds: int) -> None:
+    """A line for each number of workers, and the efficiency of two.
+
+    In every round each of them takes a step, and the two processes that talk to nobody take theirs; who was
+    first comes last in the next round.
+    """
+    with Runtime(RuntimeConfig(workers=max(WORKERS), cpus_per_worker=0.25)) as runtime:
         children = RayChildren(runtime, *parts)
         children.dispatcher.infos()
-        taken, measured = [], []
+        everybody = list(children.dispatcher.workers)
+        alone = [ray.remote(Alone).options(num_cpus=0.25).remote(*parts[:3]) for _ in range(2)]
+        taken: dict[int, list[float]] = {who: [] for who in (0, *WORKERS)}
+        measured: dict[int, list[Measurement]] = {who: [] for who in WORKERS}
+        order = list(taken)
         for step in range(rounds + 1):
             genotypes = RandomStrategy(5, seed=1).sample(shards, "weights", step)
-            start = time.perf_counter()
-            children.train(step, genotypes, RATE)
-            if step:
-                taken.append(time.perf_counter() - start)
-                measured.append(children.measurement)
-        _close(children)
-    cores = len(os.sched_getaffinity(0))
-    print(
-        f"  W = {workers}{' (more workers than cores)' if workers > cores else '':27}"
-        f"{median(taken):7.3f} s a step, update {median(m.update_seconds for m in measured):.3f} s, "
-        f"out {median(m.bytes_out for m in measured) / 1e6:5.1f} MB, "
-        f"in {median(m.bytes_in for m in measured) / 1e6:5.1f} MB, idle "
-        + " ".join(f"{median(m.idle[n] for m in measured):.2f}" for n in sorted(measured[-1].idle)),
-        flush=True,
-    )
-    return taken
-
-
-def report_efficiency(parts: Any, shards: int, rounds: int) -> None:
-    """Two workers and two processes that do not talk, in turn."""
-    with Runtime(RuntimeConfig(workers=2, cpus_per_worker=0.25)) as runtime:
-        children = RayChildren(runtime, *parts)
-        children.dispatcher.infos()
-        alone = [ray.remote(Alone).options(num_cpus=0.25).remote(*parts[:3]) for _ in range(2)]
-        ratios = []
-        for step in range(rounds + 1):
-            genotypes = RandomStrategy(5, seed=2).sample(shards, "weights", step)
-            # Who began the last one begins the next one later.
-            pair: dict[str, float] = {}
-            for who in ("workers", "alone") if step % 2 else ("alone", "workers"):
+            order.append(order.pop(0))
+            for who in order:
+                children.dispatcher.workers = everybody[:who] or everybody
                 start = time.perf_counter()
-                if who == "workers":
+                if who:
                     children.train(step, genotypes, RATE)
                 else:
                     ray.get(
                         [p.train.remote(step, genotypes, range(n, shards, 2)) for n, p in enumerate(alone)]
                     )
-                pair[who] = time.perf_counter() - start
-            if step:
-                ratios.append(pair["alone"] / pair["workers"])
-        for process in alone:
+                if step:  # the first round warms up
+                    taken[who].append(time.perf_counter() - start)
+                    measured[who] += [children.measurement] if who and children.measurement else []
+        children.dispatcher.workers = everybody
+        children.dispatcher.kill()
+        for process in (*alone, children.owner.handle):
             ray.kill(process)
-        _close(children)
+    for who in WORKERS:
+        _print_line(who, taken[who], measured[who])
+    ratios = [mine / its for mine, its in zip(taken[0], taken[2], strict=True)]
     print(
-        f"  efficiency {median(ratios):.3f}, median of {rounds} rounds of {shards} shards "
-        f"({min(ratios):.3f}-{max(ratios):.3f})"
+        f"  two processes that do not talk: {median(taken[0]):.3f} s; efficiency {median(ratios):.3f}, median of "
+        f"{rounds} rounds ({min(ratios):.3f}-{max(ratios):.3f})"
     )
 
 
-def _close(children: RayChildren) -> None:
-    children.dispatcher.kill()
-    ray.kill(children.owner.handle)
+def _print_line(workers: int, taken: Sequence[float], measured: Sequence[Measurement]) -> None:
+    more = " (more workers than cores)" if workers > len(os.sched_getaffinity(0)) else ""
+    idle = [median(m.idle[number] for m in measured) for number in range(workers)]
+    print(
+        f"  W = {workers}: {median(taken):.3f} s a step, "
+        f"of it update {median(m.update_seconds for m in measured):.3f}; "
+        f"out {median(m.bytes_out for m in measured) / 1e6:.1f} MB, "
+        f"in {median(m.bytes_in for m in measured) / 1e6:.1f} MB; "
+        f"idle {' '.join(f'{share:.2f}' for share in idle)}{more}",
+        flush=True,
+    )
 
 
 def synthetic(net: Supernet, genotypes: Sequence[Genotype]) -> list[ShardGradient]:
@@ -165,14 +159,13 @@ def report_model(parts: Any, rounds: int, bandwidth: float) -> None:
     fixed = max(0.0, times[8] - 8 * each)
     size = synthetic(net, genotypes[:16])
     gradient_bytes = float(np.mean([g.values.nbytes + g.ranges.nbytes for g in size]))
-    with Runtime(RuntimeConfig(workers=1, cpus_per_worker=0.25)):
-        values = weights.numpy()
-        publish = seconds(lambda: ray.put(values), rounds)
-        stored = ray.put(values)
-        received = np.empty_like(values)
-        copy = seconds(lambda: np.copyto(received, ray.get(stored)), rounds)
-        references = [ray.put(g) for g in size]
-        fetch = seconds(lambda: ray.get(references), rounds) / len(references)
+    values = weights.numpy()
+    publish = seconds(lambda: ray.put(values), rounds)
+    stored = ray.put(values)
+    received = np.empty_like(values)
+    copy = seconds(lambda: np.copyto(received, ray.get(stored)), rounds)
+    references = [ray.put(g) for g in size]
+    fetch = seconds(lambda: ray.get(references), rounds) / len(references)
     link = 1e9 * bandwidth / 8
     print(
         f"  measured: a shard {shard:.3f} s; a gradient {gradient_bytes / 1e6:.2f} MB; weights "
@@ -199,7 +192,7 @@ def report_model(parts: Any, rounds: int, bandwidth: float) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--channels", type=int, default=14, help="C; 14: 10 MB of weights, 20: 21 MB")
+    parser.add_argument("--channels", type=int, default=12, help="C; 12: 10 MB of weights, 20: 21 MB")
     parser.add_argument("--batch", type=int, default=32, help="images of a shard")
     parser.add_argument("--shards", type=int, default=8, help="M")
     parser.add_argument("--rounds", type=int, default=5)
@@ -218,10 +211,9 @@ def main() -> None:
     print(
         f"M = {options.shards} shards of {options.batch} images, C = {options.channels}, 6 + 2 cells, 32 x 32"
     )
-    for workers in (1, 2, 4):
-        report_steps(parts, options.shards, options.rounds, workers)
-    report_efficiency(parts, options.shards, options.rounds)
-    report_model(parts, options.rounds, options.gigabits)
+    with Runtime(RuntimeConfig(workers=max(WORKERS), cpus_per_worker=0.25)):  # those inside use its Ray
+        report_steps(parts, options.shards, options.rounds)
+        report_model(parts, options.rounds, options.gigabits)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ def diagnose(
         ("Python", _python),
         ("torch", _torch),
         ("CUDA", _cuda),
+        ("kernels", _kernels),
         ("OpenCV", _opencv),
         ("Ray token", _ray_token),  # before Ray starts, which sets up a token of its own
         ("Ray", lambda: _ray(start_ray and address is None)),
@@ -111,6 +112,25 @@ def _cuda() -> Finding:
         state="limited",
         found=f"a GPU is here, but torch is built for {build}",
         mend="install torch for your driver: https://pytorch.org/get-started/locally",
+    )
+
+
+def _kernels() -> Finding:
+    import torch
+
+    from nas.kernels.library import find_compiler
+
+    compiler, ability = find_compiler(), torch.backends.cpu.get_cpu_capability()
+    if compiler:
+        return Finding(subject="kernels", state="works", found=f"compiled by {compiler} for {ability}")
+    if ability != "AVX512":
+        found = f"torch's, as the processor has {ability}; the compiled ones need AVX-512"
+        return Finding(subject="kernels", state="limited", found=found)
+    return Finding(
+        subject="kernels",
+        state="limited",
+        found="torch's, as there is no C compiler; the same results take longer",
+        mend="install gcc or clang: apt-get install gcc",
     )
 
 

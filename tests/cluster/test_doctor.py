@@ -17,11 +17,22 @@ def _found(folder: Path) -> dict[str, Finding]:
 def test_every_subject_is_looked_at(tmp_path: Path) -> None:
     found = _found(tmp_path)
     assert list(found) == [
-        "Python", "torch", "CUDA", "OpenCV", "Ray token", "Ray", "MLflow store", "disk", "memory",
+        "Python", "torch", "CUDA", "kernels", "OpenCV", "Ray token", "Ray", "MLflow store", "disk", "memory",
         "shared memory", "shared storage", "2D detector", "data set msr", "data set sbu",
     ]  # fmt: skip
     assert found["Python"].state == "works"
     assert found["MLflow store"].found.endswith(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+def test_kernels_need_a_compiler_and_avx_512(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    capability = "torch.backends.cpu.get_cpu_capability"
+    monkeypatch.setattr("nas.kernels.library.find_compiler", lambda: "/usr/bin/cc")
+    assert _found(tmp_path)["kernels"].state == "works"
+    monkeypatch.setattr("nas.kernels.library.find_compiler", lambda: None)
+    monkeypatch.setattr(capability, lambda: "AVX512")
+    assert _found(tmp_path)["kernels"].mend == "install gcc or clang: apt-get install gcc"
+    monkeypatch.setattr(capability, lambda: "AVX2")
+    assert "the processor has AVX2" in _found(tmp_path)["kernels"].found
 
 
 def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
