@@ -98,7 +98,8 @@ def report_steps(parts: Any, shards: int, rounds: int) -> None:
                     )
                 if step:  # the first round warms up
                     taken[who].append(time.perf_counter() - start)
-                    measured[who] += [children.measurement] if who and children.measurement else []
+                    if who and children.measurement:
+                        measured[who].append(children.measurement)
         children.dispatcher.workers = everybody
         children.dispatcher.kill()
         for process in (*alone, children.owner.handle):
@@ -107,8 +108,8 @@ def report_steps(parts: Any, shards: int, rounds: int) -> None:
         _print_line(who, taken[who], measured[who])
     ratios = [mine / its for mine, its in zip(taken[0], taken[2], strict=True)]
     print(
-        f"  two processes that do not talk: {median(taken[0]):.3f} s; efficiency {median(ratios):.3f}, median of "
-        f"{rounds} rounds ({min(ratios):.3f}-{max(ratios):.3f})"
+        f"  two processes that do not talk: {median(taken[0]):.3f} s; efficiency {median(ratios):.3f}, "
+        f"median of {rounds} rounds ({min(ratios):.3f}-{max(ratios):.3f})"
     )
 
 
