@@ -116,6 +116,20 @@ def test_compiled_pooling_gives_the_bits_of_torch(shape: tuple[int, int, int, in
         assert torch.equal(theirs, ours)
 
 
+@needs_compiler
+def test_an_export_keeps_to_torch_whatever_is_selected() -> None:
+    class Pools(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return kernels.avg_pool(kernels.max_pool(x))
+
+    kernels.select("compiled")
+    x = draw((2, 4, 8, 8), 0)
+    batch = torch.export.Dim("batch", min=1)
+    program = torch.export.export(Pools(), (x,), dynamic_shapes=({0: batch},))
+    assert torch.equal(program.module()(x), Pools()(x))
+    assert "max_pool2d" in str(program.graph)
+
+
 class Images:
     """Fixed random images."""
 
