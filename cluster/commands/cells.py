@@ -45,7 +45,7 @@ def list_command(
 
     From Python: cluster.cells.list_cells(uri, experiment, data="AS1", sort="accuracy").
     """
-    from cluster.cells import SORTS, cells_table, list_cells, list_page, write_page
+    from cluster.cells import SORTS, cells_table, list_cells
 
     if sort not in SORTS:
         raise ValueError(f"--sort is {sort!r}; one of {', '.join(SORTS)} is needed")
@@ -56,6 +56,8 @@ def list_command(
         return
     console.print(cells_table(found))
     if html is not None:
+        from cluster.cells import list_page, write_page  # with torch and matplotlib, which take seconds
+
         write_page(html, list_page(found))
         _say_page(html)
 

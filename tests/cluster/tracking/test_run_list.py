@@ -9,6 +9,7 @@ from cluster.tracking.run_list import list_runs
 from cluster.tracking.tracker import MlflowTracker
 from postgres_server import PostgresServer
 
+GENOTYPE = "0 0 1 4 0 0 1 4"
 TAGS, METRICS = ("posenas.genotype", "posenas.data"), ("accuracy", "size")
 
 
@@ -16,7 +17,9 @@ def filled(uri: str, artifacts: str | None = None) -> str:
     """A store with two searches, one without cells, a child, a deleted one, and one of another experiment."""
     tracker = MlflowTracker(uri, "list", artifacts)
     for run_id, parent in (("one", ""), ("two", ""), ("child", "one"), ("gone", "")):
-        tracker.start(run_id, f"name of {run_id}", {"a": 1}, {"posenas.genotype": "g", "other": "x"}, parent)
+        tracker.start(
+            run_id, f"name of {run_id}", {"a": 1}, {"posenas.genotype": GENOTYPE, "other": "x"}, parent
+        )
         tracker.log(0, {"accuracy": 0.5}, 1.0)
         tracker.log(0, {"accuracy": 0.75, "loss": 1.0}, 2.0)
         tracker.finish("finished")
@@ -29,7 +32,7 @@ def filled(uri: str, artifacts: str | None = None) -> str:
 def check(uri: str) -> None:
     rows = sorted(list_runs(uri, "list", TAGS, METRICS), key=lambda row: row.name)
     assert [row.name for row in rows] == ["name of one", "name of two"]
-    assert rows[0].tags == {"posenas.genotype": "g"}
+    assert rows[0].tags == {"posenas.genotype": GENOTYPE}
     assert rows[0].metrics == {"accuracy": 0.75}
     assert rows[0].status == "finished"
     assert rows[0].artifacts.endswith(f"{rows[0].mlflow_run_id}/artifacts")
@@ -58,12 +61,14 @@ def test_the_runs_of_a_postgresql_store_are_listed(postgres: PostgresServer, tmp
 
 def test_a_list_loads_neither_torch_nor_mlflow(uri: str) -> None:
     program = (
-        "import sys; from cluster.cells.found import list_cells; from cluster.cells.text import cells_table;"
-        "list_cells(sys.argv[1], 'empty');"
-        "sys.exit(', '.join({'torch', 'mlflow', 'matplotlib', 'ray', 'sqlalchemy.orm'} & set(sys.modules)))"
+        "import sys; from cluster.cli import app;"
+        "app(['cells', 'list', '--tracking', sys.argv[1], '--experiment', 'list'], standalone_mode=False);"
+        "heavy = {'torch', 'mlflow', 'matplotlib', 'ray', 'sqlalchemy.orm'};"
+        "sys.exit(', '.join(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, uri], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+    assert len(done.stdout.splitlines()) == 3  # a heading and two searches
 
 
 def test_a_store_that_is_not_there_is_said(tmp_path: Path) -> None:
