@@ -55,10 +55,12 @@ def environment(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def job_server(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     """The address of the job server of a Ray head that ends with the test."""
-    gcs, dashboard = free_ports(2)
+    gcs, dashboard, agent = free_ports(3)
     log = folder / "head.log"
     command = [str(BIN / "ray"), "start", "--head", "--block", f"--port={gcs}", "--num-cpus=2"]
     command += ["--include-dashboard=true", f"--dashboard-port={dashboard}", "--disable-usage-stats"]
+    # the agent that starts jobs listens on one fixed port, which another Ray of this machine may have
+    command += [f"--dashboard-agent-listen-port={agent}"]
     command += ["--object-store-memory=80000000", f"--temp-dir={folder}/ray"]
     with log.open("wb") as output:
         head = subprocess.Popen(
@@ -80,9 +82,15 @@ def job_server(folder: Path, environment: dict[str, str]) -> Iterator[str]:
 
 
 def run(command: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False
-    )
+    """What a command printed; a head that has just begun is asked again until it takes jobs."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        done = subprocess.run(
+            command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False
+        )
+        if "No available agent" not in done.stderr or time.monotonic() > deadline:
+            break
+        time.sleep(1)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
