@@ -118,9 +118,18 @@ class TrialActor(tune.Trainable):
         self._saved, self._saved_at = self._epoch, time.monotonic()
 
     def _state(self) -> dict[str, Any]:
-        return {"rows": [dict(row) for row in self._rows], "training": self._training.state_dict()}
+        return {
+            "rows": [dict(row) for row in self._rows],
+            "training": self._training.state_dict(),
+            "settings": dict(self._settings),
+        }
 
     def _go_on_from(self, state: Mapping[str, Any]) -> None:
+        """A saved state of another network, as population-based training copies it, brings it along."""
+        network = {name: value for name, value in state["settings"].items() if name.startswith("model.")}
+        if any(self._settings.get(name) != value for name, value in network.items()):
+            self._settings |= network
+            self._training = self._task(self._settings)
         self._training.load_state_dict(state["training"])
         self._rows = list(state["rows"])
 

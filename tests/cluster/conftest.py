@@ -165,7 +165,7 @@ def outcome(search: Search) -> dict[str, Any]:
 def ray_runtime() -> Iterator[Runtime]:
     """Ray with room for the workers of `searches` and for more beside them."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a conftest
-    with Runtime(RuntimeConfig(workers=1, worker_timeout_seconds=60), num_cpus=8) as runtime:
+    with Runtime(RuntimeConfig(workers=1, worker_timeout_seconds=60), num_cpus=24) as runtime:
         yield runtime
 
 

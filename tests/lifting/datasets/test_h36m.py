@@ -162,7 +162,8 @@ def test_a_pickle_that_calls_functions_is_refused_unrun(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez_compressed(root / POSES_FILE, positions_3d=np.array({"S1": Intruder()}, dtype=object))
-    with pytest.raises(ValueError, match=r"wants to use builtins.print; only arrays, dictionaries and lists"):
+    # a Ray that ran before in this process has put its own print in the place of the built-in one
+    with pytest.raises(ValueError, match=r"wants to use [\w.]*print; only arrays, dictionaries and lists"):
         load_pairs(config(root))
     assert capsys.readouterr().out == ""
 
