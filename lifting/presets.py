@@ -25,7 +25,8 @@ def preset(name: LifterPreset, section: Section) -> dict[str, Any]:
     """What a preset sets in one section; the rest stays at its default, which is the paper's.
 
     "paper" is Pham et al. 2019. "martinez" is Martinez et al. 2017: ReLU, dropout 0.5, squared error, batches
-    of 64 (without its exponential decay and weight clipping). "best" is the best found on CMU mocap.
+    of 64 (without its exponential decay and weight clipping). "best" is our choice
+    from short runs, not the end of a search (docs/results.md).
 
     Raises:
         ValueError: no such preset.
