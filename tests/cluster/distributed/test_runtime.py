@@ -139,7 +139,7 @@ def test_what_cannot_be_placed_is_said_with_what_there_is(ray_runtime: Runtime) 
     config = RuntimeConfig(workers=64, placement="SPREAD", placement_timeout_seconds=0.3)
     message = (
         r"had no room within 0.3 s for 64 workers of 1 CPU each \(placement SPREAD\): "
-        r"it has 1 machine with 8 CPUs \(\d free\); ask for fewer workers, or start Ray on more machines"
+        r"it has 1 machine with 24 CPUs \(\d+ free\); ask for fewer workers, or start Ray on more machines"
     )
     with Runtime(config) as runtime, pytest.raises(ValueError, match=message):
         runtime.place()
