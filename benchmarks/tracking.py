@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY / "tests"))
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]  # in this order: tests/ has a folder cluster too
 
 from cluster.config import ExperimentConfig  # noqa: E402
 from cluster.progress import PlainProgress  # noqa: E402
