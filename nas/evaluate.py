@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from nas.image_classifier import ImageClassifier
 from nas.images import FloatArray, ImageSource, IntArray
-from nas.network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Evaluation:
     predictions: IntArray
 
 
-def evaluate(network: Network, source: ImageSource, batch_size: int = 128) -> Evaluation:
+def evaluate(network: ImageClassifier, source: ImageSource, batch_size: int = 128) -> Evaluation:
     """Score a network on every image as it is, without augmentation and with running BN statistics.
 
     Raises:
@@ -56,7 +56,7 @@ def evaluate(network: Network, source: ImageSource, batch_size: int = 128) -> Ev
     )
 
 
-def check_fit(network: Network, source: ImageSource) -> None:
+def check_fit(network: ImageClassifier, source: ImageSource) -> None:
     """Refuse images that the network cannot take.
 
     Raises:

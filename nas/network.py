@@ -11,13 +11,13 @@ Source: the released program of Pham et al., "Efficient Neural Architecture Sear
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.genotype import Genotype
+from nas.image_classifier import ImageClassifier, num_parameters
 from nas.layers import (
     AuxiliaryHead,
     Calibration,
@@ -127,7 +127,7 @@ def _drop_path(x: Tensor, operation_number: int, mask: Tensor) -> Tensor:
     return x * mask.view(-1, 1, 1, 1) if operation_number in DROP_PATH_OPERATIONS else x
 
 
-class Network(nn.Module):
+class Network(ImageClassifier):
     """The network of one genotype: stem, cells, classifier and, for training, the auxiliary head.
 
     `forward` predicts and has no randomness; `training_logits` adds drop path, dropout and the auxiliary
@@ -143,7 +143,7 @@ class Network(nn.Module):
     def __init__(self, genotype: Genotype, config: NetworkConfig, seed: int = 0) -> None:
         super().__init__()
         self.genotype = genotype
-        self.config = config
+        self.config: NetworkConfig = config
         # On the meta device nothing is drawn: torch's layers would otherwise initialise from global state.
         with torch.device("meta"):
             self._build()
@@ -209,11 +209,7 @@ class Network(nn.Module):
 
     def _features(self, images: Tensor, path_masks: Tensor | None) -> tuple[Tensor, Tensor]:
         """Outputs of the last layer and of the auxiliary head's layer."""
-        size = self.config.image_size
-        if images.ndim != 4 or images.shape[1:] != (3, size, size):
-            raise ValueError(
-                f"images have shape {tuple(images.shape)}; this network needs (N, 3, {size}, {size})"
-            )
+        self.check_images(images)
         x = self.stem(images.contiguous(memory_format=torch.channels_last))
         before, last, auxiliary = x, x, x
         for number, layer in enumerate(self.layers):
@@ -237,19 +233,10 @@ class Network(nn.Module):
         masks = keep_mask((layers, nodes, 2, num_images), keep.view(-1, 1, 1, 1), generator)
         return masks.to(self.classifier.weight.device)
 
-    def prediction_parameters(self) -> Iterator[nn.Parameter]:
-        """The parameters that prediction uses: all but the auxiliary head's."""
-        return (value for name, value in self.named_parameters() if not name.startswith("auxiliary."))
-
 
 def _pool(features: Tensor) -> Tensor:
     """ReLU and the mean over all positions: (N, C, H, W) to (N, C)."""
     return F.relu(features).mean(dim=(2, 3))
-
-
-def num_parameters(network: Network) -> int:
-    """Trainable numbers that prediction uses; the auxiliary head is not counted, since it is thrown away."""
-    return sum(parameter.numel() for parameter in network.prediction_parameters())
 
 
 def channels_for_budget(genotype: Genotype, config: NetworkConfig, budget: int = 2_300_000) -> int:

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from nas.compute import ComputeConfig, deterministic, require_device, to_device
 from nas.evaluate import Evaluation, check_fit, evaluate
+from nas.image_classifier import ImageClassifier
 from nas.images import ImageSource, IntArray
-from nas.network import Network
 from nas.plan import Preset
 from nas.random import generator, torch_generator
 
@@ -155,7 +155,7 @@ class Training:
 
     def __init__(
         self,
-        network: Network,
+        network: ImageClassifier,
         source: ImageSource,
         config: TrainingConfig,
         compute: ComputeConfig | None = None,
@@ -237,7 +237,7 @@ class Training:
                 else:
                     self._average[name].copy_(value)
 
-    def use_average(self) -> Network:
+    def use_average(self) -> ImageClassifier:
         """The network to predict with: the averaged weights are written into it if `ema_decay` asks for them.
 
         Training cannot go on afterwards; save `state_dict` before.
@@ -285,7 +285,7 @@ class Training:
             }
 
 
-def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
+def _optimizer(network: ImageClassifier, config: TrainingConfig) -> torch.optim.Optimizer:
     """BN parameters and biases decay too, as in the released program."""
     parameters = list(network.parameters())
     if config.optimizer == "adam":
@@ -301,7 +301,7 @@ def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimize
     )
 
 
-def _average_of(network: Network) -> dict[str, Tensor]:
+def _average_of(network: ImageClassifier) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
