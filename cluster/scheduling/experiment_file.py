@@ -75,6 +75,9 @@ class ExperimentFile(BaseModel):
     run: Path | None = Field(default=None, description="train: the run whose genotype is trained")
     data: dict[str, Any] = Field(default_factory=dict, description="the data set")
     seeds: list[int] = Field(default_factory=list, description="one job for each")
+    training_seeds: list[int] = Field(
+        default_factory=list, description="pipeline: final trainings of the genotype found; none: its seed"
+    )
     configuration: dict[str, Any] = Field(default_factory=dict, description="settings, nested or dotted")
     grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted settings and their values")
     resources: JobResources = Field(default_factory=JobResources, description="what each job needs")
@@ -87,12 +90,12 @@ class ExperimentFile(BaseModel):
             raise ValueError(f"{name!r} cannot name a folder; letters, digits, '.', '_' and '-' can")
         return name
 
-    @field_validator("seeds", mode="before")
+    @field_validator("seeds", "training_seeds", mode="before")
     @classmethod
     def _one_seed(cls, seeds: Any) -> Any:
         return [seeds] if isinstance(seeds, int) else seeds
 
-    @field_validator("seeds")
+    @field_validator("seeds", "training_seeds")
     @classmethod
     def _check_seeds(cls, seeds: list[int]) -> list[int]:
         if any(seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
@@ -125,4 +128,9 @@ def read_experiment(path: Path) -> ExperimentFile:
         line = lines.line(("run",), ("kind",))
         needed = "is missing: the folder of a search" if checked.run is None else f"is not for {checked.kind}"
         raise ValueError(f"{path}, line {line}: run {needed}; the kind train has it, and it alone")
+    if checked.training_seeds and checked.kind != "pipeline":
+        line = lines.line(("training_seeds",))
+        raise ValueError(
+            f"{path}, line {line}: training_seeds is for the kind pipeline; a {checked.kind} job has `seeds`"
+        )
     return checked

@@ -25,10 +25,13 @@ def _search_command(job: Job, desk: Path, address: str | None) -> list[str]:
     return [*POSENAS, *command, *(["--address", address] if address else [])]
 
 
-def _train_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
+def _train_command(job: Job, _desk: Path, address: str | None) -> list[str]:
     changes = job.settings.get("changes", {})
     options = [part for name, value in changes.items() for part in _setting(name, value)]
     begin = ["--from", job.settings["from"]] if "from" in job.settings else []
+    if "seeds" in job.settings:
+        options += ["--seeds", ",".join(map(str, job.settings["seeds"]))]
+        options += ["--address", address] if address else []
     return [*POSENAS, "train", job.folder, *begin, *options]
 
 

@@ -52,7 +52,13 @@ def _search_steps(file: ExperimentFile, variant: Variant, source: Source) -> lis
 
 def _pipeline_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
     (search,) = _search_steps(file, variant, source)
-    training = Step(kind="train", settings={}, needs=Room(cpus=file.resources.cpus))
+    seeds = file.training_seeds
+    training = (
+        # several are trained side by side on the workers of the search
+        Step(kind="train", settings={"seeds": seeds}, needs=file.resources.needs)
+        if seeds
+        else Step(kind="train", settings={}, needs=Room(cpus=file.resources.cpus))
+    )
     steps = [search, training, Step(kind="evaluate", settings={}, needs=Room(cpus=1))]
     if search.settings["config"]["tracking"] is not None:  # without MLflow there is nowhere to register it
         steps.append(Step(kind="register", settings={}, needs=Room(cpus=1)))

@@ -63,6 +63,22 @@ def test_a_pipeline_is_a_chain_for_each_seed_in_one_folder(write: Write) -> None
     assert [job.kind for job in unrecorded.jobs] == ["search", "train", "evaluate"]
 
 
+def test_a_pipeline_trains_the_genotype_from_several_seeds(
+    write: Write, registry: Registry, tmp_path: Path
+) -> None:
+    plan = plan_of(write("kind: pipeline", "training_seeds: [0, 1, 2]", "resources: {workers: 2}"))
+    assert plan.jobs[1].needs == plan.jobs[0].needs
+    _, training, *_ = submit(registry, plan, Options(out=str(tmp_path))).jobs
+    assert training.settings == {"seeds": [0, 1, 2]}
+    assert COMMANDS["train"](training, tmp_path, "auto")[3:] == [
+        "train", training.folder, "--seeds", "0,1,2", "--address", "auto",
+    ]  # fmt: skip
+    with pytest.raises(
+        ValueError, match=r"line 2: training_seeds is for the kind pipeline; a search job has"
+    ):
+        plan_of(write("kind: search", "training_seeds: [0]"))
+
+
 def test_dotted_and_nested_settings_are_the_same(write: Write) -> None:
     nested = plan_of(write("kind: encode", "configuration: {encoding: {image_size: 16}}"))
     dotted = plan_of(write("kind: encode", "configuration: {encoding.image_size: 16}"))
