@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lifting.geometry import axis_rotation, project
 from lifting.skeleton import Skeleton
 
-__all__ = ["View", "draw_pose", "side_by_side"]
+__all__ = ["Turntable", "View", "draw_pose", "side_by_side"]
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -20,9 +20,14 @@ Floats = NDArray[np.float64]
 # Blue-green-red; left and right differ in lightness too.
 _GROUND, _GRID, _TEXT = (250, 248, 246), (216, 208, 200), (90, 80, 70)
 _LEFT, _RIGHT, _MIDDLE = (178, 114, 0), (0, 94, 213), (70, 60, 50)
-# Of the drawing, millimetres: how far the viewer stands, half the side of the floor and its squares.
-_DISTANCE, _FLOOR, _SQUARE = 4500.0, 1000.0, 250.0
-_TALLEST = 2300.0
+_SQUARE = 250.0  # of the floor, millimetres
+# One person with raised arms needs so many millimetres of the picture.
+_ONE_PERSON = 2300.0
+# In spans: how far the viewer stands, and half the side of the floor.
+_DISTANCE, _FLOOR = 1.95, 0.36
+_SECONDS_AROUND = 12.0  # the viewer's way around the person
+# Of the lowest joint and of the span, how much is left a frame later: they grow at once and shrink slowly.
+_SHRINKING = 0.995
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,19 +39,22 @@ class View:
         turn: the viewer's way around the person, radians; 0 is the camera's own side.
         tilt: how far the viewer looks down, radians.
         floor: height of the floor below the root, millimetres (y down).
+        span: millimetres that fit into the shorter side of the picture.
     """
 
     size: tuple[int, int]
     turn: float = 0.0
     tilt: float = 0.2
     floor: float = 950.0
+    span: float = _ONE_PERSON
 
     def pixels(self, xyz: NDArray[np.floating]) -> NDArray[np.int64]:
         """Pixels (..., 2) of points (..., 3) around the root."""
         rotation = axis_rotation("x", self.tilt) @ axis_rotation("y", self.turn)
-        seen = np.asarray(xyz, np.float64) @ rotation.T + [0, 0, _DISTANCE]
+        distance = _DISTANCE * self.span
+        seen = np.asarray(xyz, np.float64) @ rotation.T + [0, 0, distance]
         width, height = self.size
-        focal = min(width, height) * _DISTANCE / _TALLEST
+        focal = min(width, height) * distance / self.span
         return np.rint(project(seen, (focal, focal), (width / 2, 0.48 * height))).astype(np.int64)
 
 
@@ -54,22 +62,71 @@ def draw_pose(pose: NDArray[np.float32], skeleton: Skeleton, view: View) -> Imag
     """The pose on its floor; the floor alone where the pose is not known.
 
     Args:
-        pose: (J, 3) millimetres, root-relative; NaN for a missing joint.
+        pose: (J, 3) millimetres, root-relative, or (P, J, 3) of several people around one point; NaN for a
+            missing joint.
         skeleton: its layout.
         view: where it is looked at from.
     """
     width, height = view.size
     canvas = np.full((height, width, 3), _GROUND, np.uint8)
     _draw_floor(canvas, view)
-    known = np.asarray(np.isfinite(pose).all(axis=1))
-    places = view.pixels(np.where(known[:, None], pose, 0))
+    J = skeleton.num_joints
+    joints = np.asarray(pose).reshape(-1, 3)
+    known = np.asarray(np.isfinite(joints).all(axis=1))
+    places = view.pixels(np.where(known[:, None], joints, 0))
     thickness = max(2, height // 120)
-    for parent, child in _far_to_near(pose, skeleton, view):
+    for parent, child in _far_to_near(joints, skeleton, view):
         if known[parent] and known[child]:
-            _line(canvas, places[parent], places[child], _colour(skeleton.joints[child]), thickness)
+            _line(canvas, places[parent], places[child], _colour(skeleton.joints[child % J]), thickness)
     for joint in np.flatnonzero(known):
-        cv2.circle(canvas, _point(places[joint]), thickness, _colour(skeleton.joints[joint]), -1, cv2.LINE_AA)
+        colour = _colour(skeleton.joints[joint % J])
+        cv2.circle(canvas, _point(places[joint]), thickness, colour, -1, cv2.LINE_AA)
     return canvas
+
+
+class Turntable:
+    """Poses of a video, one after the other, from a viewer who slowly walks around them.
+
+    The floor is where the lowest joint was, and two people are seen from as far as their distance asks for.
+
+    Args:
+        skeleton: of the poses.
+        size: (width, height) of the pictures, pixels.
+    """
+
+    def __init__(self, skeleton: Skeleton, size: tuple[int, int]) -> None:
+        self._skeleton, self._size = skeleton, size
+        self._floor = self._span = 0.0
+
+    def picture(self, pose: NDArray[np.float32], seconds: float) -> Image:
+        """The next pose, (height, width, 3) BGR.
+
+        Args:
+            pose: (J, 3) millimetres, or (P, J, 3) in one frame of reference; turned around the middle of
+                the roots.
+            seconds: since the beginning, which is when the viewer stands where the camera is.
+        """
+        people = np.asarray(pose, np.float64).reshape(-1, self._skeleton.num_joints, 3)
+        roots = people[:, self._skeleton.root]
+        known = np.isfinite(roots).all(axis=1)
+        around = people - (roots[known].mean(axis=0) if known.any() else 0.0)
+        self._notice(around)
+        view = View(
+            size=self._size,
+            turn=2 * np.pi * seconds / _SECONDS_AROUND,
+            floor=self._floor or View.floor,
+            span=max(self._span, _ONE_PERSON),
+        )
+        return draw_pose(around.astype(np.float32), self._skeleton, view)
+
+    def _notice(self, people: Floats) -> None:
+        joints = people[np.isfinite(people).all(axis=-1)]
+        if not len(joints):
+            return
+        self._floor = max(float(joints[:, 1].max()), _SHRINKING * self._floor)
+        if len(people) > 1:
+            reach = float(np.hypot(joints[:, 0], joints[:, 2]).max())
+            self._span = max(2.6 * reach, _SHRINKING * self._span)
 
 
 def side_by_side(left: Image, right: Image, caption: str = "") -> Image:
@@ -83,16 +140,21 @@ def side_by_side(left: Image, right: Image, caption: str = "") -> Image:
 
 
 def _draw_floor(canvas: Image, view: View) -> None:
-    for step in np.arange(-_FLOOR, _FLOOR + 1, _SQUARE):
-        for line in ([[step, -_FLOOR], [step, _FLOOR]], [[-_FLOOR, step], [_FLOOR, step]]):
-            ends = view.pixels(np.array([[x, view.floor, z] for x, z in line]))
-            _line(canvas, ends[0], ends[1], _GRID, 1)
+    edge = _SQUARE * round(_FLOOR * view.span / _SQUARE)
+    steps = np.arange(-edge, edge + 1, _SQUARE)
+    y, ends = np.full_like(steps, view.floor), [np.full_like(steps, end) for end in (-edge, edge)]
+    across = np.stack([np.stack([end, y, steps], axis=1) for end in ends], axis=1)
+    along = np.stack([np.stack([steps, y, end], axis=1) for end in ends], axis=1)
+    for start, end in view.pixels(np.concatenate([across, along])):
+        _line(canvas, start, end, _GRID, 1)
 
 
-def _far_to_near(pose: NDArray[np.float32], skeleton: Skeleton, view: View) -> list[tuple[int, int]]:
-    """Bones in the order in which they are painted over one another."""
-    depth = (np.nan_to_num(pose) @ axis_rotation("y", view.turn).T)[:, 2]
-    return sorted(skeleton.bones, key=lambda bone: -float(depth[list(bone)].mean()))
+def _far_to_near(joints: NDArray[np.float32], skeleton: Skeleton, view: View) -> list[tuple[int, int]]:
+    """Bones of everyone, as numbers of joints (P J, 3), in the order in which they are painted."""
+    depth = (np.nan_to_num(joints) @ axis_rotation("y", view.turn).T)[:, 2]
+    starts = range(0, len(joints), skeleton.num_joints)
+    bones = [(start + parent, start + child) for start in starts for parent, child in skeleton.bones]
+    return sorted(bones, key=lambda bone: -float(depth[list(bone)].mean()))
 
 
 def _line(

@@ -4,19 +4,18 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from math import pi
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cluster.files import TEMPORARY_PREFIX
-from lifting.draw import View, draw_pose, side_by_side
+from cluster.video_file import VideoFile
+from lifting.draw import Turntable, side_by_side
 from lifting.inference import LiftedFrame
-from lifting.preview import draw_people
+from lifting.preview import picture_with_people
 from lifting.skeleton import Skeleton
 from lifting.tracking import DetectedPerson
 
@@ -25,8 +24,6 @@ __all__ = ["AnimationWriter", "PoseFile"]
 Image = NDArray[np.uint8]
 
 _PANEL_HEIGHT = 480
-_SECONDS_AROUND = 12.0  # the viewer's way around the person
-_PAPER = 245
 
 
 class PoseFile:
@@ -123,25 +120,18 @@ class AnimationWriter:
         fps: frames per second.
 
     Raises:
-        ValueError: this OpenCV cannot write .mp4.
+        OSError: the place cannot be written to.
     """
 
     def __init__(
         self, path: Path, skeletons: tuple[Skeleton, Skeleton], image_size: tuple[int, int], fps: float
     ) -> None:
-        self.path, self._image_size, self._fps = path, image_size, fps
-        self._keypoint_skeleton, self._pose_skeleton = skeletons
+        self.path, self._fps = path, fps
+        self._keypoint_skeleton = skeletons[0]
+        self._turntable = Turntable(skeletons[1], (_PANEL_HEIGHT, _PANEL_HEIGHT))
         self._scale = _PANEL_HEIGHT / image_size[1]
-        width = 2 * round(image_size[0] * self._scale / 2)
-        self._left = (width, _PANEL_HEIGHT)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._unfinished = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
-        size = (width + _PANEL_HEIGHT, _PANEL_HEIGHT)
-        fourcc = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(self._unfinished), fourcc, fps, size)
-        self._floor = 0.0
-        if not self._writer.isOpened():
-            raise ValueError(f"{path} cannot be written: this OpenCV has no .mp4 writer; use --no-animation")
+        self._left = (max(2, 2 * round(image_size[0] * self._scale / 2)), _PANEL_HEIGHT)
+        self._video = VideoFile(path, (self._left[0] + _PANEL_HEIGHT, _PANEL_HEIGHT), fps)
 
     def __enter__(self) -> Self:
         return self
@@ -149,34 +139,15 @@ class AnimationWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.release()
-        if kind is None:
-            self._unfinished.replace(self.path)
-        else:
-            self._unfinished.unlink(missing_ok=True)
+        self._video.__exit__(kind, error, trace)
 
     def append(self, frame: LiftedFrame, image: Image | None) -> None:
         """The next frame, on its picture from the video or on paper."""
-        self._writer.write(self.picture(frame, image))
+        self._video.append(self.picture(frame, image))
 
     def picture(self, frame: LiftedFrame, image: Image | None) -> Image:
         """The picture of one frame, (height, width, 3) BGR."""
-        if image is None:
-            left = np.full((self._left[1], self._left[0], 3), _PAPER, np.uint8)
-        else:
-            left = np.asarray(cv2.resize(image, self._left, interpolation=cv2.INTER_AREA), np.uint8)
-        person = DetectedPerson(
-            xy=frame.keypoints.xy * np.float32(self._scale),
-            confidence=np.clip(frame.keypoints.confidence, 0, 1),
-        )
-        left = draw_people(left, [person], self._keypoint_skeleton)
-        turn = 2 * pi * frame.number / (self._fps * _SECONDS_AROUND)
-        view = View(size=(_PANEL_HEIGHT, _PANEL_HEIGHT), turn=turn, floor=self._find_floor(frame.pose))
-        right = draw_pose(frame.pose, self._pose_skeleton, view)
+        person = DetectedPerson(xy=frame.keypoints.xy, confidence=np.clip(frame.keypoints.confidence, 0, 1))
+        left = picture_with_people(image, self._left, [person], self._keypoint_skeleton, self._scale)
+        right = self._turntable.picture(frame.pose, frame.number / self._fps)
         return side_by_side(left, right, f"frame {frame.number}")
-
-    def _find_floor(self, pose: NDArray[np.float32]) -> float:
-        """Millimetres below the root: where the lowest joint was, falling at once and rising slowly."""
-        if np.isfinite(pose).any():
-            self._floor = max(float(np.nanmax(pose[:, 1])), 0.995 * self._floor)
-        return self._floor or 950.0

@@ -1,0 +1,29 @@
+"""Colours of the film, blue-green-red: those of report.html."""
+
+__all__ = ["CARD", "FAINT", "GROUND", "INK", "RULE", "TRACK", "Colour", "class_colour"]
+
+Colour = tuple[int, int, int]
+
+GROUND: Colour = (249, 247, 246)
+CARD: Colour = (255, 255, 255)
+RULE: Colour = (232, 227, 223)
+TRACK: Colour = (242, 239, 236)
+INK: Colour = (40, 35, 31)
+FAINT: Colour = (128, 118, 110)
+
+# Okabe and Ito 2008, told apart by all kinds of colour-blindness; without black, and with a darker yellow,
+# which on white would be lost.
+_CLASSES: tuple[Colour, ...] = (
+    (178, 114, 0),
+    (0, 94, 213),
+    (115, 158, 0),
+    (167, 121, 204),
+    (0, 159, 230),
+    (233, 180, 86),
+    (30, 160, 175),
+)
+
+
+def class_colour(label: int) -> Colour:
+    """The colour of a class, always the same; after seven classes they begin anew."""
+    return _CLASSES[int(label) % len(_CLASSES)]
