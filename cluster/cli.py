@@ -9,7 +9,6 @@ Nothing heavy (torch, Ray, MLflow) is imported here or at the top of `cluster.co
 import os
 import sys
 import traceback
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -67,6 +66,8 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version  # a tenth of a second, which no other command needs
+
         sys.stdout.write(f"posenas {version('posenas')}\n")
         raise typer.Exit
 

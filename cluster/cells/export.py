@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.torch
@@ -17,8 +17,14 @@ from cluster.cells.found import FoundCells
 from cluster.classifier import TrainedClassifier
 from cluster.files import TEMPORARY_PREFIX, read_json, write_atomically, write_json
 from cluster.stages.folder import RunFolder
-from cluster.tracking.mlflow_store import connect, said_clearly
+from cluster.tracking.mlflow_model import classifier_folder
+from cluster.tracking.mlflow_store import connect, resolve, said_clearly
+from cluster.tracking.recording import RECOGNIZER
 from nas.export import exported_weights, network_source, save_onnx
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 __all__ = ["ExportedCells", "export_cells"]
 
@@ -62,10 +68,10 @@ def export_cells(cells: FoundCells, folder: Path, uri: str = "sqlite:///mlflow.d
         raise FileExistsError(f"{folder} exists already; give a new folder with --out")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="posenas-") as place:
-        recorded = _fetch(cells, uri, Path(place))
+        recorded, classifier = _fetch(cells, uri, Path(place))
         new = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
         try:
-            differences = _write(cells, recorded, new)
+            differences = _write(cells, recorded, classifier, new)
             new.chmod(0o755)  # mkdtemp's 0700 would hide it from colleagues
             new.rename(folder)
         finally:
@@ -73,35 +79,50 @@ def export_cells(cells: FoundCells, folder: Path, uri: str = "sqlite:///mlflow.d
     return ExportedCells(folder=folder, source_difference=differences[0], onnx_difference=differences[1])
 
 
-def _fetch(cells: FoundCells, uri: str, place: Path) -> RunFolder:
-    """The artifacts of the search's run and the classifier of its training, on this machine."""
-    recorded = RunFolder(place)
+def _fetch(cells: FoundCells, uri: str, place: Path) -> tuple[RunFolder, TrainedClassifier]:
+    """The artifacts of the search's run, and the classifier in the model of its training."""
+    from mlflow.artifacts import download_artifacts
+
+    recorded = RunFolder(place / "run")
+    recorded.path.mkdir()
     wanted = [recorded.evaluation_file.name, recorded.experiment_file.name]
     client = connect(uri, create=False)
     with said_clearly(uri):
-        children = client.search_runs(
-            [client.get_run(cells.mlflow_run_id).info.experiment_id],
-            f"tags.`mlflow.parentRunId` = '{cells.mlflow_run_id}'",
-        )
-        trained = [
-            run.info.run_id for run in children if client.list_artifacts(run.info.run_id, "classifier")
-        ]
+        trained = _trained_model(client, cells.mlflow_run_id)
         names = {file.path for file in client.list_artifacts(cells.mlflow_run_id)}
-        if not trained:
+        if trained is None:
             raise ValueError(
                 f"the run {cells.name!r} has no trained classifier yet; `posenas train` makes it"
             )
         if wanted[0] not in names:
             raise ValueError(f"the run {cells.name!r} has no score yet; `posenas evaluate` gives it one")
-        client.download_artifacts(trained[0], "classifier", str(place))
+        model, source = place / "model", trained.artifact_location
+        model.mkdir()
+        model = Path(download_artifacts(source, dst_path=str(model), tracking_uri=resolve(uri)))
         for name in wanted:
-            client.download_artifacts(cells.mlflow_run_id, name, str(place))
-    return recorded
+            client.download_artifacts(cells.mlflow_run_id, name, str(recorded.path))
+    return recorded, TrainedClassifier.load(classifier_folder(model))
 
 
-def _write(cells: FoundCells, recorded: RunFolder, folder: Path) -> tuple[float, float]:
+def _trained_model(client: "MlflowClient", run: str) -> "LoggedModel | None":
+    """The newest whole classifier among the children of a search; None where there is none."""
+    experiment = client.get_run(run).info.experiment_id
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run}'")
+    models = [
+        model
+        for child in children
+        for model in client.search_logged_models(
+            [experiment], f"name = '{RECOGNIZER}' AND source_run_id = '{child.info.run_id}'"
+        )
+        if str(model.status) == "READY"
+    ]
+    return max(models, key=lambda model: model.creation_timestamp, default=None)
+
+
+def _write(
+    cells: FoundCells, recorded: RunFolder, classifier: TrainedClassifier, folder: Path
+) -> tuple[float, float]:
     """All files; returns how far source and ONNX are from our network."""
-    classifier = TrainedClassifier.load(recorded.path / "classifier")
     network, score = classifier.network.eval(), read_json(recorded.evaluation_file)
     title = f"The network that posenas found on {cells.split or cells.data}."
     images = _examples(network.config.image_size)

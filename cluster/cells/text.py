@@ -1,11 +1,13 @@
 """Cells for a terminal: the list to choose from, and one run in full."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
 from cluster.cells.found import FoundCells
@@ -17,31 +19,55 @@ if TYPE_CHECKING:
 __all__ = ["CellsTable", "as_milliseconds", "as_percent", "cell_lines", "cells_table", "describe"]
 
 _WIDE = 170  # characters: a genotype of five nodes takes 80 of them
+_NARROWEST = 6  # of a column that is folded
+_GAP = "  "
 _FIRST = ("report.html", "normal_cell.svg", "reduction_cell.svg", "network.svg")  # of forty pictures
 _INPUTS = ("cell before last", "last cell")
 
 
+_PLAIN, _BOLD, _DIM = Style(), Style(bold=True), Style(dim=True)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the list."""
+
+    heading: str
+    right: bool = False
+    folded: bool = False
+    style: Style = _PLAIN
+
+
+_COLUMNS = (
+    _Column("run", folded=True, style=_BOLD),
+    _Column("id"),
+    _Column("data", folded=True),
+    *(_Column(heading, right=True) for heading in ("test", "valid.", "params", "latency")),
+    _Column("begun"),
+    _Column("genotype", style=_DIM),
+)
+
+
 @dataclass(frozen=True)
 class CellsTable:
-    """The list for a terminal; a wide one shows the genotypes too."""
+    """The list for a terminal; a wide one shows the genotypes too.
+
+    Laid out here, for a rich table of a thousand rows takes a second.
+    """
 
     cells: Sequence[FoundCells]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw it in the width that there is."""
-        wide = options.max_width >= _WIDE
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("run", overflow="fold", style="bold")
-        table.add_column("id", no_wrap=True)
-        table.add_column("data", overflow="fold")
-        for heading in ("test", "valid.", "params", "latency"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("begun", no_wrap=True)
-        if wide:
-            table.add_column("genotype", no_wrap=True, style="dim")
-        for cell in self.cells:
-            table.add_row(*_row(cell)[: None if wide else -1])
-        yield table
+        """Draw it in the width that there is; names and data are folded where they do not fit."""
+        columns = _COLUMNS if options.max_width >= _WIDE else _COLUMNS[:-1]
+        headings = tuple(column.heading for column in columns)
+        rows = [_row(cell)[: len(columns)] for cell in self.cells]
+        widths = [max(map(cell_len, texts)) for texts in zip(headings, *rows, strict=True)]
+        _narrow(widths, [number for number, column in enumerate(columns) if column.folded], options.max_width)
+        strong = [replace(column, style=_BOLD) for column in columns]
+        yield from _lines(headings, strong, widths, console)
+        for row in rows:
+            yield from _lines(row, columns, widths, console)
 
 
 def cells_table(cells: Sequence[FoundCells]) -> CellsTable:
@@ -49,8 +75,40 @@ def cells_table(cells: Sequence[FoundCells]) -> CellsTable:
     return CellsTable(cells)
 
 
-def _row(cell: FoundCells) -> list[Text]:
-    values = (
+def _narrow(widths: list[int], folded: Sequence[int], most: int) -> None:
+    """Take from the widest of the columns that may be folded until the line fits."""
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > most:
+        widest = max(folded, key=lambda number: widths[number])
+        if widths[widest] <= _NARROWEST:
+            return
+        widths[widest] -= 1
+
+
+def _lines(
+    texts: Sequence[str], columns: Sequence[_Column], widths: Sequence[int], console: Console
+) -> Iterator[Segment]:
+    """One row, as many lines as its most folded text takes."""
+    parts = [
+        [text] if cell_len(text) <= width else _folded(text, width, console)
+        for text, width in zip(texts, widths, strict=True)
+    ]
+    for line in range(max(map(len, parts))):
+        for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
+            text = parts[number][line] if line < len(parts[number]) else ""
+            space = " " * (width - cell_len(text))
+            yield Segment(f"{space}{text}" if column.right else f"{text}{space}", column.style)
+            if number < len(columns) - 1:
+                yield Segment(_GAP)
+        yield Segment.line()
+
+
+def _folded(text: str, width: int, console: Console) -> list[str]:
+    """Broken at spaces, words that are too long anywhere."""
+    return [line.plain.rstrip() for line in Text(text).wrap(console, width, overflow="fold")]
+
+
+def _row(cell: FoundCells) -> tuple[str, ...]:
+    return (
         cell.name,
         cell.run_id[:8],
         cell.split or cell.data,
@@ -61,7 +119,6 @@ def _row(cell: FoundCells) -> list[Text]:
         cell.started.astimezone().strftime("%Y-%m-%d"),
         str(cell.genotype),
     )
-    return [Text(value) for value in values]
 
 
 def describe(cells: FoundCells, sampled: "Sequence[Architecture]" = ()) -> str:

@@ -18,10 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from cluster.tracking.mlflow_store import quiet_mlflow
 from lifting.poses import PoseSequence3D
 
-__all__ = ["save_network_model", "save_pose_model"]
+__all__ = ["classifier_folder", "save_network_model", "save_pose_model"]
 
+_CLASSIFIER = "classifier"  # what served_model.py calls the artifact
 _CODE = Path(__file__).resolve().parents[2]  # the folder in which the four packages lie
 
 
@@ -60,6 +62,7 @@ def save_network_model(
 def _save(
     folder: Path, network: nn.Module, example: NDArray[np.float32], class_names: tuple[str, ...]
 ) -> None:
+    quiet_mlflow()
     with warnings.catch_warnings():
         # torch.export and MLflow use each other's older names; nothing here is for a person to act upon.
         warnings.simplefilter("ignore")
@@ -87,7 +90,8 @@ def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_
     """Write a trained classifier as an MLflow model folder.
 
     The saved model maps one clip, float32 (T, J, 3) or (T, 2, J, 3) in millimetres with any T, to one row:
-    label, probability, and the probability of every class; see `cluster.tracking.served_model`.
+    label, probability, and the probability of every class; see `cluster.tracking.served_model`. It holds the
+    classifier's folder; see `classifier_folder`.
 
     Args:
         folder: made here; must not exist.
@@ -100,6 +104,7 @@ def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_
     """
     if Path(folder).exists():
         raise ValueError(f"the model folder {folder} exists already; give one that does not")
+    quiet_mlflow()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow.pyfunc
@@ -113,12 +118,20 @@ def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_
         mlflow.pyfunc.save_model(
             str(folder),
             python_model=str(_CODE / "cluster" / "tracking" / "served_model.py"),
-            artifacts={"classifier": str(Path(classifier).absolute())},
+            artifacts={_CLASSIFIER: str(Path(classifier).absolute())},
             code_paths=[str(_CODE / room) for room in ("lifting", "encoding", "nas", "cluster")],
             signature=ModelSignature(Schema([poses]), Schema(columns), ParamSchema([rate])),
             input_example=np.asarray(clip.xyz),
             pip_requirements=_pinned(_dependencies()),
         )
+
+
+def classifier_folder(model: Path) -> Path:
+    """Where the classifier lies in a folder that `save_pose_model` wrote."""
+    from mlflow.models import Model
+
+    artifacts = Model.load(str(model)).flavors["python_function"]["artifacts"]
+    return Path(model) / str(artifacts[_CLASSIFIER]["path"])
 
 
 def _dependencies() -> list[str]:

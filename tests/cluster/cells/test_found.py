@@ -1,6 +1,8 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from cluster.cells import FoundCells, cell_lines, cells_table, describe, find_cells, list_cells
@@ -152,3 +154,18 @@ def test_the_list_fits_a_terminal_of_80_characters(uri: str) -> None:
 def test_a_wide_terminal_shows_the_genotypes(uri: str) -> None:
     assert str(GENOTYPE) in shown(uri, 200)
     assert str(GENOTYPE) not in shown(uri, 80)
+
+
+def test_what_is_too_wide_for_a_terminal_is_folded_and_nothing_of_it_lost(
+    found: Callable[..., FoundCells],
+) -> None:
+    long = found("a-run-with-a-very-long-name", split="MSR Action3D 動作 AS1, 557 list", run_id="0123456789")
+    console = Console(width=74)
+    with console.capture() as captured:
+        console.print(cells_table([long, found("short", run_id="abcdefghij")]))
+    lines = captured.get().splitlines()
+    assert all(cell_len(line) <= 74 for line in lines)
+    assert "".join(line[:8].strip() for line in lines[1:5]) == "a-run-with-a-very-long-name"
+    assert [line[20:30].rstrip() for line in lines[1:5]] == ["MSR", "Action3D", "動作 AS1,", "557 list"]
+    assert lines[1].endswith("90.0%   80.0%  100,000   4.0 ms  2026-01-01")
+    assert [line[:9] for line in lines[5:]] == ["short    ", "         "]
