@@ -114,10 +114,14 @@ class TrainedClassifier:
         """
         if not clips:
             return np.zeros((0, len(self.class_names)), np.float32)
-        images = torch.from_numpy(to_network(self.images(clips)))
+        return self.classify(self.images(clips))
+
+    def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities float32 (N, K) of SPMF images uint8 (N, S, S, 3), at least one."""
+        prepared = torch.from_numpy(to_network(images))
         self.network.eval()
         with torch.inference_mode():
-            parts = [torch.softmax(self.network(batch), dim=1) for batch in torch.split(images, BATCH)]
+            parts = [torch.softmax(self.network(batch), dim=1) for batch in torch.split(prepared, BATCH)]
         return torch.cat(parts).numpy()
 
     def save(self, folder: Path) -> None:

@@ -27,7 +27,7 @@ from lifting.skeleton import Skeleton
 from lifting.tracking import DetectedPerson
 from lifting.video import open_video
 
-__all__ = ["LiftRequest", "LiftedVideo", "run_lift"]
+__all__ = ["DEFAULT_FPS", "LiftRequest", "LiftedVideo", "run_lift", "size_of_keypoints"]
 
 Image = NDArray[np.uint8]
 DEFAULT_FPS = 30.0
@@ -106,7 +106,7 @@ def run_lift(
     progress = progress or SilentProgress()
     keypoints, video = _keypoints(request, out, progress)
     fps = request.fps or keypoints.fps or (open_video(video).fps if video else DEFAULT_FPS)
-    size = keypoints.image_size or (open_video(video).image_size if video else _size_of(keypoints))
+    size = keypoints.image_size or (open_video(video).image_size if video else size_of_keypoints(keypoints))
     work = _Work(lifter, request, out, keypoints.skeleton, fps, size)
     return work.run(keypoints, video, progress)
 
@@ -225,7 +225,7 @@ def _pictures(video: Path | None, first: int) -> Iterator[Image] | None:
     return frames
 
 
-def _size_of(keypoints: KeypointFolder) -> tuple[int, int]:
+def size_of_keypoints(keypoints: KeypointFolder) -> tuple[int, int]:
     """A picture that holds every keypoint, where nobody says how large the video was."""
     edge = np.ones(2)
     for frame in keypoints.frames():

@@ -1,4 +1,4 @@
-"""When a stretch of time counts as an action: sliding windows, hysteresis, and the timeline that comes of them."""
+"""When a stretch of time counts as an action: sliding windows, hysteresis, and the timeline they give."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

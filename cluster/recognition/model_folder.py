@@ -1,0 +1,156 @@
+"""The recognition model: one folder with all that lies between keypoints and the name of an action.
+
+    classifier/     cells, weights, class names, encoding and its statistics (cluster.classifier)
+    lifter/         both streams, normalisation, joint layouts (cluster.lifter.trained); none: poses alone
+    model.json      format, joint layouts, windows, versions, SHA-256 of the descriptions in the two folders
+
+The descriptions hold the SHA-256 of the other files, so that a part that is missing or changed is
+refused. Nothing in it is pickled, and nothing of it is read before it has been checked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
+from cluster.classifier import TrainedClassifier
+from cluster.files import read_json, sha256_of_file, write_atomically, write_folder
+from cluster.lifter.trained import DESCRIPTION as LIFTER_DESCRIPTION
+from cluster.lifter.trained import TwoStreamLifter
+from cluster.recognition.windows import WindowConfig
+from cluster.settings import check_settings
+from lifting.mapping import can_map
+
+__all__ = ["DESCRIPTION", "FORMAT", "RecognitionModel", "find_model"]
+
+DESCRIPTION, CLASSIFIER, LIFTER = "model.json", "classifier", "lifter"
+FORMAT = 1
+
+
+class _Description(BaseModel):
+    """model.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    class_names: tuple[str, ...]
+    num_people: int
+    keypoint_skeleton: str | None
+    lifted_skeleton: str | None
+    pose_skeleton: str
+    windows: WindowConfig
+    notes: dict[str, Any]
+    versions: dict[str, str]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RecognitionModel:
+    """Keypoints or poses in, the action out.
+
+    Attributes:
+        classifier: poses to probabilities.
+        lifter: keypoints to poses; None: the model takes poses alone.
+        windows: how long streams are cut up where nobody says otherwise.
+        notes: what else is worth knowing (run, data, accuracy), JSON values.
+
+    Raises:
+        ValueError: the lifter's poses cannot be mapped to those that the classifier has learned.
+    """
+
+    classifier: TrainedClassifier
+    lifter: TwoStreamLifter | None
+    windows: WindowConfig = field(default_factory=WindowConfig)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.lifter is None or can_map(self.lifter.skeleton, self.classifier.skeleton):
+            return
+        raise ValueError(
+            f"the lifter writes poses of layout {self.lifter.skeleton.name!r}; the classifier needs "
+            f"{self.classifier.skeleton.name!r}, and there is no way between them"
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the folder beside and rename it; an old one is replaced only when the new one is whole."""
+        write_folder(folder, self._write)
+
+    def _write(self, folder: Path) -> None:
+        lifter, parts = self.lifter, [f"{CLASSIFIER}/{CLASSIFIER_DESCRIPTION}"]
+        self.classifier.save(folder / CLASSIFIER)
+        if lifter is not None:
+            lifter.save(folder / LIFTER)
+            parts.append(f"{LIFTER}/{LIFTER_DESCRIPTION}")
+        description = _Description(
+            class_names=self.classifier.class_names,
+            num_people=self.classifier.num_people,
+            keypoint_skeleton=None if lifter is None else lifter.keypoint_skeleton.name,
+            lifted_skeleton=None if lifter is None else lifter.skeleton.name,
+            pose_skeleton=self.classifier.skeleton.name,
+            windows=self.windows,
+            notes=dict(self.notes),
+            versions={
+                name: version(name) for name in ("posenas", "torch", "numpy", "opencv-python", "onnxruntime")
+            },
+            sha256={name: sha256_of_file(folder / name) for name in parts},
+        )
+        write_atomically(folder / DESCRIPTION, description.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a folder written by `save`.
+
+        Raises:
+            FileNotFoundError: the folder or a part of it is missing.
+            ValueError: a part was changed since it was written, or the format is not known.
+        """
+        folder = find_model(Path(folder))
+        description = _read_description(folder / DESCRIPTION)
+        _check_files(folder, description.sha256)
+        return cls(
+            classifier=TrainedClassifier.load(folder / CLASSIFIER),
+            lifter=TwoStreamLifter.load(folder / LIFTER) if description.lifted_skeleton else None,
+            windows=description.windows,
+            notes=description.notes,
+        )
+
+
+def find_model(folder: Path) -> Path:
+    """The recognition model in a folder: the folder itself, or what lies in `recognition/` of a run.
+
+    Raises:
+        FileNotFoundError: there is none; says how one is made.
+    """
+    for place in (folder, folder / "recognition"):
+        if (place / DESCRIPTION).is_file():
+            return place
+    raise FileNotFoundError(
+        f"{folder} holds no recognition model (no {DESCRIPTION}); "
+        "`posenas pack RUN --lifter FOLDER --out FOLDER` makes one"
+    )
+
+
+def _read_description(path: Path) -> _Description:
+    content = read_json(path)
+    if content.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} is of format {content.get('format')!r}; this posenas reads format {FORMAT}: "
+            "pack the model again, or take the posenas that made it "
+            f"({content.get('versions', {}).get('posenas', 'not noted')})"
+        )
+    return check_settings(_Description, content, str(path))
+
+
+def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
+    for name, digest in expected.items():
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"the recognition model in {folder} is incomplete: {name} is missing")
+        if sha256_of_file(folder / name) != digest:
+            raise ValueError(
+                f"{folder / name} was changed after the model was saved (its SHA-256 is not the one in "
+                f"{DESCRIPTION}): restore it, or pack the model again"
+            )
