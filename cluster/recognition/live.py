@@ -65,6 +65,7 @@ class Look:
         track: identity; of a pair the smaller one.
         begin, end: of the window, seconds.
         num_frames: in the window.
+        image: uint8 (S, S, 3) RGB, what was classified.
         probabilities: float32 (C,).
         label: the class decided for, after hysteresis; None where none is.
         final: nothing follows for this track.
@@ -74,9 +75,15 @@ class Look:
     begin: float
     end: float
     num_frames: int
+    image: Image
     probabilities: Floats
     label: int | None
-    final: bool = False
+    final: bool
+
+    @property
+    def probability(self) -> float:
+        """Of the class decided for; where none is, of the likeliest."""
+        return float(self.probabilities.max() if self.label is None else self.probabilities[self.label])
 
 
 class PoseWatcher:
@@ -136,8 +143,8 @@ class PoseWatcher:
         return self._look(final=False)
 
     def finish(self) -> Look | None:
-        """A last look where poses came since the one before, or where there was none yet."""
-        if self._since == 0 or sum(self._known) < 2:
+        """A last look, where there is something that was not looked at; at a whole clip in any case."""
+        if sum(self._known) < 2 or (self._since == 0 and not self._whole):
             return None
         return self._look(final=True)
 
@@ -159,6 +166,7 @@ class PoseWatcher:
             begin=self._seconds[0],
             end=self._seconds[-1],
             num_frames=len(self._poses),
+            image=self.image,
             probabilities=self.probabilities,
             label=label,
             final=final,
@@ -380,11 +388,8 @@ class LiveRecognizer:
     def _tell(self, look: Look | None) -> None:
         if look is None:
             return
-        probability = float(
-            look.probabilities.max() if look.label is None else look.probabilities[look.label]
-        )
         if look.final or not self.options.whole:
-            self.timeline.add(look.track, look.label, probability, look.begin, look.end)
+            self.timeline.add(look.track, look.label, look.probability, look.begin, look.end)
         if self._heard is not None:
             self._heard(look)
 

@@ -1,0 +1,212 @@
+"""The recognition model as Python uses it: whole clips at once, and streams frame by frame.
+
+recognizer = Recognizer.load(Path("models/as1"))
+recognizer.predict(keypoints).label                        # one clip of keypoints, or of poses
+live = recognizer.stream(BODY_25, fps=30, image_size=(1280, 720))
+for frame in live.push(people): ...                        # frame by frame
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.recognition.live import LiveOptions, LiveRecognizer, Look, PoseWatcher
+from cluster.recognition.model_folder import RecognitionModel
+from cluster.recognition.sources import Source
+from cluster.recognition.stopwatch import StageTimes
+from cluster.recognition.windows import ActionSpan, Timeline
+from lifting.gaps import GapConfig
+from lifting.mapping import can_map, map_joints
+from lifting.one_euro import OneEuroConfig
+from lifting.poses import Keypoints2D, PoseSequence3D
+from lifting.skeleton import Skeleton
+from nas.threads import torch_threads
+
+__all__ = ["Prediction", "Recognizer"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prediction:
+    """What a clip shows.
+
+    Attributes:
+        label: name of the likeliest action.
+        probability: of it.
+        probabilities: float32 (C,), in the order of the model's class names.
+        image: uint8 (S, S, 3) RGB, the SPMF image that was classified.
+    """
+
+    label: str
+    probability: float
+    probabilities: NDArray[np.float32]
+    image: NDArray[np.uint8]
+
+
+class Recognizer:
+    """Keypoints or poses in, actions out.
+
+    Every clip is classified by itself on one thread: its answer depends on nothing that comes with it.
+
+    Args:
+        model: what recognises.
+    """
+
+    def __init__(self, model: RecognitionModel) -> None:
+        self.model = model
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """From a model folder.
+
+        Raises:
+            FileNotFoundError: the folder or a part of it is missing.
+            ValueError: a part was changed, or the format is not known.
+        """
+        return cls(RecognitionModel.load(folder))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """C names, in the order of all probabilities."""
+        return self.model.classifier.class_names
+
+    def predict(
+        self,
+        clip: Keypoints2D | PoseSequence3D | Source,
+        *,
+        gaps: GapConfig | None = None,
+        smoothing: OneEuroConfig | None = None,
+    ) -> Prediction:
+        """The action of one clip.
+
+        Args:
+            clip: keypoints of one person, which are lifted; poses; or frames with people, of whom the one (or
+                the pair) that is longest in sight counts.
+            gaps: how lost keypoints are filled.
+            smoothing: of the lifted poses.
+
+        Raises:
+            ValueError: the clip has another joint layout or number of people than the model needs, keypoints
+                came and the model has no lifter, or nobody is seen for two frames.
+        """
+        if isinstance(clip, Keypoints2D):
+            return self.predict_poses(self.lift(clip, gaps=gaps, smoothing=smoothing))
+        if isinstance(clip, PoseSequence3D):
+            return self.predict_poses(clip)
+        return self._predict_source(clip, gaps or GapConfig(), smoothing)
+
+    def predict_many(self, clips: Sequence[Keypoints2D | PoseSequence3D]) -> list[Prediction]:
+        """The actions of many clips, one by one; the same answers as from `predict`."""
+        return [self.predict(clip) for clip in clips]
+
+    def lift(
+        self, keypoints: Keypoints2D, *, gaps: GapConfig | None = None, smoothing: OneEuroConfig | None = None
+    ) -> PoseSequence3D:
+        """Keypoints of one person as the poses that the classifier takes.
+
+        Raises:
+            ValueError: the model has no lifter or is of pairs, or the layouts do not fit.
+        """
+        if self.model.lifter is None:
+            raise ValueError(
+                "2D keypoints came, and this model takes 3D poses alone; pack it with a lifter: "
+                "`posenas pack RUN --lifter FOLDER --out FOLDER`"
+            )
+        if self.model.classifier.num_people != 1:
+            raise ValueError(
+                "keypoints of one person came, and this model names what two people do; stream both of them"
+            )
+        return self._as_learned(self.model.lifter.lift(keypoints, gaps=gaps, smoothing=smoothing))
+
+    def predict_poses(self, poses: PoseSequence3D) -> Prediction:
+        """The action of one clip of poses; as `predict`."""
+        classifier = self.model.classifier
+        with torch_threads(1):
+            image = classifier.images([self._as_learned(poses)])[0]
+            probabilities = classifier.classify(image[None])[0]
+        return self._prediction(image, probabilities)
+
+    def stream(
+        self,
+        skeleton: Skeleton,
+        *,
+        fps: float,
+        image_size: tuple[int, int],
+        options: LiveOptions | None = None,
+        heard: Callable[[Look], None] | None = None,
+    ) -> LiveRecognizer:
+        """Frame by frame: `.push(people)`, `.finish()`, `.timeline`; see `cluster.recognition.live`."""
+        return LiveRecognizer(
+            self.model, skeleton, fps=fps, image_size=image_size, options=options, heard=heard
+        )
+
+    def watch(
+        self,
+        poses: PoseSequence3D,
+        *,
+        options: LiveOptions | None = None,
+        heard: Callable[[Look], None] | None = None,
+        times: StageTimes | None = None,
+    ) -> tuple[ActionSpan, ...]:
+        """The timeline of a long clip of poses.
+
+        Raises:
+            ValueError: another joint layout or number of people than the model needs.
+        """
+        options = options or LiveOptions()
+        learned, timeline = self._as_learned(poses), Timeline(self.class_names)
+        windows = options.windows or self.model.windows
+        watcher = PoseWatcher(
+            self.model, 0, windows, options.whole, poses.fps, learned.skeleton, times or StageTimes()
+        )
+        looks = [watcher.push(pose, number / poses.fps) for number, pose in enumerate(learned.xyz)]
+        for look in [*looks, watcher.finish()]:
+            if look is None:
+                continue
+            if look.final or not options.whole:
+                timeline.add(0, look.label, look.probability, look.begin, look.end)
+            if heard is not None:
+                heard(look)
+        return timeline.spans
+
+    def _as_learned(self, poses: PoseSequence3D) -> PoseSequence3D:
+        """The poses in the classifier's layout."""
+        needed = self.model.classifier.skeleton
+        if poses.skeleton == needed:
+            return poses
+        if not can_map(poses.skeleton, needed):
+            raise ValueError(
+                f"the poses have layout {poses.skeleton.name!r} ({poses.skeleton.num_joints} joints); this "
+                f"model needs {needed.name!r} ({needed.num_joints} joints)"
+            )
+        return PoseSequence3D(
+            xyz=map_joints(poses.xyz, poses.skeleton, needed), fps=poses.fps, skeleton=needed
+        )
+
+    def _predict_source(self, source: Source, gaps: GapConfig, smoothing: OneEuroConfig | None) -> Prediction:
+        looks: list[Look] = []
+        options = LiveOptions(whole=True, gaps=gaps, smoothing=smoothing)
+        live = self.stream(
+            source.skeleton, fps=source.fps, image_size=source.image_size, options=options, heard=looks.append
+        )
+        with torch_threads(1):
+            for frame in source.frames():
+                live.push(frame.people, seconds=frame.seconds)
+            live.finish()
+        last = [look for look in looks if look.final]
+        if not last:
+            raise ValueError("nobody is seen for two frames; somebody who acts is needed")
+        look = max(last, key=lambda one: one.num_frames)
+        return self._prediction(look.image, look.probabilities)
+
+    def _prediction(self, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Prediction:
+        best = int(probabilities.argmax())
+        return Prediction(
+            label=self.class_names[best],
+            probability=float(probabilities[best]),
+            probabilities=probabilities,
+            image=image,
+        )
