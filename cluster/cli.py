@@ -16,7 +16,19 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from cluster.commands import cells, data, detect, experiment, lift, lift_tune, machine, queue, record, worker
+from cluster.commands import (
+    cells,
+    data,
+    detect,
+    experiment,
+    lift,
+    lift_tune,
+    machine,
+    queue,
+    recognize,
+    record,
+    worker,
+)
 from cluster.interruption import Interrupted
 
 __all__ = ["app", "main"]
@@ -86,7 +98,7 @@ def posenas(
     """
 
 
-for group in (experiment, detect, lift, lift_tune, data, cells, queue, worker, record, machine):
+for group in (recognize, experiment, detect, lift, lift_tune, data, cells, queue, worker, record, machine):
     group.register(app)
 
 

@@ -2,66 +2,77 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ray import ObjectRef
+
+from cluster.distributed.dispatch import Dispatcher, Submit
+from cluster.distributed.processes import NotPreparedError, WorkerInfo, introduce
+from cluster.distributed.runtime import Runtime, RuntimeConfig
 from cluster.recognition.recognizer import Prediction, Recognizer
 from lifting.poses import Keypoints2D, PoseSequence3D
-
-if TYPE_CHECKING:
-    from cluster.distributed.runtime import RuntimeConfig
+from nas.compute import ComputeConfig
 
 __all__ = ["predict_on_cluster"]
 
-_CLIPS_A_TASK = 32
+_CLIPS_A_SHARD = 16
+
+Clips = Sequence[Keypoints2D | PoseSequence3D]
 
 
-class _Worker:
-    """Recognises clips in a process of its own."""
+class _Predictor:
+    """Recognises clips on one worker. A new process knows nothing until `prepare`."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self) -> None:
+        self._recognizer: Recognizer | None = None
+
+    def prepare(self, folder: str) -> WorkerInfo:
+        """Read the model, and say who this is."""
         self._recognizer = Recognizer.load(Path(folder))
+        return introduce(ComputeConfig())
 
-    def predict(self, clips: Sequence[Keypoints2D | PoseSequence3D]) -> list[Prediction]:
+    def predict(self, clips: Clips) -> list[Prediction]:
         """As `Recognizer.predict_many`."""
+        if self._recognizer is None:
+            raise NotPreparedError("the worker's process was started anew")
         return self._recognizer.predict_many(clips)
 
 
-def predict_on_cluster(
-    folder: Path, clips: Sequence[Keypoints2D | PoseSequence3D], config: "RuntimeConfig"
-) -> list[Prediction]:
+def predict_on_cluster(folder: Path, clips: Clips, config: RuntimeConfig) -> list[Prediction]:
     """The actions of many clips, in their order, the same to the last bit as `Recognizer.predict_many` gives.
 
     Every clip is classified by itself on one thread, so that neither the number of workers nor the order of
-    work is in the answers. A worker that dies is started again, and its clips are done again.
+    work is in the answers. What a lost worker had begun is done again elsewhere.
 
     Args:
         folder: of the model, in a place that every machine of the cluster sees.
         clips: of keypoints or of poses.
-        config: which cluster, how many workers; `workers` must be 1 or more, or "auto".
+        config: which cluster, how many workers (1 or more, or "auto").
 
     Raises:
         FileNotFoundError: there is no model.
         ValueError: a clip does not fit the model, or the cluster has no room.
+        WorkersLostError: no worker was left.
     """
-    import ray
-    from ray.exceptions import RayTaskError
-
-    from cluster.distributed.runtime import Runtime
-
+    place = str(Path(folder).absolute())
     Recognizer.load(folder)  # says here, in one sentence, what is wrong with it
+    parts = [clips[start : start + _CLIPS_A_SHARD] for start in range(0, len(clips), _CLIPS_A_SHARD)]
     with Runtime(config) as runtime:
-        actor = ray.remote(max_restarts=-1, max_task_retries=-1)(_Worker)
-        workers = [
-            actor.options(**options).remote(str(Path(folder).absolute()))
-            for options in runtime.place()
-        ]
-        parts = [clips[start : start + _CLIPS_A_TASK] for start in range(0, len(clips), _CLIPS_A_TASK)]
-        pool: Any = ray.util.ActorPool(workers)
+        dispatcher = Dispatcher(
+            [runtime.in_place(_Predictor, worker) for worker in runtime.place()],
+            lambda actor: actor.prepare.remote(place),
+            shard_seconds=config.shard_timeout_seconds,
+            give_up_seconds=config.worker_timeout_seconds,
+        )
         try:
-            answers = list(pool.map(lambda worker, part: worker.predict.remote(part), parts))
-        except RayTaskError as error:
-            raise error.cause from None
+            answers = dispatcher.run([_submit(part) for part in parts])
         finally:
-            for worker in workers:
-                ray.kill(worker)
-    return [prediction for part in answers for prediction in part]
+            dispatcher.kill()
+    return [prediction for answer in answers for prediction in answer.report]
+
+
+def _submit(part: Clips) -> Submit:
+    def submit(actor: Any) -> list["ObjectRef[Any]"]:
+        return [actor.predict.remote(part)]
+
+    return submit

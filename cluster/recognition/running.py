@@ -11,8 +11,10 @@ from typing import TextIO
 import numpy as np
 
 from cluster.progress import Progress, SilentProgress
-from cluster.recognition.live import LiveOptions, Look
+from cluster.recognition.film import RecognitionFilm
+from cluster.recognition.live import LiveOptions, LiveRecognizer, Look
 from cluster.recognition.recognizer import Recognizer
+from cluster.recognition.records import RecognizedFrame
 from cluster.recognition.sources import Source
 from cluster.recognition.stopwatch import StageTimes
 from cluster.recognition.windows import ActionSpan, WindowConfig
@@ -131,13 +133,22 @@ def recognize_source(
             heard=account.hear,
         )
         live.times = times or live.times
+        film = stack.enter_context(_film(output.film, live, source)) if output.film else None
+
+        def show(frames: list[RecognizedFrame]) -> None:
+            for frame in frames:
+                if film is not None:
+                    with live.times.measured("draw"):
+                        film.append(frame)
+
         progress.begin("recognition", source.num_frames)
         for number, frame in enumerate(source.frames(), start=1):
             account.arrived = frame.arrived
             num_with_people += bool(frame.people)
-            live.push(frame.people, picture=frame.picture, seconds=frame.seconds)
+            picture = frame.picture if film else None
+            show(live.push(frame.people, picture=picture, seconds=frame.seconds))
             progress.advance(number, _note(account, number / (time.perf_counter() - begin)))
-        live.finish()
+        show(live.finish())
         account.write_spans(live.timeline.spans)
     return RecognitionOutcome(
         spans=live.timeline.spans,
@@ -147,6 +158,18 @@ def recognize_source(
         times=live.times,
         frames_per_second=number / max(time.perf_counter() - begin, 1e-9),
         delays=tuple(account.delays),
+        film=output.film,
+    )
+
+
+def _film(path: Path, live: LiveRecognizer, source: Source) -> RecognitionFilm:
+    assert live.model.lifter is not None, "a live recogniser has one"
+    return RecognitionFilm(
+        path,
+        skeletons=(source.skeleton, live.model.lifter.skeleton),
+        class_names=live.model.classifier.class_names,
+        image_size=source.image_size,
+        fps=source.fps,
     )
 
 
@@ -183,11 +206,13 @@ def recognize_poses(
     )
 
 
-def within_latency(options: LiveOptions, windows: WindowConfig, fps: float, milliseconds: float) -> LiveOptions:
+def within_latency(
+    options: LiveOptions, windows: WindowConfig, fps: float, milliseconds: float
+) -> LiveOptions:
     """Options by which no frame waits longer than so long for the look that shows it.
 
-    A frame waits for the look-ahead of the gap filling and for the next look: first looks come closer together,
-    then the look-ahead is given up.
+    A frame waits for the look-ahead of the gap filling and for the next look: first looks come closer
+    together, then the look-ahead is given up.
 
     Raises:
         ValueError: it is shorter than a frame.

@@ -1,0 +1,62 @@
+"""Files of poses to be recognised: one clip as `posenas lift run` writes it, or a data set of many."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import get_skeleton
+
+__all__ = ["NamedClip", "read_pose_file"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NamedClip:
+    """A clip of a file.
+
+    Attributes:
+        name: of the clip; of a single one the file's.
+        poses: millimetres.
+        action: what the file says that it shows; None where it does not.
+    """
+
+    name: str
+    poses: PoseSequence3D
+    action: str | None
+
+
+def read_pose_file(path: Path) -> list[NamedClip]:
+    """All clips of a .npz: arrays xyz, skeleton and fps of one clip, or a data set as docs/datasets.md says.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is no .npz, is cut off, lacks an array, or holds what is no pose.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = set(archive.files)
+            arrays = {name: archive[name] for name in ("xyz", "skeleton", "fps") if name in names}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no .npz of poses, or is cut off: {error}") from error
+    if "offsets" in names:
+        from encoding.datasets.plain import load_clips
+
+        split = load_clips(path, validation_fraction=0)
+        return [
+            NamedClip(name=clip.name, poses=clip.poses, action=split.class_names[clip.label])
+            for clip in split.clips
+        ]
+    missing = sorted({"xyz", "skeleton", "fps"} - names)
+    if missing:
+        raise ValueError(
+            f"{path} lacks {', '.join(missing)}; a clip needs xyz (T, J, 3) in millimetres, skeleton and "
+            "fps, as `posenas lift run` writes them"
+        )
+    poses = PoseSequence3D(
+        xyz=arrays["xyz"], fps=float(arrays["fps"]), skeleton=get_skeleton(str(arrays["skeleton"]))
+    )
+    return [NamedClip(name=path.stem, poses=poses, action=None)]
