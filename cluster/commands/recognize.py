@@ -162,19 +162,20 @@ def recognize(
         focal=focal,
     )
     if Path(source).suffix == ".npz":
-        if film is not None:
-            raise ValueError("--film draws 2D keypoints, and a .npz holds 3D poses alone; leave it out")
+        given = {"--film": film, "--detector": detector, "--video": video, "--max-latency": max_latency}
+        wrong = [name for name, value in given.items() if value is not None]
+        if wrong:
+            raise ValueError(
+                f"{wrong[0]} is for 2D keypoints and videos; {source} holds 3D poses: leave it out"
+            )
         _recognize_poses(recognizer, Path(source), wanted, lines)
         return
-    from cluster.recognition.running import RecognitionOutput, recognize_source, within_latency
+    from cluster.recognition.running import RecognitionOutput, recognize_source
     from cluster.recognition.sources import open_source
     from cluster.recognition.stopwatch import StageTimes
 
     times = StageTimes()
     people = open_source(source, detector=detector, layout=layout, fps=fps, video=video, times=times)
-    if max_latency is not None:
-        assert wanted.windows is not None, "they are made above"
-        wanted = within_latency(wanted, wanted.windows, people.fps, max_latency)
     with opened_progress() as progress:
         outcome = recognize_source(
             recognizer,
@@ -182,8 +183,11 @@ def recognize(
             options=wanted,
             output=RecognitionOutput(lines=lines, film=film),
             times=times,
+            max_latency=max_latency,
             progress=progress,
         )
+    if outcome.interrupted:
+        _show(f"stopped after {outcome.num_frames} frames")
     _show_outcome(recognizer, outcome, clip)
     if outcome.num_frames and not outcome.num_with_people:
         _show(f"nobody is seen in any of the {outcome.num_frames} frames")
@@ -270,11 +274,11 @@ def _show_outcome(recognizer: "Recognizer", outcome: "RecognitionOutcome", whole
         for look in outcome.looks:
             order = look.probabilities.argsort()[::-1][:3]
             parts = [f"{recognizer.class_names[k]} {look.probabilities[k]:.2f}" for k in order]
-            _show(f"person {look.track}   {', '.join(parts)}")
+            _show(f"{_who(look.who)}   {', '.join(parts)}")
         return
     table = Table("from", "to", "who", "action", "probability", box=None, header_style="bold")
     for span in outcome.spans:
-        who = f"person {span.track}" if recognizer.model.classifier.num_people == 1 else f"pair {span.track}"
+        who = _who((span.track,) if span.partner is None else (span.track, span.partner))
         table.add_row(_clock(span.begin), _clock(span.end), who, span.label, f"{span.probability:.2f}")
     if outcome.spans:
         Console(highlight=False).print(table)
@@ -297,6 +301,12 @@ def _show_costs(outcome: "RecognitionOutcome") -> None:
             f"from a frame to the look that it causes: median {ordered[len(ordered) // 2]:.0f} ms, "
             f"95 % within {worst:.0f} ms"
         )
+
+
+def _who(identities: tuple[int, ...]) -> str:
+    if len(identities) == 1:
+        return f"person {identities[0]}"
+    return f"persons {identities[0]} and {identities[1]}"
 
 
 def _clock(seconds: float) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.records import PersonView, RecognizedFrame
 from cluster.recognition.stopwatch import StageTimes
-from cluster.recognition.windows import Decision, Timeline, WindowConfig
+from cluster.recognition.windows import Decision, Timeline, Who, WindowConfig
 from lifting.gaps import GapConfig
 from lifting.inference import FrameLifter, LiftedFrame, Use
 from lifting.mapping import map_joints
@@ -62,16 +62,16 @@ class Look:
     """One window, classified.
 
     Attributes:
-        track: identity; of a pair the smaller one.
+        who: the person's identity, or the two of a pair.
         begin, end: of the window, seconds.
         num_frames: in the window.
         image: uint8 (S, S, 3) RGB, what was classified.
         probabilities: float32 (C,).
         label: the class decided for, after hysteresis; None where none is.
-        final: nothing follows for this track.
+        final: nothing follows for them.
     """
 
-    track: int
+    who: Who
     begin: float
     end: float
     num_frames: int
@@ -91,7 +91,7 @@ class PoseWatcher:
 
     Args:
         model: whose classifier looks.
-        track: identity.
+        who: identity, or the two of a pair.
         windows: when to look.
         whole: the window is all there was.
         fps: frames per second of the poses.
@@ -102,7 +102,7 @@ class PoseWatcher:
     def __init__(
         self,
         model: RecognitionModel,
-        track: int,
+        who: Who,
         windows: WindowConfig,
         whole: bool,
         fps: float,
@@ -110,11 +110,11 @@ class PoseWatcher:
         times: StageTimes,
     ) -> None:
         self._classifier, self._source, self._times = model.classifier, source, times
-        self._windows, self._whole, self._fps = windows, whole, fps
-        self.track = track
+        self.windows, self._whole, self._fps = windows, whole, fps
+        self.who = who
         self._poses: deque[Floats] = deque(maxlen=None if whole else windows.window)
         self._seconds: deque[float] = deque(maxlen=None if whole else windows.window)
-        self._known: deque[bool] = deque(maxlen=None if whole else windows.window)
+        self._seen: deque[NDArray[np.bool_]] = deque(maxlen=None if whole else windows.window)
         self._since, self._pause = 0, windows.least
         self._decision = Decision(windows)
         self.image: Image | None = None
@@ -128,7 +128,7 @@ class PoseWatcher:
     @property
     def filled(self) -> float:
         """Share of the window that holds poses; of a whole clip that of the usual window."""
-        return min(1.0, len(self._poses) / self._windows.window)
+        return min(1.0, len(self._poses) / self.windows.window)
 
     def push(self, pose: Floats, seconds: float) -> Look | None:
         """The next pose, (K, 3) or (2, K, 3), NaN where unknown; a look when it is time for one."""
@@ -136,15 +136,23 @@ class PoseWatcher:
         mapped = pose if target == self._source else map_joints(pose, self._source, target)
         self._poses.append(mapped)
         self._seconds.append(seconds)
-        self._known.append(bool(np.isfinite(mapped).all()))
+        self._seen.append(np.asarray(np.isfinite(mapped).all(axis=-1)))
         self._since += 1
-        if self._since < self._pause or sum(self._known) < min(self._windows.least, self._windows.window):
+        if self._since < self._pause or not self._shows(self.windows.least):
             return None
         return self._look(final=False)
 
+    def _shows(self, least: int) -> bool:
+        """Whether so many frames show most of the joints, and every joint is seen in one of them at least.
+
+        Single joints that are missing are filled in time by the encoding; one that is never seen cannot be.
+        """
+        seen = np.stack(self._seen).reshape(len(self._seen), -1)
+        return bool((seen.mean(axis=1) > 0.5).sum() >= least and seen.any(axis=0).all())
+
     def finish(self) -> Look | None:
         """A last look, where there is something that was not looked at; at a whole clip in any case."""
-        if sum(self._known) < 2 or (self._since == 0 and not self._whole):
+        if (self._since == 0 and not self._whole) or not self._seen or not self._shows(2):
             return None
         return self._look(final=True)
 
@@ -154,15 +162,15 @@ class PoseWatcher:
             self.image = self._classifier.images([poses])[0]
         with self._times.measured("classify"):
             self.probabilities = self._classifier.classify(self.image[None])[0]
-        label = self._decision.update(self.probabilities)
+        label = self._decision.update(self.probabilities, final=final)
         if self._whole and final:
             label = int(self.probabilities.argmax())
         self._since = 0
-        self._pause = self._windows.stride
+        self._pause = self.windows.stride
         if self._whole:
             self._pause = max(self._pause, math.ceil(_GROWTH * len(self._poses)))
         return Look(
-            track=self.track,
+            who=self.who,
             begin=self._seconds[0],
             end=self._seconds[-1],
             num_frames=len(self._poses),
@@ -231,13 +239,14 @@ class LiveRecognizer:
             )
         self.model, self.skeleton, self.options = model, skeleton, options or LiveOptions()
         self.windows = self.options.windows or model.windows
+        self._asked_stride = self.windows.stride
         self.times = StageTimes()
         self.timeline = Timeline(model.classifier.class_names)
         self._lifter, self._fps, self._image_size = model.lifter, fps, image_size
         self._heard = heard
         self._tracker = PersonTracker(self.options.tracking)
         self._tracks: dict[int, _Track] = {}
-        self._watchers: dict[tuple[int, ...], PoseWatcher] = {}
+        self._watchers: dict[Who, PoseWatcher] = {}
         self._waiting: deque[_Waiting] = deque()
         self._next = 0
         self._new_lifter()  # says now where the layouts do not fit
@@ -278,6 +287,20 @@ class LiveRecognizer:
             ready.append(self._recognise(self._waiting.popleft()))
         self._forget(number)
         return ready
+
+    def look_within(self, milliseconds: float, working: float) -> None:
+        """Let looks come so close together that no frame waits longer, given what working on one takes.
+
+        Args:
+            milliseconds: the longest wait.
+            working: milliseconds from a frame's arrival to its look.
+        """
+        frames = int((milliseconds - working) / 1000 * self._fps) - self.options.gaps.lookahead
+        stride = max(1, min(self._asked_stride, frames))
+        if stride != self.windows.stride:
+            self.windows = self.windows.model_copy(update={"stride": stride})
+            for watcher in self._watchers.values():
+                watcher.windows = self.windows
 
     def finish(self) -> list[RecognizedFrame]:
         """The frames that still wait, and the last looks, at the end of the source."""
@@ -370,11 +393,11 @@ class LiveRecognizer:
         path: Floats = root_path(poses, keypoints, self.options.focal)
         return np.asarray(lifted.pose + path[0], np.float32)
 
-    def _watch(self, key: tuple[int, ...], pose: Floats, seconds: float) -> PoseWatcher:
+    def _watch(self, key: Who, pose: Floats, seconds: float) -> PoseWatcher:
         if key not in self._watchers:
             self._watchers[key] = PoseWatcher(
                 self.model,
-                key[0],
+                key,
                 self.windows,
                 self.options.whole,
                 self._fps,
@@ -389,7 +412,7 @@ class LiveRecognizer:
         if look is None:
             return
         if look.final or not self.options.whole:
-            self.timeline.add(look.track, look.label, look.probability, look.begin, look.end)
+            self.timeline.add(look.who, look.label, look.probability, look.begin, look.end)
         if self._heard is not None:
             self._heard(look)
 
@@ -402,7 +425,7 @@ class LiveRecognizer:
         for key in [key for key in self._watchers if gone & set(key)]:
             self._end(key)
 
-    def _end(self, key: tuple[int, ...]) -> None:
+    def _end(self, key: Who) -> None:
         watcher = self._watchers.pop(key)
         self._tell(watcher.finish())
-        self.timeline.close(watcher.track)
+        self.timeline.leave(key)

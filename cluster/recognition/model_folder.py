@@ -86,11 +86,7 @@ class RecognitionModel:
             lifter.save(folder / LIFTER)
             parts.append(f"{LIFTER}/{LIFTER_DESCRIPTION}")
         description = _Description(
-            class_names=self.classifier.class_names,
-            num_people=self.classifier.num_people,
-            keypoint_skeleton=None if lifter is None else lifter.keypoint_skeleton.name,
-            lifted_skeleton=None if lifter is None else lifter.skeleton.name,
-            pose_skeleton=self.classifier.skeleton.name,
+            **self._facts(),
             windows=self.windows,
             notes=dict(self.notes),
             versions={
@@ -111,12 +107,30 @@ class RecognitionModel:
         folder = find_model(Path(folder))
         description = _read_description(folder / DESCRIPTION)
         _check_files(folder, description.sha256)
-        return cls(
+        model = cls(
             classifier=TrainedClassifier.load(folder / CLASSIFIER),
             lifter=TwoStreamLifter.load(folder / LIFTER) if description.lifted_skeleton else None,
             windows=description.windows,
             notes=description.notes,
         )
+        for name, value in model._facts().items():
+            if getattr(description, name) != value:
+                raise ValueError(
+                    f"{folder / DESCRIPTION} says {name} {getattr(description, name)!r}, and the parts say "
+                    f"{value!r}: restore it, or pack the model again"
+                )
+        return model
+
+    def _facts(self) -> dict[str, Any]:
+        """What model.json says of the parts, for whoever reads it without them."""
+        lifter = self.lifter
+        return {
+            "class_names": self.classifier.class_names,
+            "num_people": self.classifier.num_people,
+            "keypoint_skeleton": None if lifter is None else lifter.keypoint_skeleton.name,
+            "lifted_skeleton": None if lifter is None else lifter.skeleton.name,
+            "pose_skeleton": self.classifier.skeleton.name,
+        }
 
 
 def find_model(folder: Path) -> Path:

@@ -37,7 +37,8 @@ def read_pose_file(path: Path) -> list[NamedClip]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here: of a file that is cut off, numpy would leave it open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             names = set(archive.files)
             arrays = {name: archive[name] for name in ("xyz", "skeleton", "fps") if name in names}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:

@@ -160,14 +160,14 @@ class Recognizer:
         learned, timeline = self._as_learned(poses), Timeline(self.class_names)
         windows = options.windows or self.model.windows
         watcher = PoseWatcher(
-            self.model, 0, windows, options.whole, poses.fps, learned.skeleton, times or StageTimes()
+            self.model, (0,), windows, options.whole, poses.fps, learned.skeleton, times or StageTimes()
         )
         looks = [watcher.push(pose, number / poses.fps) for number, pose in enumerate(learned.xyz)]
         for look in [*looks, watcher.finish()]:
             if look is None:
                 continue
             if look.final or not options.whole:
-                timeline.add(0, look.label, look.probability, look.begin, look.end)
+                timeline.add((0,), look.label, look.probability, look.begin, look.end)
             if heard is not None:
                 heard(look)
         return timeline.spans

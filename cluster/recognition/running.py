@@ -2,14 +2,16 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
+from cluster.interruption import Interruption
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.live import LiveOptions, LiveRecognizer, Look
@@ -17,11 +19,13 @@ from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.records import RecognizedFrame
 from cluster.recognition.sources import Source
 from cluster.recognition.stopwatch import StageTimes
-from cluster.recognition.windows import ActionSpan, WindowConfig
+from cluster.recognition.windows import ActionSpan, Who, WindowConfig
 from lifting.poses import PoseSequence3D
 from nas.threads import torch_threads
 
 __all__ = ["RecognitionOutcome", "RecognitionOutput", "recognize_poses", "recognize_source", "within_latency"]
+
+_DELAYS_KEPT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,7 @@ class RecognitionOutcome:
         frames_per_second: by which everything went.
         delays: milliseconds from a frame's arrival to the answer of the look that it caused.
         film: where asked for.
+    interrupted: it was stopped before the source ended.
     """
 
     spans: tuple[ActionSpan, ...]
@@ -62,6 +67,7 @@ class RecognitionOutcome:
     frames_per_second: float
     delays: tuple[float, ...]
     film: Path | None = None
+    interrupted: bool = False
 
 
 @dataclass
@@ -71,12 +77,17 @@ class _Account:
     recognizer: Recognizer
     output: RecognitionOutput
     lines: TextIO | None = None
-    last: dict[int, Look] = field(default_factory=dict)
-    delays: list[float] = field(default_factory=list)
+    last: dict[Who, Look] = field(default_factory=dict)
+    delays: deque[float] = field(default_factory=lambda: deque(maxlen=_DELAYS_KEPT))
     arrived: float = 0.0
 
+    @property
+    def delay(self) -> float:
+        """Milliseconds from a frame to its look, the median of the last ones."""
+        return float(np.median(list(self.delays)[-9:])) if self.delays else 0.0
+
     def hear(self, look: Look) -> None:
-        self.last[look.track] = look
+        self.last[look.who] = look
         if not look.final:
             self.delays.append(1000 * (time.perf_counter() - self.arrived))
         if self.lines is not None:
@@ -101,9 +112,12 @@ def recognize_source(
     options: LiveOptions | None = None,
     output: RecognitionOutput | None = None,
     times: StageTimes | None = None,
+    max_latency: float | None = None,
     progress: Progress | None = None,
 ) -> RecognitionOutcome:
     """Recognise everyone in a source, frame by frame, in memory that does not grow with its length.
+
+    SIGINT or SIGTERM ends it after the frame in hand, as if the source had ended there.
 
     Args:
         recognizer: with a lifter.
@@ -111,6 +125,8 @@ def recognize_source(
         options: how.
         output: what is written meanwhile.
         times: the source's own, so that its stages stand beside the others.
+        max_latency: milliseconds that a frame may wait for the look that shows it; see `within_latency`. What
+            the stages take is measured, and looks come the closer together for it.
         progress: hears of every frame.
 
     Raises:
@@ -123,8 +139,13 @@ def recognize_source(
     num_with_people = number = 0
     with ExitStack() as stack:
         stack.enter_context(torch_threads(1))
+        interruption = stack.enter_context(Interruption())
         if output.lines is not None:
             account.lines = stack.enter_context(_opened(output.lines))
+        if max_latency is not None:
+            options = options or LiveOptions()
+            windows = options.windows or recognizer.model.windows
+            options = within_latency(options, windows, source.fps, max_latency)
         live = recognizer.stream(
             source.skeleton,
             fps=source.fps,
@@ -142,12 +163,17 @@ def recognize_source(
                         film.append(frame)
 
         progress.begin("recognition", source.num_frames)
-        for number, frame in enumerate(source.frames(), start=1):
+        frames = stack.enter_context(closing(source.frames()))
+        for number, frame in enumerate(frames, start=1):
             account.arrived = frame.arrived
             num_with_people += bool(frame.people)
             picture = frame.picture if film else None
             show(live.push(frame.people, picture=picture, seconds=frame.seconds))
+            if max_latency is not None:
+                live.look_within(max_latency, account.delay)
             progress.advance(number, _note(account, number / (time.perf_counter() - begin)))
+            if interruption.requested:
+                break
         show(live.finish())
         account.write_spans(live.timeline.spans)
     return RecognitionOutcome(
@@ -159,6 +185,7 @@ def recognize_source(
         frames_per_second=number / max(time.perf_counter() - begin, 1e-9),
         delays=tuple(account.delays),
         film=output.film,
+        interrupted=interruption.requested,
     )
 
 
@@ -248,7 +275,7 @@ def _look_line(look: Look, names: tuple[str, ...]) -> dict[str, object]:
     best = int(np.argmax(look.probabilities))
     return {
         "kind": "window",
-        "track": look.track,
+        **_who_line(look.who),
         "begin": round(look.begin, 3),
         "end": round(look.end, 3),
         "frames": look.num_frames,
@@ -260,9 +287,13 @@ def _look_line(look: Look, names: tuple[str, ...]) -> dict[str, object]:
     }
 
 
+def _who_line(who: Who) -> dict[str, int]:
+    return dict(zip(("track", "partner"), who, strict=False))
+
+
 def _rounded(span: ActionSpan) -> dict[str, object]:
     return {
-        "track": span.track,
+        **_who_line((span.track,) if span.partner is None else (span.track, span.partner)),
         "begin": round(span.begin, 3),
         "end": round(span.end, 3),
         "label": span.label,

@@ -8,8 +8,8 @@ interpreter's lock.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,8 @@ Image = NDArray[np.uint8]
 _AHEAD = 8
 # A camera that gives no frame for so long is taken for unplugged.
 _CAMERA_SECONDS = 5.0
+# A camera's driver may hold the thread that waits for it; after this long it is left to itself.
+_LEAVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,8 +74,8 @@ class Source(Protocol):
     num_frames: int
     live: bool
 
-    def frames(self) -> Iterator[SourceFrame]:
-        """Every frame, in the order of time."""
+    def frames(self) -> Generator[SourceFrame]:
+        """Every frame, in the order of time; closing it lets go of the file or the camera."""
 
 
 class KeypointSource:
@@ -104,7 +106,7 @@ class KeypointSource:
         self.first = keypoints.files[0][0]
         self.num_frames = keypoints.files[-1][0] - self.first + 1
 
-    def frames(self) -> Iterator[SourceFrame]:
+    def frames(self) -> Generator[SourceFrame]:
         """Every frame from the first file's to the last one's.
 
         Raises:
@@ -160,16 +162,19 @@ class VideoSource:
         self.skeleton = self._detector.skeleton
         self._own_rate = fps is not None
 
-    def frames(self) -> Iterator[SourceFrame]:
+    def frames(self) -> Generator[SourceFrame]:
         """Every frame that can be decoded; a video that is cut off simply ends.
 
         Raises:
             RuntimeError: MediaPipe ends by itself.
         """
-        with _entered(self._detector) as detector:
-            yield from _ahead(lambda: self._detected(detector))
+        with (
+            _entered(self._detector) as detector,
+            closing(_ahead(lambda: self._detected(detector))) as frames,
+        ):
+            yield from frames
 
-    def _detected(self, detector: Detector) -> Iterator[SourceFrame]:
+    def _detected(self, detector: Detector) -> Generator[SourceFrame]:
         capture = cv2.VideoCapture(str(self._video.path))
         before, number = -1.0, 0
         try:
@@ -186,7 +191,7 @@ class VideoSource:
                         stamp if stamp > before and (stamp > 0 or number == 0) else before + 1 / self.fps
                     )
                 before, number = seconds, number + 1
-                yield _detect(detector, np.asarray(picture, np.uint8), seconds, self._times)
+                yield _detect(detector, np.asarray(picture, np.uint8), self.image_size, seconds, self._times)
         finally:
             capture.release()
 
@@ -230,26 +235,38 @@ class CameraSource:
         self._detector = _opened_detector(detector, self.image_size, min_confidence)
         self.skeleton = self._detector.skeleton
 
-    def frames(self) -> Iterator[SourceFrame]:
+    def frames(self) -> Generator[SourceFrame]:
         """The newest frame each time, until the camera gives no more.
 
         Raises:
-            OSError: it gave no picture for 5 s.
+            OSError: it gave no picture at all for 5 s.
             RuntimeError: MediaPipe ends by itself.
         """
-        begin, newest, stop = time.perf_counter(), _Newest(), threading.Event()
+        newest, stop = _Newest(), threading.Event()
         reader = threading.Thread(target=self._read, args=(newest, stop), daemon=True)
         reader.start()
+        some = False
         try:
-            with _entered(self._detector) as detector:
-                while (taken := newest.take(_CAMERA_SECONDS)) is not None:
-                    arrived, picture = taken
-                    yield _detect(detector, picture, arrived - begin, self._times, arrived)
-            raise OSError(f"camera {self._number} has given no picture for {_CAMERA_SECONDS:g} s")
+            with (
+                _entered(self._detector) as detector,
+                closing(_ahead(lambda: self._detected(detector, newest), 1)) as frames,
+            ):
+                for frame in frames:
+                    some = True
+                    yield frame
+            if not some:
+                raise OSError(f"camera {self._number} has given no picture for {_CAMERA_SECONDS:g} s")
         finally:
             stop.set()
-            reader.join()
-            self._capture.release()
+            reader.join(_LEAVE_SECONDS)
+            if not reader.is_alive():
+                self._capture.release()
+
+    def _detected(self, detector: Detector, newest: "_Newest") -> Generator[SourceFrame]:
+        begin = time.perf_counter()
+        while (taken := newest.take(_CAMERA_SECONDS)) is not None:
+            arrived, picture = taken
+            yield _detect(detector, picture, self.image_size, arrived - begin, self._times, arrived)
 
     def _read(self, newest: "_Newest", stop: threading.Event) -> None:
         while not stop.is_set():
@@ -302,9 +319,16 @@ def open_source(
 
 
 def _detect(
-    detector: Detector, picture: Image, seconds: float, times: StageTimes, arrived: float | None = None
+    detector: Detector,
+    picture: Image,
+    image_size: tuple[int, int],
+    seconds: float,
+    times: StageTimes,
+    arrived: float | None = None,
 ) -> SourceFrame:
     here = time.perf_counter() if arrived is None else arrived
+    if picture.shape[1::-1] != image_size:  # some streams change their size on the way
+        picture = np.asarray(cv2.resize(picture, image_size, interpolation=cv2.INTER_AREA), np.uint8)
     with times.measured("detect"):
         people = detector.detect(picture)
     return SourceFrame(seconds=seconds, arrived=here, people=tuple(people), picture=picture)
@@ -322,9 +346,9 @@ def _entered(detector: "Detector | MediaPipeDetector") -> AbstractContextManager
     return detector if isinstance(detector, MediaPipeDetector) else nullcontext(detector)
 
 
-def _ahead(frames: Callable[[], Iterator[SourceFrame]]) -> Iterator[SourceFrame]:
-    """The same frames, made in a thread that is a few of them ahead; its error is raised here."""
-    ready: queue.Queue[SourceFrame | BaseException | None] = queue.Queue(_AHEAD)
+def _ahead(frames: Callable[[], Generator[SourceFrame]], most: int = _AHEAD) -> Generator[SourceFrame]:
+    """The same frames, made in a thread that is at most so many ahead; its error is raised here."""
+    ready: queue.Queue[SourceFrame | BaseException | None] = queue.Queue(most)
     stop = threading.Event()
 
     def work() -> None:

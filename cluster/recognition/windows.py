@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["ActionSpan", "Decision", "Timeline", "WindowConfig"]
+__all__ = ["ActionSpan", "Decision", "Timeline", "Who", "WindowConfig"]
+
+Who = tuple[int, ...]
+"""The identity of a person, or the two of a pair, the smaller one first."""
 
 
 class WindowConfig(BaseModel):
@@ -21,6 +24,7 @@ class WindowConfig(BaseModel):
     least: int = Field(default=20, ge=2, description="frames of somebody that the first look needs")
     enter: float = Field(default=0.6, gt=0, le=1, description="probability at which an action is decided for")
     leave: float = Field(default=0.4, ge=0, le=1, description="probability below which it is given up")
+    confirm: int = Field(default=2, ge=1, description="looks in a row that must say so before it is decided")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -34,20 +38,38 @@ class WindowConfig(BaseModel):
 class Decision:
     """Hysteresis: an action is decided for when it is likely, and kept until it is unlikely.
 
+    It is given up below `leave`, or when another one is likely and ahead of it by `enter` - `leave`. A single
+    odd window changes nothing: what is decided for must have been so in `confirm` looks in a row.
+
     Args:
-        config: the two thresholds.
+        config: the thresholds.
     """
 
     def __init__(self, config: WindowConfig) -> None:
         self._config = config
+        self._candidate: int | None = None
+        self._seen = 0
         self.label: int | None = None
 
-    def update(self, probabilities: NDArray[np.float32]) -> int | None:
-        """The class decided for, given the probabilities (C,) of the next window; None where none is."""
-        if self.label is not None and probabilities[self.label] < self._config.leave:
+    def update(self, probabilities: NDArray[np.float32], *, final: bool = False) -> int | None:
+        """The class decided for, given the probabilities (C,) of the next window; None where none is.
+
+        Args:
+            probabilities: of the next window.
+            final: no other follows, so that nothing can be confirmed any more.
+        """
+        config, best = self._config, int(probabilities.argmax())
+        likely = float(probabilities[best]) >= config.enter
+        kept = 0.0 if self.label is None else float(probabilities[self.label])
+        if self.label is not None and kept < config.leave:
             self.label = None
-        best = int(probabilities.argmax())
-        if self.label is None and probabilities[best] >= self._config.enter:
+        ahead = self.label is None or float(probabilities[best]) - kept >= config.enter - config.leave
+        if not likely or best == self.label or not ahead:
+            self._candidate, self._seen = None, 0
+            return self.label
+        self._seen = self._seen + 1 if best == self._candidate else 1
+        self._candidate = best
+        if self._seen >= config.confirm or (final and self.label is None):
             self.label = best
         return self.label
 
@@ -58,6 +80,7 @@ class ActionSpan:
 
     Attributes:
         track: the person's identity; of a pair the smaller one.
+        partner: of a pair the other one; None for a person alone.
         label: name of the action.
         probability: mean over the windows that showed it.
         begin, end: seconds since the beginning of the source.
@@ -68,6 +91,7 @@ class ActionSpan:
     probability: float
     begin: float
     end: float
+    partner: int | None = None
 
 
 class Timeline:
@@ -81,33 +105,49 @@ class Timeline:
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self._names = tuple(class_names)
-        self._open: dict[int, tuple[ActionSpan, int]] = {}  # with the number of its windows
+        self._open: dict[Who, tuple[ActionSpan, int]] = {}  # with the number of its windows
         self._closed: list[ActionSpan] = []
+        self._ended: dict[Who, float] = {}
 
-    def add(self, track: int, label: int | None, probability: float, begin: float, end: float) -> None:
-        """A window of a track, from `begin` to `end` seconds, was decided upon.
+    def add(self, who: Who, label: int | None, probability: float, begin: float, end: float) -> None:
+        """A window of a person or a pair, from `begin` to `end` seconds, was decided upon.
 
         The first window of an action counts from its own beginning where nothing was decided before, else
         from the end of the action before.
         """
         name = None if label is None else self._names[label]
-        before = self._open.get(track)
+        before = self._open.get(who)
         if before is not None and before[0].label == name:
             span, windows = before
             mean = (span.probability * windows + probability) / (windows + 1)
-            self._open[track] = replace(span, probability=mean, end=end), windows + 1
+            self._open[who] = replace(span, probability=mean, end=end), windows + 1
             return
-        self.close(track)
+        self.close(who)
         if name is not None:
-            last = [span.end for span in self._closed if span.track == track]
-            start = max(begin, last[-1]) if last else begin
-            new = ActionSpan(track=track, label=name, probability=probability, begin=start, end=end)
-            self._open[track] = new, 1
+            start = max(begin, self._ended.get(who, begin))
+            self._open[who] = (
+                ActionSpan(
+                    track=who[0],
+                    partner=who[1] if len(who) > 1 else None,
+                    label=name,
+                    probability=probability,
+                    begin=start,
+                    end=end,
+                ),
+                1,
+            )
 
-    def close(self, track: int) -> None:
-        """The track's action has ended, or the person has gone."""
-        if track in self._open:
-            self._closed.append(self._open.pop(track)[0])
+    def close(self, who: Who) -> None:
+        """Their action has ended."""
+        if who in self._open:
+            span = self._open.pop(who)[0]
+            self._closed.append(span)
+            self._ended[who] = span.end
+
+    def leave(self, who: Who) -> None:
+        """They have gone, and will not come back under these identities."""
+        self.close(who)
+        self._ended.pop(who, None)
 
     @property
     def spans(self) -> tuple[ActionSpan, ...]:

@@ -19,26 +19,11 @@ from cluster.detection.mediapipe_detector import (
     detector_python,
     person_from_mediapipe,
 )
+from fake_detector import install_fake_detector
 from lifting.openpose import SOURCE_FILE, frame_file_name, open_folder
 from lifting.skeleton import BODY_25, COCO_18, MEDIAPIPE_33
 
 SIZE = (64, 48)
-
-# Stands in for the environment's Python: answers every frame with a person in its middle, and nobody in a
-# black one.
-FAKE = """#!{python}
-import json, sys
-size = json.loads(sys.stdin.buffer.readline())
-print(json.dumps({{"mediapipe": "0.10.21"}}), flush=True)
-while True:
-    data = sys.stdin.buffer.read(size["width"] * size["height"] * 3)
-    if not data:
-        break
-    if max(data) > 250:
-        sys.exit("out of memory")
-    points = [[0.25 + 0.01 * n, 0.5, 0.9] for n in range(33)] if max(data) else []
-    print(json.dumps(points), flush=True)
-"""
 
 
 @pytest.fixture
@@ -56,11 +41,7 @@ def write_video(path: Path, levels: list[int]) -> Path:
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "fake_python"
-    path.write_text(FAKE.format(python=sys.executable))
-    path.chmod(0o755)
-    monkeypatch.setenv("POSENAS_DETECTOR", str(path))
-    return path
+    return install_fake_detector(tmp_path, monkeypatch)
 
 
 @pytest.mark.usefixtures("fake")
