@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from lifting.dropout import DropoutKind, DropoutMasks, drop
 from lifting.presets import LifterPreset, preset
 
-__all__ = ["Activation", "Initialization", "Lifter", "LifterConfig", "num_parameters"]
+__all__ = ["Activation", "Initialization", "Lifter", "LifterConfig", "LimitedLinear", "num_parameters"]
 
 Activation = Literal["relu", "leaky_relu", "selu", "gelu", "silu", "tanh"]
 Initialization = Literal["he", "lecun", "xavier", "torch"]
@@ -56,6 +56,11 @@ class LifterConfig(BaseModel):
         description="identity connections: nothing after the sum (Martinez), the activation after the sum, "
         "norm and activation before each linear layer, or no connection",
     )
+    max_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="limit of the Frobenius norm of each weight matrix; Martinez: 1; null: no limit",
+    )
 
     @classmethod
     def preset(cls, name: LifterPreset, **changes: Any) -> "LifterConfig":
@@ -67,13 +72,44 @@ class LifterConfig(BaseModel):
         return cls.model_validate({**preset(name, "model"), **changes})
 
 
+class LimitedLinear(nn.Linear):
+    """A linear layer that computes with its weights W scaled down to a greatest norm.
+
+    W * min(1, max_norm / ||W||)
+
+    W itself keeps its size, so that a step of the optimizer moves it as far as without the limit.
+
+    Source: `max_norm` in the published code of Martinez et al. 2017, which clips where weights are used.
+    """
+
+    def __init__(self, inputs: int, outputs: int, max_norm: float) -> None:
+        super().__init__(inputs, outputs)
+        self._max_norm = max_norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs) -> (N, outputs)."""
+        return F.linear(x, self._limited(), self.bias)
+
+    def as_linear(self) -> nn.Linear:
+        """A plain layer that computes the same."""
+        plain = nn.Linear(self.in_features, self.out_features)
+        with torch.no_grad():
+            plain.weight.copy_(self._limited())
+            plain.bias.copy_(self.bias)
+        return plain
+
+    def _limited(self) -> Tensor:
+        scale = self._max_norm / torch.linalg.vector_norm(self.weight)
+        return self.weight * torch.clamp(scale, max=1)
+
+
 class _Layer(nn.Module):
     """Linear, norm, activation and dropout, in the order of the residual arrangement."""
 
     def __init__(self, inputs: int, config: LifterConfig, *, pre_activation: bool = False) -> None:
         super().__init__()
         self._config, self.norm_first = config, pre_activation
-        self.linear = nn.Linear(inputs, config.width)
+        self.linear = _linear(inputs, config.width, config)
         self.norm = _norm(inputs if pre_activation else config.width, config)
         self._activate = _ACTIVATIONS[config.activation]
 
@@ -111,7 +147,7 @@ class Lifter(nn.Module):
             )
             for _ in range(config.blocks)
         )
-        self.last = nn.Linear(config.width, outputs)
+        self.last = _linear(config.width, outputs, config)
         self._after = _ACTIVATIONS[config.activation] if config.residual == "activation_after" else None
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -147,6 +183,12 @@ class Lifter(nn.Module):
 def num_parameters(network: nn.Module) -> int:
     """How many numbers training adjusts."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _linear(inputs: int, outputs: int, config: LifterConfig) -> nn.Linear:
+    if config.max_norm is None:
+        return nn.Linear(inputs, outputs)
+    return LimitedLinear(inputs, outputs, config.max_norm)
 
 
 def _norm(size: int, config: LifterConfig) -> nn.Module:

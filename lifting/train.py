@@ -56,7 +56,14 @@ class LifterTrainingConfig(BaseModel):
         default=None, ge=1, description="steps of one epoch; null: every pair once"
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="rate of Adam at the start")
+    decay: Literal["halving", "exponential"] = Field(
+        default="halving",
+        description="how the rate falls: by half every `halve_every` epochs, or by `decay_rate` every "
+        "`decay_steps` steps (Martinez), evenly",
+    )
     halve_every: int = Field(default=50, ge=1, description="epochs after which the rate is halved")
+    decay_rate: float = Field(default=0.96, gt=0, le=1, description="factor of exponential decay")
+    decay_steps: int = Field(default=100_000, ge=1, description="steps in which the rate falls by it")
     weight_decay: float = Field(default=0.0, ge=0, description="decoupled weight decay (AdamW)")
     mirror: bool = Field(default=False, description="add every pair once more with left and right exchanged")
     hide_keypoints: float = Field(
@@ -76,8 +83,13 @@ class LifterTrainingConfig(BaseModel):
         """
         return cls.model_validate({**preset(name, "training"), **changes})
 
-    def rate(self, epoch: int) -> float:
-        """Learning rate in an epoch, counted from 0."""
+    def rate(self, epoch: int, num_steps: int) -> float:
+        """Learning rate in an epoch, counted from 0, of `num_steps` steps.
+
+        Exponential decay, too, is applied once an epoch; Martinez et al. apply it in every step.
+        """
+        if self.decay == "exponential":
+            return self.learning_rate * self.decay_rate ** (epoch * num_steps / self.decay_steps)
         return self.learning_rate * 0.5 ** (epoch // self.halve_every)
 
 
@@ -145,7 +157,7 @@ class LifterTraining:
         """
         if self.epoch >= self.config.epochs:
             raise ValueError(f"all {self.config.epochs} epochs are done; train longer with more `epochs`")
-        rate = self.config.rate(self.epoch)
+        rate = self.config.rate(self.epoch, self.num_steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self.network.train()

@@ -182,6 +182,9 @@ def run(
         typer.Option("--video", help="Picture behind the keypoints of a JSON folder.", show_default=False),
     ] = None,
     use: Annotated[str, typer.Option(help="Streams: both, detected or gt.")] = "both",
+    runtime: Annotated[
+        str, typer.Option(help="What computes: onnx, int8 (ONNX with weights of 8 bits) or torch.")
+    ] = "onnx",
     lookahead: Annotated[int, typer.Option(help="Frames to wait for a lost keypoint; 0: causal.", min=0)] = 0,
     hold: Annotated[
         int, typer.Option(help="Frames for which a lost keypoint stays where it was.", min=0)
@@ -202,13 +205,16 @@ def run(
     """
     if use not in ("both", "gt", "detected"):
         raise ValueError(f"--use is {use!r}; both, gt or detected is needed")
+    if runtime not in ("onnx", "int8", "torch"):
+        raise ValueError(f"--runtime is {runtime!r}; onnx, int8 or torch is needed")
     from cluster.lifter.running import LiftRequest, run_lift
     from cluster.lifter.trained import DESCRIPTION, TwoStreamLifter
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
 
     inner = lifter / "lifter"
-    trained = TwoStreamLifter.load(inner if (inner / DESCRIPTION).exists() else lifter)
+    parts = inner if (inner / DESCRIPTION).exists() else lifter
+    trained = TwoStreamLifter.load(parts, runtime=runtime)  # type: ignore[arg-type]
     request = LiftRequest(
         source=source,
         person=_person(person),

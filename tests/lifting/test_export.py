@@ -32,8 +32,9 @@ def trained(**choices: object) -> Lifter:
         {"activation": "relu", "residual": "activation_after"},
         {"activation": "gelu", "residual": "pre_activation"},
         {"activation": "silu", "norm": "layer"},
+        {"activation": "relu", "max_norm": 1.0},
     ],
-    ids=lambda choices: "-".join(choices.values()),
+    ids=lambda choices: "-".join(map(str, choices.values())),
 )
 def test_onnx_equals_torch_within_a_hundred_thousandth(choices: dict[str, object], tmp_path: Path) -> None:
     network = trained(**choices)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lifting.dropout import DropoutMasks, drop
-from lifting.model import Lifter, LifterConfig, num_parameters
+from lifting.model import Lifter, LifterConfig, LimitedLinear, num_parameters
 
 
 def network(inputs: int = 6, outputs: int = 9, **choices: object) -> Lifter:
@@ -22,7 +22,7 @@ def test_the_paper_network_has_the_parameters_of_martinez() -> None:
 def test_presets_differ_where_their_sources_differ() -> None:
     paper, martinez = LifterConfig.preset("paper"), LifterConfig.preset("martinez")
     assert (paper.activation, paper.dropout, paper.init) == ("selu", 0.25, "he")
-    assert (martinez.activation, martinez.dropout) == ("relu", 0.5)
+    assert (martinez.activation, martinez.dropout, martinez.max_norm) == ("relu", 0.5, 1)
     assert LifterConfig.preset("best", width=64).width == 64
 
 
@@ -41,6 +41,29 @@ def test_weights_have_the_variance_of_their_initialization(init: str, variance: 
 def test_equal_generators_give_equal_weights() -> None:
     for one, other in zip(network().parameters(), network().parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_weights_above_the_greatest_norm_are_scaled_down_to_it_and_smaller_ones_are_not() -> None:
+    layer = LimitedLinear(2, 2, max_norm=1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))  # norm 5
+        layer.bias.copy_(torch.tensor([10.0, 20.0]))
+    x = torch.tensor([[5.0, 5.0]])
+    # [3, 4] * 5 / 5 + [10, 20]
+    torch.testing.assert_close(layer(x), torch.tensor([[13.0, 24.0]]))
+    torch.testing.assert_close(layer.as_linear()(x), torch.tensor([[13.0, 24.0]]))
+    with torch.no_grad():
+        layer.weight.mul_(0.1)  # norm 0.5
+    torch.testing.assert_close(layer(x), torch.tensor([[11.5, 22.0]]))
+
+
+def test_a_greatest_norm_holds_for_every_weight_matrix() -> None:
+    lifter = network(max_norm=0.5)
+    linear = [module for module in lifter.modules() if isinstance(module, nn.Linear)]
+    assert len(linear) == 6
+    for layer in linear:
+        assert isinstance(layer, LimitedLinear)
+        assert layer.as_linear().weight.norm().item() == pytest.approx(0.5)
 
 
 def zero_branches(lifter: Lifter) -> Lifter:

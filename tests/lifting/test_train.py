@@ -93,7 +93,15 @@ def test_streams_see_their_own_keypoints() -> None:
 
 def test_the_rate_is_halved_every_50_epochs() -> None:
     config = LifterTrainingConfig()
-    assert [config.rate(epoch) for epoch in (0, 49, 50, 149, 299)] == [1e-3, 1e-3, 5e-4, 2.5e-4, 3.125e-5]
+    rates = [config.rate(epoch, 1) for epoch in (0, 49, 50, 149, 299)]
+    assert rates == [1e-3, 1e-3, 5e-4, 2.5e-4, 3.125e-5]
+
+
+def test_the_rate_of_martinez_falls_by_four_percent_in_100000_steps() -> None:
+    config = LifterTrainingConfig.preset("martinez")
+    # epochs of 25,000 steps: 4 of them are 100,000
+    rates = [config.rate(epoch, 25_000) for epoch in (0, 2, 4, 8)]
+    assert rates == pytest.approx([1e-3, 1e-3 * 0.96**0.5, 9.6e-4, 9.216e-4])
 
 
 def test_an_epoch_sees_every_pair_once_but_for_the_rest_of_a_batch() -> None:

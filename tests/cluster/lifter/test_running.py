@@ -173,7 +173,11 @@ def test_the_command_says_what_it_made_and_how_fast(trained_run: Path, tmp_path:
 
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
-    [("--person", "tallest", "--person is 'tallest'"), ("--use", "neither", "--use is 'neither'")],
+    [
+        ("--person", "tallest", "--person is 'tallest'"),
+        ("--use", "neither", "--use is 'neither'"),
+        ("--runtime", "tensorrt", "--runtime is 'tensorrt'"),
+    ],
 )
 def test_wrong_choices_are_named(
     trained_run: Path, tmp_path: Path, option: str, value: str, sentence: str

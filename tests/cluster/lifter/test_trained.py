@@ -41,6 +41,14 @@ def test_onnx_and_torch_lift_alike_within_a_hundredth_of_a_millimetre(trained_ru
     assert with_onnx.skeleton == H36M_17
 
 
+def test_weights_of_eight_bits_lift_nearly_as_whole_ones(trained_run: Path) -> None:
+    keypoints = clip()
+    whole = TwoStreamLifter.load(trained_run / "lifter").lift(keypoints).xyz
+    rounded = TwoStreamLifter.load(trained_run / "lifter", runtime="int8").lift(keypoints).xyz
+    away = np.linalg.norm(rounded - whole, axis=-1)
+    assert 0 < away.mean() < 0.05 * np.linalg.norm(whole, axis=-1).mean()
+
+
 def test_frame_by_frame_lifts_as_the_whole_clip(trained_run: Path) -> None:
     lifter, keypoints = TwoStreamLifter.load(trained_run / "lifter"), clip()
     live = lifter.stream(H36M_17, keypoints.fps)
