@@ -7,7 +7,9 @@ Everything is timed in one run, turn about, so that ratios hold on a machine tha
     floor       the matrix products of one training step alone, in fp32, on operands of their own
     peak        as many operations as products of one size that stays in the cache
     step        a whole training step of the paper's network (batch 128): fp32, and bf16
-    lift        one frame through the exported network (onnxruntime), and through torch
+    lift        one frame through the exported network (onnxruntime), the same with weights of 8 bits and
+                with 512 units, and through torch
+    memory      reading as many bytes as the network has: less than that no frame can take
 
 Times are CPU time, which waiting for a busy core does not count (with several threads: time on the clock).
 
@@ -27,7 +29,7 @@ import numpy as np
 import torch
 
 from lifting.datasets import LiftingDataConfig, PosePairs, load_pairs
-from lifting.export import save_onnx
+from lifting.export import in_eight_bits, save_onnx
 from lifting.model import Lifter, LifterConfig
 from lifting.normalize import NormalizationConfig
 from lifting.train import LifterTraining, LifterTrainingConfig
@@ -118,24 +120,32 @@ def lifting(place: Path, threads: int) -> dict[str, Callable[[], None]]:
     """One frame through one stream."""
     import onnxruntime
 
-    network = Lifter(34, 48, LifterConfig.preset("paper"), torch.Generator().manual_seed(0)).eval()
-    save_onnx(network, place / "lifter.onnx")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(place / "lifter.onnx", options, providers=["CPUExecutionProvider"])
-    frame = torch.randn(1, 34)
-    feed = {"keypoints": frame.numpy()}
+    def network(width: int) -> Lifter:
+        config = LifterConfig.preset("paper", width=width)
+        return Lifter(34, 48, config, torch.Generator().manual_seed(0)).eval()
+
+    def frames(model: bytes) -> Callable[[], None]:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return lambda: [session.run(None, {"keypoints": frame.numpy()}) for _ in range(20)] and None
 
     def with_torch() -> None:
         with torch.inference_mode():
             for _ in range(20):
-                network(frame)
+                whole(frame)
 
-    def with_onnx() -> None:
-        for _ in range(20):
-            session.run(None, feed)
-
-    return {"20 frames onnx": with_onnx, "20 frames torch": with_torch}
+    whole, frame = network(WIDTH), torch.randn(1, 34)
+    save_onnx(whole, place / "whole.onnx")
+    save_onnx(network(512), place / "512.onnx")
+    weights = torch.randn(sum(parameter.numel() for parameter in whole.parameters()))
+    return {
+        "20 frames onnx": frames((place / "whole.onnx").read_bytes()),
+        "20 frames int8": frames(in_eight_bits(place / "whole.onnx")),
+        "20 frames onnx 512": frames((place / "512.onnx").read_bytes()),
+        "20 frames torch": with_torch,
+        "20 frames memory": lambda: [weights.sum() for _ in range(20)] and None,
+    }
 
 
 def report(times: dict[str, np.ndarray]) -> None:
@@ -151,7 +161,7 @@ def report(times: dict[str, np.ndarray]) -> None:
             ratio = np.median(times[precision] / times[which])
             best = times[precision].min() / times[which].min()
             print(f"{precision} over {which}: {best:.2f} (best), {ratio:.2f} (median of the rounds)")
-    for name in ("onnx", "torch"):
+    for name in ("onnx", "int8", "onnx 512", "torch", "memory"):
         values = times[f"20 frames {name}"] / 20
         print(
             f"one frame, one stream, {name}: {values.min():.3f} (best), {np.median(values):.3f} (median) ms"

@@ -89,7 +89,7 @@ class LifterTrainingConfig(BaseModel):
         Exponential decay, too, is applied once an epoch; Martinez et al. apply it in every step.
         """
         if self.decay == "exponential":
-            return self.learning_rate * self.decay_rate ** (epoch * num_steps / self.decay_steps)
+            return float(self.learning_rate * self.decay_rate ** (epoch * num_steps / self.decay_steps))
         return self.learning_rate * 0.5 ** (epoch // self.halve_every)
 
 
