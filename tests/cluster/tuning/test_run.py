@@ -14,12 +14,12 @@ from typing import Any
 
 import psutil
 import pytest
-from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from cluster.cli import app
 from cluster.commands.lift_tune import seconds
 from cluster.lifter.config import LiftConfig
+from cluster.tracking.mlflow_store import connect
 from cluster.tracking.outbox import Outbox, store_name
 from cluster.tuning.journal import Journal, TrialRecord
 from cluster.tuning.run import LiftTuningConfig, run_tuning
@@ -163,7 +163,7 @@ def test_mlflow_has_one_run_and_a_child_for_every_trial(ray_runtime: object, tmp
     changes = {name: value for name, value in TINY.items() if name != "lift.tracking"}
     config = LiftTuningConfig.of(lift, {**changes, "space": SPACE})
     found = run_tuning(config, tmp_path / "tuning")
-    client = MlflowClient(uri)
+    client = connect(uri)
     experiment = client.get_experiment_by_name("posenas")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
