@@ -14,9 +14,15 @@ _PRESETS: dict[str, dict[Section, dict[str, Any]]] = {
         "training": {"loss": "mse", "batch_size": 64, "epochs": 200, "decay": "exponential"},
     },
     "best": {
-        "model": {"activation": "silu", "dropout": 0.29, "residual": "activation_after"},
-        "normalization": {"kind": "root", "inputs": "xy_seen"},
-        "training": {"loss": "l1", "learning_rate": 3e-3, "mirror": True, "hide_keypoints": 0.15},
+        "model": {
+            "width": 512,
+            "blocks": 3,
+            "activation": "gelu",
+            "dropout": 0.12,
+            "residual": "activation_after",
+        },
+        "normalization": {"kind": "root"},
+        "training": {"learning_rate": 3.7e-3, "hide_keypoints": 0.066},
     },
 }
 
