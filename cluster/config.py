@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.distributed.runtime import RuntimeConfig
+from cluster.pose_source import PosesConfig
 from cluster.setting_lines import SettingLines
 from cluster.settings import check_settings, override, read_settings_file
 from cluster.stages.checkpoints import configuration_hash
@@ -37,7 +38,7 @@ DATA_FOLDERS = {"msr": "msr_action3d", "sbu": "sbu"}
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
 _OUTSIDE_RESULT = ("resources", "tracking")
-_SEARCH = ("data", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
+_SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
 
 
 class DerivationConfig(DeriveConfig):
@@ -79,6 +80,9 @@ class ExperimentConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: DataConfig = Field(default_factory=lambda: DataConfig(), description="the clips and their split")
+    poses: PosesConfig = Field(
+        default_factory=PosesConfig, description="the data set's own, or lifted from its 2D"
+    )
     encoding: EncodingConfig = Field(default_factory=EncodingConfig, description="poses to images")
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="in training only"
@@ -204,25 +208,33 @@ class ExperimentConfig(BaseModel):
         root = settings["data"].pop("root")
         if self.data.name == "npz" and root is not None:
             settings["data"]["file"] = Path(root).name  # here the file says which data it is
+        if self.poses.source == "sensor":
+            del settings["poses"]  # runs that were begun when there was no choice go on
+        else:
+            del settings["poses"]["lifter"]  # its SHA-256 says which one it is
         return settings
 
     def located(self) -> Self:
-        """With the folder of the data written out where $POSENAS_DATA gives it, which a run may outlive."""
+        """With paths written out that a run may outlive: what $POSENAS_DATA gives, where the lifter lies."""
         folder, place = DATA_FOLDERS.get(self.data.name), os.environ.get("POSENAS_DATA")
-        if self.data.root is not None or folder is None or not place:
-            return self
-        return self.changed({"data.root": str(Path(place).absolute() / folder)})
+        changes: dict[str, Any] = {}
+        if self.data.root is None and folder is not None and place:
+            changes["data.root"] = str(Path(place).absolute() / folder)
+        if self.poses.lifter is not None and not self.poses.lifter.is_absolute():
+            changes["poses.lifter"] = str(self.poses.lifter.absolute())
+        return self.changed(changes) if changes else self
 
     def search_settings(self) -> dict[str, Any]:
         """The settings that the state after some steps of the search depends on: not how many follow."""
         settings = self.result_settings()
         settings["search"].pop("epochs")
-        return {name: settings[name] for name in _SEARCH}
+        return {name: settings[name] for name in _SEARCH if name in settings}
 
     def training_settings(self) -> dict[str, Any]:
         """The settings of data and images that the final training depends on beside its own."""
         settings = self.result_settings()
-        return {name: settings[name] for name in ("data", "encoding", "augmentation", "compute")}
+        wanted = ("data", "poses", "encoding", "augmentation", "compute")
+        return {name: settings[name] for name in wanted if name in settings}
 
     def genotype_settings(self) -> dict[str, Any]:
         """The settings that the genotype found depends on: all but the size of the final network."""
@@ -232,7 +244,8 @@ class ExperimentConfig(BaseModel):
     def data_label(self) -> str:
         """The data set's name with the part that tells runs apart, as "msr-as1"."""
         parts = {"msr": f"-{self.data.subset.lower()}", "sbu": f"-fold{self.data.fold}"}
-        return self.data.name + parts.get(self.data.name, "")
+        lifted = "-lifted" if self.poses.source == "lifted" else ""
+        return self.data.name + parts.get(self.data.name, "") + lifted
 
     @property
     def hash(self) -> str:

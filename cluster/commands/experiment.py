@@ -39,6 +39,21 @@ def search(
     fold: options.Fold = None,
     preset: options.Preset = None,
     config: options.Config = None,
+    poses: Annotated[
+        str | None,
+        typer.Option(
+            "--poses", help="sensor, or lifted from 2D.", rich_help_panel="Data", show_default=False
+        ),
+    ] = None,
+    lifter: Annotated[
+        Path | None,
+        typer.Option(
+            "--lifter",
+            help="A trained lifter's folder, or its run.",
+            rich_help_panel="Data",
+            show_default=False,
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(help="Epochs of the search.", rich_help_panel="Experiment", show_default=False),
@@ -64,6 +79,8 @@ def search(
     Example:
     [bold]posenas search --data msr --root PATH --subset AS1 --epochs 20 --workers 2 --out runs/as1[/bold]
 
+    On poses lifted from 2D: [bold]posenas search --data msr --poses lifted --lifter runs/lift-msr[/bold]
+
     Killed? [bold]posenas search --resume --out runs/as1[/bold] goes on to exactly the same result.
 
     From Python: cluster.worker.run_search(config, folder, resume=False).
@@ -72,6 +89,8 @@ def search(
         {
             **data_changes(data, root, subset, file_list, protocol, fold),
             **place_changes(workers, address, gpus, placement, placement_timeout),
+            "poses.source": poses or ("lifted" if lifter else None),
+            "poses.lifter": None if lifter is None else str(lifter),
             "compute.device": device,
             "compute.precision": precision,
             "search.epochs": epochs,

@@ -1,4 +1,4 @@
-"""`posenas recognize` and `posenas pack`."""
+"""`posenas recognize`, `pack` and `study`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +60,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(rich_help_panel=_PANEL)(recognize)
     app.command(rich_help_panel=_PANEL)(pack)
+    app.command(rich_help_panel=_PANEL)(study)
 
 
 def recognize(
@@ -228,6 +229,30 @@ def pack(
         f"takes      {taken}, names {len(names)} actions of "
         + ("one person" if model.classifier.num_people == 1 else "two people"),
         f"next       posenas recognize VIDEO --model {out}",
+    )
+
+
+def study(
+    runs: Annotated[list[Path], typer.Argument(help="Runs with trained classifiers, of the same data.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the table and the plot.")],
+    lifter: Lifter = None,
+) -> None:
+    """What each stage costs: accuracy on true poses, lifted ones, noisy keypoints and missing joints.
+
+    Example: [bold]posenas study runs/as1 runs/as1-lifted --out study/as1[/bold]
+
+    From Python: cluster.stages.study.run_study((run, other), folder).
+    """
+    from cluster.stages.study import run_study
+
+    with opened_progress() as progress:
+        outcome = run_study(tuple(runs), out, lifter=lifter, progress=progress)
+    table = Table("", *outcome.accuracies, box=None, header_style="bold")
+    for condition in next(iter(outcome.accuracies.values())):
+        table.add_row(condition, *(f"{values[condition]:.4f}" for values in outcome.accuracies.values()))
+    Console(highlight=False).print(table)
+    _show(
+        f"of {outcome.total} test sequences", f"plot       {outcome.picture}", f"table      {outcome.table}"
     )
 
 

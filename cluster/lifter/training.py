@@ -205,6 +205,7 @@ def _lifter(
         "run": run.run_id,
         "configuration": config.hash,
         "settings": config.result_settings(),
+        "subjects": {"train": split.train.subjects, "validation": split.validation.subjects},
         "validation_p1": {name: found[-1]["validation_p1"] for name, found in rows.items()},
     }
     return TwoStreamLifter.of(streams, notes)

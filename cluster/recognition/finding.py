@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
 from cluster.classifier import TrainedClassifier
-from cluster.lifter.trained import DESCRIPTION as LIFTER_DESCRIPTION
 from cluster.lifter.trained import TwoStreamLifter
+from cluster.pose_source import lifter_folder
 from cluster.recognition.model_folder import DESCRIPTION, RecognitionModel
 from cluster.recognition.windows import WindowConfig
 
@@ -48,8 +48,7 @@ def load_lifter(folder: Path) -> TwoStreamLifter:
     Raises:
         FileNotFoundError, ValueError: as `TwoStreamLifter.load`.
     """
-    inner = folder / "lifter"
-    return TwoStreamLifter.load(inner if (inner / LIFTER_DESCRIPTION).exists() else folder)
+    return TwoStreamLifter.load(lifter_folder(folder))
 
 
 def pack_model(

@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster.config import ExperimentConfig
 from cluster.images import PoseImages
+from cluster.stages.lifted_data import lift_split, open_lifter
 from encoding.augment import AugmentationConfig
 from encoding.datasets import Clip, Split, load
 from encoding.spmf import EncodingStatistics, fit_statistics
@@ -31,13 +32,18 @@ class Experiment:
 
     @classmethod
     def load(cls, config: ExperimentConfig) -> "Experiment":
-        """Read the data set.
+        """Read the data set; where lifted poses are asked for, lift its keypoints.
 
         Raises:
             FileNotFoundError: it is not there; the text says where to get it.
-            ValueError: it does not give a usable split.
+            ValueError: it does not give a usable split, or its keypoints cannot be lifted.
         """
-        return cls(config, load(config.data))
+        split = load(config.data)
+        if config.poses.source == "lifted":
+            split = lift_split(
+                split, config.located().data, open_lifter(config.poses), config.poses.lookahead
+            )
+        return cls(config, split)
 
     def check_searchable(self) -> None:
         """Whether there is something to search with.

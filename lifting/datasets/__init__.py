@@ -57,7 +57,8 @@ class LiftingDataConfig(BaseModel):
     )
     test_subjects: tuple[str, ...] | None = Field(
         default=None,
-        description="cmu, hdm05, synthetic: the people held out; by default 2, mm and tr, and the last one.",
+        description="cmu, hdm05, synthetic, msr: the people held out; by default 2, mm and tr, the last one, "
+        "and 2 4 6 8 10.",
     )
     seed: int = Field(default=0, ge=0, description="Of every random draw: cameras, noise, split.")
 
@@ -89,7 +90,13 @@ def load_pairs(config: LiftingDataConfig) -> LiftingSplit:
             return _film_split("HDM05", recordings, hdm05.TEST_SUBJECTS, config)
         case "msr":
             root = _root(config, "msr_action3d", msr.HOW_TO_GET)
-            return msr.load_msr_pairs(root, noise=config.noise, stride=config.stride, seed=config.seed)
+            return msr.load_msr_pairs(
+                root,
+                noise=config.noise,
+                stride=config.stride,
+                seed=config.seed,
+                test_subjects=config.test_subjects,
+            )
         case "h36m":
             return h36m.load_h36m(
                 _root(config, "h36m", h36m.HOW_TO_GET),

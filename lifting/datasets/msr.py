@@ -5,6 +5,7 @@ world together, so
 that left and right are those of a common video. Camera axes are x right, y down, z away.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from lifting.geometry import project
 from lifting.msr_files import (
     ACTIONS,
     FPS,
+    NUM_SUBJECTS,
     TRAIN_SUBJECTS,
     Sequence,
     read_screen_file,
@@ -22,9 +24,12 @@ from lifting.msr_files import (
     sequences,
 )
 from lifting.noise import DetectorNoise, detect
+from lifting.poses import Keypoints2D
 from lifting.skeleton import MSR_20
 
 IMAGE_SIZE = (320, 240)
+TO_CAMERA = (-1, -1, 1)
+"""Axes of the world files (x as in a mirror, y up) times this: those of a camera (x right, y down)."""
 # Fitted to all 443,380 joints of the files: focal 285.62 (u) and 285.63 (v), centre 160.00 and 120.00; what
 # remains is the rounding to whole pixels (at most 0.504). It is the Kinect depth camera's nominal focal
 # length.
@@ -42,7 +47,14 @@ HOW_TO_GET = (
 )
 
 
-def load_msr_pairs(root: Path, *, noise: DetectorNoise | None, stride: int, seed: int) -> LiftingSplit:
+def load_msr_pairs(
+    root: Path,
+    *,
+    noise: DetectorNoise | None,
+    stride: int,
+    seed: int,
+    test_subjects: Collection[str] | None = None,
+) -> LiftingSplit:
     """All 20 actions of the 557 list: subjects 1 3 5 7 9 without one for validation, and the others to test.
 
     Keypoints are the files' own (whole pixels, with wild places missing), and with noise what a worse
@@ -54,13 +66,16 @@ def load_msr_pairs(root: Path, *, noise: DetectorNoise | None, stride: int, seed
         noise: added to the keypoints; None keeps them as they are.
         stride: every so many frames are taken.
         seed: of the noise and of the choice of the validation subject.
+        test_subjects: others than 2 4 6 8 10 to test on, for a lifter that must not know them either.
 
     Raises:
         FileNotFoundError: the folder or a file is missing; says where to get the data.
-        ValueError: a file cannot be read, or the two files of a sequence differ in length.
+        ValueError: a file cannot be read, the two files of a sequence differ in length, a test subject is not
+            there, or fewer than two subjects are left to train and to choose.
     """
     _check_root(root)
-    validation_subject = TRAIN_SUBJECTS[np.random.default_rng(seed).integers(len(TRAIN_SUBJECTS))]
+    learned = _learned_subjects(test_subjects)
+    validation_subject = learned[np.random.default_rng(seed).integers(len(learned))]
     parts: dict[str, list[PosePairs]] = {"train": [], "validation": [], "test": []}
     num_frames = num_kept = 0
     for index, sequence in enumerate(sequences("all", "557")):
@@ -69,10 +84,11 @@ def load_msr_pairs(root: Path, *, noise: DetectorNoise | None, stride: int, seed
         num_frames += length
         if pairs is not None:
             num_kept += len(pairs)
-            parts[_part(sequence.subject, validation_subject)].append(pairs)
+            parts[_part(sequence.subject, learned, validation_subject)].append(pairs)
     joined = {part: PosePairs.join(members) for part, members in parts.items()}
     return LiftingSplit(
-        name="MSR Action3D screen and world, 557 list, cross-subject",
+        name="MSR Action3D screen and world, 557 list, "
+        + ("cross-subject" if test_subjects is None else f"subjects {' '.join(test_subjects)} to test"),
         train=joined["train"],
         validation=joined["validation"],
         test={"test subjects": joined["test"]},
@@ -84,8 +100,25 @@ def load_msr_pairs(root: Path, *, noise: DetectorNoise | None, stride: int, seed
     )
 
 
-def _part(subject: int, validation_subject: int) -> str:
-    if subject not in TRAIN_SUBJECTS:
+def _learned_subjects(test_subjects: Collection[str] | None) -> tuple[int, ...]:
+    """The subjects to train and to choose by."""
+    if test_subjects is None:
+        return TRAIN_SUBJECTS
+    everybody = {str(subject): subject for subject in range(1, NUM_SUBJECTS + 1)}
+    unknown = [subject for subject in test_subjects if subject not in everybody]
+    if unknown:
+        raise ValueError(f"no sequence is of subject {unknown[0]!r}; there are {', '.join(everybody)}")
+    learned = tuple(number for subject, number in everybody.items() if subject not in test_subjects)
+    if len(learned) < 2 or not test_subjects:
+        raise ValueError(
+            f"{len(learned)} of {NUM_SUBJECTS} subjects are left to train and to choose by; at least 2, and "
+            "a test subject, are needed"
+        )
+    return learned
+
+
+def _part(subject: int, learned: tuple[int, ...], validation_subject: int) -> str:
+    if subject not in learned:
         return "test"
     return "validation" if subject == validation_subject else "train"
 
@@ -126,10 +159,9 @@ def _pairs(
     stride: int,
     rng: np.random.Generator,
 ) -> PosePairs:
-    camera_xyz = world * np.array([-1, -1, 1])
+    camera_xyz = world * np.array(TO_CAMERA)
     true = project(camera_xyz, FOCAL, CENTER)
-    seen = np.stack([IMAGE_SIZE[0] - screen[..., 0], screen[..., 1]], axis=-1)
-    sure = np.where(confidence > 0, confidence, INFERRED_CONFIDENCE)
+    seen, sure = _turned_round(screen, confidence)
     if noise is not None:
         detection = detect(seen, MSR_20, noise, rng)
         seen, sure = detection.xy, sure * detection.confidence
@@ -153,6 +185,32 @@ def _pairs(
         keypoint_skeleton=MSR_20,
         pose_skeleton=MSR_20,
     )
+
+
+def _turned_round(
+    screen: NDArray[np.float32], confidence: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Keypoints (T, 20, 2) of a common video and how sure they are (T, 20)."""
+    seen = np.stack([IMAGE_SIZE[0] - screen[..., 0], screen[..., 1]], axis=-1)
+    sure = np.where(confidence > 0, confidence, np.float32(INFERRED_CONFIDENCE))
+    return seen, np.where(np.isnan(seen).any(axis=-1), np.float32(0), sure)
+
+
+def read_msr_keypoints(root: Path, sequence: Sequence) -> Keypoints2D:
+    """The keypoints of one sequence, every frame of it, as `load_msr_pairs` pairs them with poses.
+
+    Raises:
+        FileNotFoundError: the folder or the file is missing; says where to get the data.
+        ValueError: the file cannot be read.
+    """
+    _check_root(root)
+    path = root / "screen20" / sequence.screen_file_name
+    try:
+        screen, confidence = read_screen_file(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"MSR Action3D lacks {error.filename}: {HOW_TO_GET}") from error
+    xy, sure = _turned_round(screen, confidence)
+    return Keypoints2D(xy=xy, confidence=sure.clip(0, 1), image_size=IMAGE_SIZE, fps=FPS, skeleton=MSR_20)
 
 
 def _jumps(world: NDArray[np.float32], confidence: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -1,0 +1,53 @@
+"""Which poses an experiment works on: those of the data set, or what a trained lifter makes of its 2D."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cluster.files import sha256_of_file
+from cluster.lifter.trained import DESCRIPTION as LIFTER_DESCRIPTION
+
+__all__ = ["PosesConfig", "lifter_folder"]
+
+
+class PosesConfig(BaseModel):
+    """The poses of the clips."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Literal["sensor", "lifted"] = Field(
+        default="sensor", description="the data set's own poses, or its 2D keypoints lifted"
+    )
+    lifter: Path | None = Field(default=None, description="lifted: a trained lifter's folder, or its run")
+    lifter_sha256: str | None = Field(
+        default=None, description="of the lifter's description; found where it is not given"
+    )
+    lookahead: int = Field(
+        default=5, ge=0, description="lifted: frames to wait for a keypoint that was lost, as in `lift run`"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.source == "lifted") == (self.lifter is None):
+            given = "not given" if self.lifter is None else "given"
+            raise ValueError(
+                f"`source` is {self.source!r} and `lifter` is {given}; lifted poses need a lifter, and a "
+                "sensor's have none"
+            )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _note_lifter(cls, content: Any) -> Any:
+        """The result depends on what the lifter is, not on where it lies."""
+        if not isinstance(content, dict) or content.get("lifter") is None or content.get("lifter_sha256"):
+            return content
+        path = lifter_folder(Path(content["lifter"])) / LIFTER_DESCRIPTION
+        return {**content, "lifter_sha256": sha256_of_file(path) if path.is_file() else None}
+
+
+def lifter_folder(folder: Path) -> Path:
+    """Where the trained lifter lies: in the folder itself, or in `lifter/` of a run."""
+    inner = folder / "lifter"
+    return inner if (inner / LIFTER_DESCRIPTION).exists() else folder
