@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from cluster.classifier import TrainedClassifier
 from cluster.files import write_json
 from cluster.lifter.trained import TwoStreamLifter
-from cluster.pose_source import lifter_folder
+from cluster.pose_source import PosesConfig, lifter_folder
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import COLOURS
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import Watching, as_lifted, as_sensed, keypoints_of, lift_clip, open_lifter
 from cluster.stages.preparation import Experiment
 from encoding.datasets import Clip, load
-from lifting.mapping import map_joints
+from lifting.mapping import can_map, map_joints
 from lifting.noise import DetectorNoise
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
@@ -70,30 +70,35 @@ def run_study(
 
     Raises:
         FileNotFoundError: no run, classifier, lifter or data there.
-        ValueError: the runs are of different data, or there is no lifter or no 2D.
+        ValueError: the runs are of different data, there is no lifter or no 2D, or a classifier has learned
+            another layout than the lifter writes.
     """
     progress = progress or SilentProgress()
     experiments = {path.name: Experiment.load(RunFolder.open(path).config()) for path in runs}
     classifiers = {path.name: TrainedClassifier.load(RunFolder.open(path).model) for path in runs}
     configs = [experiment.config for experiment in experiments.values()]
-    if any(
-        config.data.model_copy(update={"root": None}) != configs[0].data.model_copy(update={"root": None})
-        for config in configs
-    ):
+    placeless = [config.data.model_copy(update={"root": None}) for config in configs]
+    if any(one != placeless[0] for one in placeless):
         raise ValueError("the runs are of different data; a study compares classifiers on the same sequences")
     data = configs[0].located().data
     known = [config.poses for config in configs if config.poses.source == "lifted"]
     if lifter is None and not known:
         raise ValueError("none of the runs has a lifter; name one with --lifter")
     eyes = TwoStreamLifter.load(lifter_folder(lifter)) if lifter else open_lifter(known[0])
-    clips, keypoints = load(data).test, keypoints_of(data)
+    for name, classifier in classifiers.items():
+        if not can_map(eyes.skeleton, classifier.skeleton):
+            raise ValueError(
+                f"the lifter writes poses of layout {eyes.skeleton.name!r}, and the classifier of {name} has "
+                f"learned {classifier.skeleton.name!r}: there is no way between them; leave that run out, or "
+                "name another lifter"
+            )
+    split, keypoints = load(data), keypoints_of(data)
+    clips, lookahead = split.test, known[0].lookahead if known else PosesConfig().lookahead
     accuracies: dict[str, dict[str, float]] = {name: {} for name in experiments}
     progress.begin("study", len(CONDITIONS) * len(clips))
     for number, (condition, watching) in enumerate(CONDITIONS.items(), start=1):
         poses = [
-            clip.poses
-            if watching is None
-            else lift_clip(clip, keypoints(clip), eyes, known[0].lookahead if known else 5, watching)
+            clip.poses if watching is None else lift_clip(clip, keypoints(clip), eyes, lookahead, watching)
             for clip in clips
         ]
         for name, classifier in classifiers.items():
@@ -101,7 +106,7 @@ def run_study(
             accuracies[name][condition] = _accuracy(classifier, clips, poses, watching is None, lifted)
         progress.advance(number * len(clips), condition)
     table, picture = out / "study.json", out / "study.png"
-    write_json(table, {"total": len(clips), "accuracies": accuracies, "split": load(data).name})
+    write_json(table, {"total": len(clips), "accuracies": accuracies, "split": split.name})
     study_figure(accuracies).savefig(picture, dpi=150)
     return StudyOutcome(accuracies=accuracies, total=len(clips), table=table, picture=picture)
 
@@ -147,11 +152,8 @@ def study_figure(accuracies: Mapping[str, Mapping[str, float]]) -> Figure:
         heights = [100 * values[condition] for condition in conditions]
         bars = axes.bar(left, heights, width * 0.92, label=name, color=COLOURS[number % len(COLOURS)])
         axes.bar_label(bars, fmt="%.0f", fontsize=8, color="#24292f", padding=2)
-    axes.set_xticks(
-        places,
-        [condition.replace(" of ", "\nof ").replace(", ", ",\n") for condition in conditions],
-        fontsize=8,
-    )
+    names = [condition.replace(" of ", "\nof ").replace(", ", ",\n") for condition in conditions]
+    axes.set_xticks(places, names, fontsize=8)
     axes.set_ylim(0, 108)
     axes.set_ylabel("test sequences right, %")
     axes.spines[["top", "right"]].set_visible(False)
