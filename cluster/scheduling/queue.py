@@ -24,7 +24,6 @@ from cluster.scheduling.statements import (
     FENCE,
     JOB,
     LOCK_PLACE,
-    NEEDED_JOBS,
     NEXT_JOB,
     RESERVE_JOB,
     TAKE_JOB,
@@ -84,14 +83,15 @@ class Queue:
             free = self._free(connection, place)
             if free is None:
                 return None
-            job_id, fits = self._next(connection, place, free)
-            if job_id is None:
+            found = self._next(connection, place, free)
+            if found is None:
                 return None
+            job_id, fits, needed = found
             if not fits:  # it has waited long enough: what comes free here is kept for it
                 values = {"job_id": job_id, "keeper": place.name, "lease": self.lease_seconds}
                 connection.execute(RESERVE_JOB, values)
                 return None
-            return self._take(connection, job_id, worker, place.name)
+            return self._take(connection, job_id, needed, worker, place.name)
 
     def renew(self, claim: Claim, progress: JobProgress | None = None) -> bool:
         """Hold the job for another lease, and write how far it is.
@@ -214,21 +214,30 @@ class Queue:
             return free
         return Room(cpus=min(free.cpus, place.free.cpus), gpus=min(free.gpus, place.free.gpus))
 
-    def _next(self, connection: Connection, place: Place, free: Room) -> tuple[int | None, bool]:
-        """The job that is next, and whether it fits; one that does not has waited until its turn is due."""
+    def _next(
+        self, connection: Connection, place: Place, free: Room
+    ) -> tuple[int, bool, tuple[int, ...]] | None:
+        """The job that is next, whether it fits, and the jobs that it needed; None: none is ready.
+
+        One that does not fit has waited until its turn is due.
+        """
         values = {
             "free_cpus": free.cpus, "free_gpus": free.gpus, "place": place.name,
             "all_cpus": place.capacity.cpus, "all_gpus": place.capacity.gpus,
             "patience": self.patience_seconds,
         }  # fmt: skip
         found = connection.execute(NEXT_JOB, values).one_or_none()
-        return (None, False) if found is None else (int(found[0]), bool(found[1]))
+        if found is None:
+            return None
+        return int(found[0]), bool(found[1]), tuple(sorted(map(int, (found[2] or "").split())))
 
-    def _take(self, connection: Connection, job_id: int, worker: str, place: str) -> Claim:
+    def _take(
+        self, connection: Connection, job_id: int, needed: tuple[int, ...], worker: str, place: str
+    ) -> Claim:
         token = secrets.token_hex(16)
         values = {"job_id": job_id, "token": token, "by": worker, "at": place, "lease": self.lease_seconds}
         row = connection.execute(TAKE_JOB, values).mappings().one()
-        job = job_record(row, connection.execute(NEEDED_JOBS, {"job_id": job_id}).scalars().all())
+        job = job_record(row, needed)
         note_event(connection, job_id, "claimed", f"attempt {job.attempt} at {place}", worker)
         return Claim(
             job=job, token=token, attempt=job.attempt, worker=worker, lease_seconds=self.lease_seconds

@@ -3,14 +3,16 @@
 Order: a step of priority is worth an hour of waiting (`rank`), so nothing waits for ever behind later jobs.
 """
 
-from typing import cast
+import typing
 
 from sqlalchemy import (
     ColumnElement,
     Table,
+    Text,
     and_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     insert,
@@ -24,14 +26,14 @@ from cluster.scheduling.database import now
 from cluster.scheduling.models import ControlRow, DependencyRow, EventRow, JobRow
 
 __all__ = [
-    "ADD_EVENT", "END_JOB", "FENCE", "JOB", "LOCK_PLACE", "NEEDED_JOBS", "NEXT_JOB", "RESERVE_JOB",
-    "TAKE_JOB", "UNCLAIMED", "USED_ROOM",
+    "ADD_EVENT", "END_JOB", "FENCE", "JOB", "LOCK_PLACE", "NEXT_JOB", "RESERVE_JOB", "TAKE_JOB",
+    "UNCLAIMED", "USED_ROOM",
 ]  # fmt: skip
 
-JOB = cast(Table, JobRow.__table__)
-_CONTROL = cast(Table, ControlRow.__table__)
-_DEPENDENCY = cast(Table, DependencyRow.__table__)
-_EVENT = cast(Table, EventRow.__table__)
+JOB = typing.cast(Table, JobRow.__table__)
+_CONTROL = typing.cast(Table, ControlRow.__table__)
+_DEPENDENCY = typing.cast(Table, DependencyRow.__table__)
+_EVENT = typing.cast(Table, EventRow.__table__)
 
 _HAIR = 1e-6
 """What ten times 0.1 misses 1 by must not keep a job waiting."""
@@ -57,7 +59,12 @@ USED_ROOM = (
 )
 """CPUs and GPUs that the jobs at a place use, and whether the queue is open."""
 
-NEEDED_JOBS = select(_DEPENDENCY.c.needs_id).where(_DEPENDENCY.c.job_id == bindparam("job_id"))
+_NEEDED_IDS = (
+    select(func.aggregate_strings(cast(_DEPENDENCY.c.needs_id, Text), " "))
+    .where(_DEPENDENCY.c.job_id == JOB.c.id)
+    .scalar_subquery()
+)
+"""The jobs after which a job runs, as words; NULL where there are none."""
 
 
 def _within(name: str) -> ColumnElement[bool]:
@@ -82,13 +89,14 @@ _DUE = and_(
 """It has let smaller ones pass for long enough, and no other place keeps room for it."""
 
 NEXT_JOB = (
-    select(JOB.c.id, case((_within("free"), 1), else_=0))
+    select(JOB.c.id, case((_within("free"), 1), else_=0), _NEEDED_IDS)
     .where(_ready(), _within("all"), or_(_within("free"), _DUE))
     .order_by(JOB.c.rank.desc(), JOB.c.id)
     .limit(1)
     .with_for_update(skip_locked=True, of=JOB)
 )
-"""The job that is next for a place, and whether it fits; one that does not is to have room kept for it."""
+"""The job that is next for a place, whether it fits (one that does not is to have room kept for it), and the
+jobs after which it ran."""
 
 RESERVE_JOB = (
     update(JOB)
