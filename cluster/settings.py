@@ -31,6 +31,10 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     text = path.read_text(encoding="utf-8")
     try:
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:  # its own text quotes the file over several lines
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        raise ValueError(f"{where}: this is no YAML: {error.problem or error.context}") from error
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} is not readable: {' '.join(str(error).split())}") from error
     if content is None:

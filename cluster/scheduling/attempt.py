@@ -26,7 +26,6 @@ BAD_INPUT = 2
 _TAIL_BYTES = 4096
 _SIGNALS = {
     signal.SIGSEGV: "segmentation fault",
-    signal.SIGKILL: "most likely the machine ran out of memory",
     signal.SIGABRT: "it aborted itself",
     signal.SIGBUS: "bus error: a file that it had mapped became shorter, or the disk is full",
     signal.SIGILL: "illegal instruction: a library was built for another processor",
@@ -174,7 +173,11 @@ class Attempt:
 
 def explain(code: int, log: str) -> str:
     """Why a process ended so, and the last lines of its log."""
-    if code > 128 and code - 128 in [*signal.Signals]:
+    if code < 0:  # the supervisor's own end; it never ends itself so, and takes the job along
+        reason = f"the process that watches over it was ended by {signal.Signals(-code).name}"
+    elif code == 128 + signal.SIGKILL:  # what we end ourselves is settled before it comes here
+        reason = "killed by the system, probably out of memory (SIGKILL)"
+    elif code > 128 and code - 128 in [*signal.Signals]:
         number = signal.Signals(code - 128)
         meaning = _SIGNALS.get(number, "somebody stopped it")
         reason = f"ended by {number.name}: {meaning}"

@@ -11,6 +11,7 @@ limits: {time: 8 h, epochs: 20}
 """
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from cluster.settings import check_settings, read_settings_file
 __all__ = ["ExperimentFile", "FileKind", "JobResources", "Limits", "read_experiment"]
 
 FileKind = Literal["search", "train", "lift-train", "lift-tune", "encode", "pipeline"]
+_SUBMIT_OPTIONS = ["priority", "at", "every", "after", "max_attempts", "out"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -93,6 +95,8 @@ class ExperimentFile(BaseModel):
     @field_validator("seeds", "training_seeds", mode="before")
     @classmethod
     def _one_seed(cls, seeds: Any) -> Any:
+        if not isinstance(seeds, int | list):
+            raise ValueError(f"{seeds!r} is no seed; a number or a list of numbers is needed")
         return [seeds] if isinstance(seeds, int) else seeds
 
     @field_validator("seeds", "training_seeds")
@@ -123,6 +127,13 @@ def read_experiment(path: Path) -> ExperimentFile:
     path = Path(path)
     content = read_settings_file(path)
     lines = SettingLines(path)
+    for name in map(str, content):
+        option = get_close_matches(name.replace("-", "_"), _SUBMIT_OPTIONS, n=1, cutoff=0.85)
+        if option and name not in ExperimentFile.model_fields:
+            raise ValueError(
+                f"{path}, line {lines.line((name,))}: {name!r} is no setting of a file; "
+                f"`posenas submit --{option[0].replace('_', '-')}` says it"
+            )
     checked = check_settings(ExperimentFile, content, str(path), lambda place: lines.line(place))
     if (checked.run is None) == (checked.kind == "train"):
         line = lines.line(("run",), ("kind",))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from pydantic import BaseModel
+
 from cluster.lifter.config import LiftConfig
 from cluster.scheduling.experiment_file import ExperimentFile
 from cluster.scheduling.kinds import FileKindEntry, Step, flat, refuse_workers, without_folder
@@ -14,6 +16,12 @@ from lifting.presets import LifterPreset
 __all__ = ["LIFT_KINDS"]
 
 _TUNING, _OWN = "tuning.", ("stream", "space")
+
+
+class _TuningSection(BaseModel):
+    """Gives the settings of `tuning` the names that they have in the file."""
+
+    tuning: TuningConfig
 
 
 def _train_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
@@ -32,9 +40,7 @@ def _tune_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[
     own = {name: settings[name] for name in _OWN if name in settings}
     rest = {name: value for name, value in settings.items() if name not in tuning and name not in own}
     inner = {name.removeprefix(_TUNING): value for name, value in tuning.items()}
-    check_settings(
-        TuningConfig, override({}, inner), str(source.path), lambda place: source.line(("tuning", *place))
-    )
+    check_settings(_TuningSection, {"tuning": override({}, inner)}, str(source.path), source.line)
     resources = TrialResources(
         max_concurrent=max(1, file.resources.workers),
         cpus_per_trial=file.resources.cpus,

@@ -55,6 +55,18 @@ class Source:
         number = self.line(place)
         return ValueError(f"{self.path}{'' if number is None else f', line {number}'}: {sentence}")
 
+    def refuse_twice(self) -> None:
+        """One setting has one place.
+
+        Raises:
+            ValueError: a setting stands in its own place and among the others too.
+        """
+        for setting, own in self._own_places.items():
+            for section in ("configuration", "grid"):
+                place = (section, *setting.split("."))
+                if self._lines.exact(place) and self._lines.exact(tuple(own.split("."))):
+                    raise self.error(place, f"{setting} is {own} too; give one of them")
+
 
 def plan_of(path: Path) -> Plan:
     """The jobs of an experiment file, everything in it checked as far as that goes without running it.
@@ -70,6 +82,7 @@ def plan_of(path: Path) -> Plan:
     file = read_experiment(path)
     kind = {**FILE_KINDS, **LIFT_KINDS}[file.kind]
     source = Source(path, kind.own_places)
+    source.refuse_twice()
     name = file.name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment"
     jobs: list[PlannedJob] = []
     for variant in variants(file):

@@ -78,7 +78,7 @@ def test_a_file_that_is_wrong_says_where(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no experiment file"):
         read_settings_file(tmp_path / "none.yaml")
     for name, text, sentence in (
-        ("a.yaml", "a: [1", "not readable: while parsing"),
+        ("a.yaml", "a: [1", "line 1: this is no YAML: expected"),
         ("b.json", "[1, 2]", "holds a list; settings by name"),
         ("c.toml", "", "ends in '.toml'; .yaml, .yml or .json is needed"),
         ("d.yaml", "preset: tiny", "preset is 'tiny'; it must be one of small"),

@@ -136,8 +136,20 @@ WRONG = [
     (["kind: lift-train", "preset: small"], "line 2: preset is 'small'; it must be one of paper"),
     (
         ["kind: lift-tune", "configuration:", "  tuning: {trails: 3}"],
-        "line 3: there is no setting 'trails' .did you mean 'trials'",
+        "line 3: there is no setting 'tuning.trails' .did you mean 'trials'",
     ),
+    (["kind: lift-tune", "configuration: {tuning: {trials: 0}}"], "line 2: tuning.trials is 0; it must be"),
+    (["kind: search", "seeds: one"], "line 2: seeds: 'one' is no seed; a number or a list of numbers"),
+    (
+        ["kind: search", "priorty: 3"],
+        "line 2: 'priorty' is no setting of a file; `posenas submit --priority`",
+    ),
+    (
+        ["kind: search", "limits: {epochs: 3}", "configuration: {search.epochs: 5}"],
+        "line 3: search.epochs is limits.epochs too; give one of them",
+    ),
+    (["kind: search", "seeds: 1", "grid: {search.seed: [2]}"], "line 3: search.seed is seeds too"),
+    (["kind: [search"], "line 2: this is no YAML: expected ',' or ']'"),
 ]
 
 

@@ -209,7 +209,7 @@ def test_a_database_that_is_away_for_a_while_disturbs_no_job(
     ("number", "reason"),
     [
         (signal.SIGSEGV, "ended by SIGSEGV: segmentation fault"),
-        (signal.SIGKILL, "ended by SIGKILL: most likely the machine ran out of memory"),
+        (signal.SIGKILL, "killed by the system, probably out of memory (SIGKILL)"),
     ],
 )
 def test_a_job_that_crashes_is_retried_then_failed_with_reason_and_log_and_blocks_nobody(
@@ -230,6 +230,34 @@ def test_a_job_that_crashes_is_retried_then_failed_with_reason_and_log_and_block
     finished = registry.job(good.id)
     assert finished.state == "finished"
     assert (finished.ended_at or 0) < (after.ended_at or 0)  # it did not wait for the poisoned one's end
+
+
+def test_a_job_that_is_given_no_more_memory_is_retried_then_failed_with_the_error_and_its_log(
+    registry: Registry, queue_trial: Callable[..., Job], trial: ModuleType
+) -> None:
+    """The limit is a real one (RLIMIT_AS), met by a real allocation."""
+    hungry = queue_trial("hungry", memory=256 * 2**20, max_attempts=2)
+    modest = queue_trial("modest", memory=4 * 2**20)  # the control: under the same limit
+    work(registry, trial)
+    after = registry.job(hungry.id)
+    assert (after.state, after.attempt, after.failures) == ("failed", 2, 2)
+    reason, *log = str(after.error).splitlines()
+    assert reason == "MemoryError (exit code 1)"
+    assert "about to take 268435456 bytes" in log
+    retry = next(event for event in registry.events(hungry.id) if event.kind == "retry")
+    assert retry.text.startswith("again in 0.2 s: MemoryError (exit code 1)")
+    assert registry.job(modest.id).state == "finished"
+
+
+def test_a_job_killed_by_its_own_time_limit_is_not_taken_for_one_out_of_memory(
+    registry: Registry, queue_trial: Callable[..., Job], trial: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = queue_trial("deaf", deaf=True, limit=0.5)
+    monkeypatch.setattr(trial, "GRACE_SECONDS", 0.5)
+    work(registry, trial)
+    after = registry.job(deaf.id)
+    assert (after.state, after.attempt) == ("failed", 1)
+    assert str(after.error).startswith("stopped at its time limit")
 
 
 def test_cancel_stops_at_the_next_step_and_resume_goes_on_from_there(
@@ -288,6 +316,8 @@ def test_a_job_whose_supervisor_is_killed_does_not_outlive_it(
     os.kill(supervisor_of(job), signal.SIGKILL)
     worker.join(PATIENCE)
     assert (registry.job(job.id).state, registry.job(job.id).attempt) == ("finished", 2)
+    retry = next(event for event in registry.events(job.id) if event.kind == "retry")
+    assert "the process that watches over it was ended by SIGKILL" in retry.text
     assert steps(job) == list(range(1, 21))
 
 

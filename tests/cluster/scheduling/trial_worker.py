@@ -14,11 +14,23 @@ from cluster.scheduling.worker import WorkerConfig, run_worker
 
 COUNTING = str(Path(__file__).parent / "counting.py")
 CRASH = "import os, signal, sys; print('about to crash', flush=True); os.kill(os.getpid(), int(sys.argv[1]))"
+MEMORY = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (128 * 2**20, 128 * 2**20))
+print("about to take", sys.argv[1], "bytes", flush=True)
+bytearray(int(sys.argv[1]))
+"""
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+GRACE_SECONDS = 120.0
 
 
 def trial_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
     if "signal" in job.settings:
         return [sys.executable, "-c", CRASH, str(job.settings["signal"])]
+    if "memory" in job.settings:
+        return [sys.executable, "-c", MEMORY, str(job.settings["memory"])]
+    if "deaf" in job.settings:
+        return [sys.executable, "-c", DEAF]
     return [sys.executable, COUNTING, job.folder, str(job.settings["steps"]), str(job.settings["seconds"])]
 
 
@@ -34,6 +46,7 @@ def config(name: str, lease_seconds: float) -> WorkerConfig:
         lease_seconds=lease_seconds,
         retry_seconds=0.2,
         poll_seconds=0.1,
+        grace_seconds=GRACE_SECONDS,
         until_empty=True,
     )
 
