@@ -1,6 +1,7 @@
 """A recognition model by the name that a person gives: its folder, a run, or a model registered in MLflow."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
@@ -37,9 +38,7 @@ def open_model(name: str, *, lifter: Path | None = None, tracking: str | None = 
     model = _read(folder, name)
     if lifter is None:
         return model
-    return RecognitionModel(
-        classifier=model.classifier, lifter=load_lifter(lifter), windows=model.windows, notes=model.notes
-    )
+    return replace(model, lifter=load_lifter(lifter))
 
 
 def load_lifter(folder: Path) -> TwoStreamLifter:

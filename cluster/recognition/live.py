@@ -109,7 +109,7 @@ class PoseWatcher:
         source: Skeleton,
         times: StageTimes,
     ) -> None:
-        self._classifier, self._source, self._times = model.classifier, source, times
+        self._model, self._source, self._times = model, source, times
         self.windows, self._whole, self._fps = windows, whole, fps
         self.who = who
         self._poses: deque[Floats] = deque(maxlen=None if whole else windows.window)
@@ -132,7 +132,7 @@ class PoseWatcher:
 
     def push(self, pose: Floats, seconds: float) -> Look | None:
         """The next pose, (K, 3) or (2, K, 3), NaN where unknown; a look when it is time for one."""
-        target = self._classifier.skeleton
+        target = self._model.classifier.skeleton
         mapped = pose if target == self._source else map_joints(pose, self._source, target)
         self._poses.append(mapped)
         self._seconds.append(seconds)
@@ -157,11 +157,13 @@ class PoseWatcher:
         return self._look(final=True)
 
     def _look(self, *, final: bool) -> Look:
-        poses = PoseSequence3D(xyz=np.stack(self._poses), fps=self._fps, skeleton=self._classifier.skeleton)
+        poses = PoseSequence3D(
+            xyz=np.stack(self._poses), fps=self._fps, skeleton=self._model.classifier.skeleton
+        )
         with self._times.measured("encode"):
-            self.image = self._classifier.images([poses])[0]
+            self.image = self._model.classifier.images([poses])[0]
         with self._times.measured("classify"):
-            self.probabilities = self._classifier.classify(self.image[None])[0]
+            self.probabilities = self._model.classify(self.image)
         label = self._decision.update(self.probabilities, final=final)
         if self._whole and final:
             label = int(self.probabilities.argmax())

@@ -126,7 +126,7 @@ class Recognizer:
         classifier = self.model.classifier
         with torch_threads(1):
             image = classifier.images([self._as_learned(poses)])[0]
-            probabilities = classifier.classify(image[None])[0]
+            probabilities = self.model.classify(image)
         return self._prediction(image, probabilities)
 
     def stream(

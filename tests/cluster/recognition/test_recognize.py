@@ -270,7 +270,7 @@ def test_a_cluster_answers_as_one_process(
         )
         for _ in range(40)
     ]
-    here = recognizer.predict_many(clips)
+    here = Recognizer.load(model_folder).predict_many(clips)
     there = predict_on_cluster(model_folder, clips, RuntimeConfig(workers=2))
     assert len(there) == 41
     for one, other in zip(here, there, strict=True):
