@@ -89,7 +89,7 @@ class RecognitionModel:
     def classify(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities float32 (C,) of one SPMF image uint8 (S, S, 3)."""
         if self.logits is None:
-            return self.classifier.classify(image[None])[0]
+            return np.asarray(self.classifier.classify(image[None])[0], np.float32)
         scores = self.logits(to_network(image[None]))[0].astype(np.float64)
         shares = np.exp(scores - scores.max())
         return np.asarray(shares / shares.sum(), np.float32)
