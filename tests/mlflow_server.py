@@ -4,14 +4,19 @@ Used by the tests of tracking and by benchmarks/tracking.py.
 """
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from cluster.tracking.ui import server_command, server_environment
 
@@ -76,6 +81,20 @@ class MlflowServer:
                 time.sleep(0.1)
         said = (self.folder / "log").read_text(errors="replace")
         raise RuntimeError(f"MLflow does not answer; its log ends with:\n{said[-2000:]}")
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """As with a full disk: no process of the server can make a file longer than one byte meanwhile."""
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        for process in (server, *server.children(recursive=True)):
+            _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, hard))
+        try:
+            yield
+        finally:
+            for process in (server, *server.children(recursive=True)):
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
     def kill(self) -> None:
         """kill -9 of the server and its children: nothing is finished, nothing said."""

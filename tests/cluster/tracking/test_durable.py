@@ -231,6 +231,56 @@ def test_a_full_disk_stops_no_run_and_nothing_is_missing_afterwards(uri: str, sm
     assert points(uri, "full", "loss") == expected(300)
 
 
+def test_a_store_whose_disk_is_full_stops_no_run_and_has_everything_after_there_is_room(
+    tmp_path: Path, small_disk: SmallDisk
+) -> None:
+    uri = f"sqlite:///{small_disk.place}/mlflow.db"
+    lines: list[str] = []
+    tracker = opened(uri, tmp_path / "run", lines, wait_seconds=0)
+    tracker.start("store", "store", {}, {})
+    _until(lambda: tracker._outbox is not None and tracker._outbox.waiting(tracker._store).total == 0)
+    small_disk.fill()
+    log(tracker, 1, 200)
+    tracker.log_table("sampled.csv", [{"row": number} for number in range(10_000)])
+    tracker.finish("finished")
+    _until(lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "failing")
+    tracker.close()
+    assert "not in MLflow yet: " in lines[-1]
+    small_disk.free()
+    assert deliver(tmp_path / "run" / "outbox", TrackingConfig(uri=uri), patience=60).total == 0
+    _whole(uri, "store")
+
+
+def test_a_server_that_may_write_no_more_stops_no_run_and_has_everything_afterwards(
+    mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    tracker = opened(mlflow_server.uri, tmp_path, wait_seconds=120)
+    tracker.start("server", "server", {}, {})
+    _until(lambda: tracker._outbox is not None and tracker._outbox.waiting(tracker._store).total == 0)
+    with mlflow_server.full():
+        log(tracker, 1, 200)
+        tracker.log_table("sampled.csv", [{"row": number} for number in range(10_000)])
+        tracker.finish("finished")
+        _until(
+            lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "failing"
+        )
+        assert tracker._outbox is not None
+        assert tracker._outbox.waiting(tracker._store).total > 0
+    tracker.close()
+    _whole(mlflow_server.uri, "server")
+
+
+def _whole(uri: str, run_id: str) -> None:
+    assert points(uri, run_id, "loss") == expected(200)
+    run = run_of(uri, run_id)
+    assert run.info.status == "FINISHED"
+    (file,) = MlflowTracker(uri)._client.list_artifacts(run.info.run_id)
+    assert (file.path, file.file_size) == (
+        "sampled.csv",
+        len("row\n") + sum(len(f"{n}\n") for n in range(10_000)),
+    )
+
+
 def _search(uri: str, folder: Path, name: str) -> None:
     tracker = opened(uri, folder / name, wait_seconds=60)
     tracker.start(name, name, {"name": name}, {})
