@@ -24,6 +24,7 @@ from cluster.distributed.processes import NotPreparedError, WorkerInfo
 from cluster.distributed.reports import EpochReport, ShardReport
 from cluster.distributed.trainer import Reference, Trainer
 from cluster.stages.courses import TrainingSpec, TrainingState
+from cluster.tracking.machines import MachineUse
 from nas.compute import ComputeConfig, deterministic, require_device
 from nas.config import SearchConfig
 from nas.genotype import Genotype
@@ -87,6 +88,7 @@ class Evaluator:
     def __init__(self) -> None:
         self._parts: _Parts | None = None
         self._trainer = Trainer()
+        self._machine = MachineUse()
         self._object = ""  # which published object the weights are a copy of
 
     def prepare(
@@ -147,7 +149,7 @@ class Evaluator:
             shard=shard, loss=gradient.loss, accuracy=gradient.accuracy, num_images=gradient.num_images
         )
         bytes_out = gradient.values.nbytes + gradient.ranges.nbytes
-        return _report(result, start, bytes_in, bytes_out), gradient
+        return self._report(result, start, bytes_in, bytes_out), gradient
 
     def score(self, weights: Published, genotype: Genotype, step: int, shard: int) -> ShardReport:
         """The score on the minibatch of a controller step."""
@@ -157,7 +159,7 @@ class Evaluator:
             result = score_shard(
                 parts.supernet, parts.weights, genotype, source, config, step, shard, compute
             )
-        return _report(result, start, bytes_in)
+        return self._report(result, start, bytes_in)
 
     def evaluate(self, weights: Published, genotype: Genotype) -> ShardReport:
         """The score on the whole validation part."""
@@ -165,7 +167,16 @@ class Evaluator:
         source, config, compute = parts.validation_source, parts.config, parts.compute
         with deterministic(compute):
             result = evaluate_genotype(parts.supernet, parts.weights, genotype, source, config, compute)
-        return _report(result, start, bytes_in)
+        return self._report(result, start, bytes_in)
+
+    def _report(self, result: ShardScore, start: float, bytes_in: int, bytes_out: int = 0) -> ShardReport:
+        return ShardReport(
+            result=result,
+            seconds=time.perf_counter() - start,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            machine=self._machine.due(),
+        )
 
     def _begin(self, weights: Published) -> tuple[float, "_Parts", int]:
         """The time, what `prepare` gave, and the bytes of weights that had to be copied."""
@@ -201,11 +212,6 @@ class _Parts:
     received: Tensor
     weights: Tensor
     compute: ComputeConfig
-
-
-def _report(result: ShardScore, start: float, bytes_in: int, bytes_out: int = 0) -> ShardReport:
-    seconds = time.perf_counter() - start
-    return ShardReport(result=result, seconds=seconds, bytes_in=bytes_in, bytes_out=bytes_out)
 
 
 class WeightsOwner:

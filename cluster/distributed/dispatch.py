@@ -9,7 +9,7 @@ epochs of a training do.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from ray import ObjectRef
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from cluster.distributed.processes import NotPreparedError, WorkerInfo
+from cluster.distributed.reports import EpochReport, ShardReport
 
 __all__ = ["Dispatcher", "Finished", "Following", "Submit", "Worker", "WorkersLostError", "last"]
 
@@ -130,6 +131,7 @@ class Dispatcher:
     Attributes:
         workers: all, by number.
         repeated: how many shards had to be given out again so far.
+        machines: what each worker's machine said last of its use, by address.
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class Dispatcher:
         self._give_up_seconds = give_up_seconds
         self._run_number = 0
         self.repeated = 0
+        self.machines: dict[str, Mapping[str, float]] = {}
         self.workers: list[Worker] = []
         self.add(creates)
 
@@ -263,6 +266,8 @@ class Dispatcher:
                 worker.info, worker.ready, worker.failures = answer, True, 0
                 self._compare(worker)
             elif call.run == run.number and call.shard is not None:
+                if worker.info and isinstance(answer, ShardReport | EpochReport) and answer.machine:
+                    self.machines[worker.info.node] = answer.machine
                 self._finished(call.shard, Finished(answer, call.references[1:], worker.number), run)
 
     def _finished(self, shard: int, finished: Finished, run: _Run) -> None:

@@ -5,7 +5,7 @@ from the state before, which the driver keeps.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -17,6 +17,7 @@ from cluster.distributed.processes import NotPreparedError, WorkerInfo, introduc
 from cluster.distributed.reports import EpochReport
 from cluster.interruption import Interruption
 from cluster.stages.courses import Course, EpochTrainer, TrainingSpec, TrainingState, kept
+from cluster.tracking.machines import MachineUse
 from nas.compute import ComputeConfig
 from nas.images import ImageSource
 
@@ -36,6 +37,7 @@ class Trainer:
         self._epochs = EpochTrainer()
         self._sources: dict[str, ImageSource] = {}
         self._prepared = False
+        self._machine = MachineUse()
 
     def prepare(self, compute: ComputeConfig) -> WorkerInfo:
         """Get ready for work, and say who this is.
@@ -65,7 +67,8 @@ class Trainer:
         trained, reached = self._epochs.advance(
             spec, source, self._source(validation), lambda: ray.get(state[0]) if state else None, epoch
         )
-        return EpochReport(trained=trained, seconds=time.perf_counter() - begin), reached
+        seconds = time.perf_counter() - begin
+        return EpochReport(trained=trained, seconds=seconds, machine=self._machine.due()), reached
 
     def _source(self, reference: Reference) -> ImageSource | None:
         """Fetched once: the images of a search are the same for all its trainings."""
@@ -120,3 +123,7 @@ class RayTrainers:
 
         with kept(courses):
             self._dispatcher.run([epoch(course) for course in left], following)
+
+    def machines(self) -> Mapping[str, Mapping[str, float]]:
+        """See `cluster.stages.courses.Trainers`."""
+        return self._dispatcher.machines

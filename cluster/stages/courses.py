@@ -240,6 +240,10 @@ class Trainers(Protocol):
         """
         ...
 
+    def machines(self) -> Mapping[str, Mapping[str, float]]:
+        """What the machines of the workers said last of their use, by address; see `cluster.tracking`."""
+        ...
+
 
 class LocalTrainers:
     """This process, one course after the other."""
@@ -256,6 +260,10 @@ class LocalTrainers:
                     progressed(course)
                     if not all(one.finished for one in courses):
                         interruption.stop_if_requested()
+
+    def machines(self) -> Mapping[str, Mapping[str, float]]:
+        """None: this machine is the driver's own."""
+        return {}
 
 
 def _advance(trainer: EpochTrainer, course: Course) -> None:

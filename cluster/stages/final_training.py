@@ -190,6 +190,7 @@ def _train(
                 progress.say(note)
         progress.begin("training", total, epochs_done())
         remaining.begin(epochs_done())
+        monitor.watch(trainers.machines)
         trainers.run(list(courses.values()), progressed, interruption)
     return courses
 

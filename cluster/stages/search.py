@@ -115,27 +115,28 @@ def _search(run: RunFolder, experiment: Experiment, progress: Progress, tracker:
         checkpoints = Checkpoints(run.checkpoints, configuration=configuration_hash(config.search_settings()))
         _load(checkpoints, search, history, progress, tracker)
         tracker.log_history(epoch_point(row) for row in history.epochs)
-        _finish_steps(run, search, history, checkpoints, config, progress, tracker, interruption)
+        monitor = SystemMonitor(run.started, run.path)
+        monitor.watch(team.trainers.machines)
+        _finish_steps(search, history, checkpoints, config, progress, tracker, monitor, interruption)
         derivation = derive_genotype(run, experiment, team, history, progress, interruption)
         weights = team.children.digest()
     return _save_search(run, config, history, derivation, weights)
 
 
 def _finish_steps(
-    run: RunFolder,
     search: Search,
     history: SearchHistory,
     checkpoints: Checkpoints,
     config: ExperimentConfig,
     progress: Progress,
     tracker: Tracker,
+    monitor: SystemMonitor,
     interruption: Interruption,
 ) -> None:
     done, total = _steps_done(search), config.search.epochs * search.steps_per_epoch
     progress.begin("search", total, done)
     remaining, timer = Remaining(total), Timer(config.resources.checkpoint_seconds)
     remaining.begin(done)
-    monitor = SystemMonitor(run.started, run.path)
 
     def save() -> None:
         state = {"search": search.state_dict(), "history": history.state_dict()}

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cluster.files import TEMPORARY_PREFIX
 from cluster.tracking.facts import without_passwords
 
 if TYPE_CHECKING:
@@ -204,7 +205,9 @@ def connect(uri: str, *, create: bool = True) -> "MlflowClient":
         if urlsplit(resolved).scheme not in _SERVERS and (file is None or file.exists()):
             _open_database(resolved)
         with _alone(file):
-            if urlsplit(resolved).scheme not in _SERVERS:
+            if file is not None and not file.exists():
+                _make(file)
+            elif urlsplit(resolved).scheme not in _SERVERS:
                 _check_tables(resolved)
             client = MlflowClient(resolved, registry_uri=resolved)
             client.get_experiment_by_name("Default")  # the first call that a dead server would fail
@@ -249,11 +252,26 @@ def _open_database(uri: str) -> None:
         engine.dispose()
 
 
+def _make(file: Path) -> None:
+    """Make the tables beside and rename: a store whose making was killed half-way cannot be mended."""
+    from mlflow.store.db.utils import _initialize_tables
+    from sqlalchemy import create_engine
+
+    beside = file.with_name(f"{TEMPORARY_PREFIX}{file.name}")
+    beside.unlink(missing_ok=True)
+    engine = create_engine(f"sqlite:///{beside}")
+    try:
+        _initialize_tables(engine)
+    finally:
+        engine.dispose()
+    beside.rename(file)
+
+
 def _check_tables(uri: str) -> None:
     """Refuse the tables of another MLflow before it opens them: where some are missing, it upgrades unasked.
 
     Raises:
-        ValueError: they are of another version; a new database has none and is right.
+        ValueError: they are of another version.
     """
     from sqlalchemy import create_engine, inspect, text
 
@@ -265,7 +283,7 @@ def _check_tables(uri: str) -> None:
             found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     finally:
         engine.dispose()
-    if found is not None and found != table_version():
+    if found not in (None, table_version()):
         raise ValueError(_other_version(without_passwords(uri), str(found), table_version()))
 
 

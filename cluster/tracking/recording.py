@@ -155,7 +155,10 @@ def record_model(
     The alias "champion" goes to the version whose genotype had the highest validation accuracy when it was
     retrained; test accuracies choose nothing.
     """
+    start_search(tracker, run, experiment)  # pictures and report belong to the search; now they tell of both
     _record_files(tracker, run)
+    tracker.finish("finished")
+    tracker.start(training_id(run), _training_name(run), {}, {}, parent=run.run_id)
     if isinstance(tracker, NullTracker):
         return
     clips = [clip.poses for clip in experiment.split.train[:2]]
@@ -185,6 +188,7 @@ def record_evaluation(tracker: Tracker, run: RunFolder, experiment: Experiment) 
     }
     start_search(tracker, run, experiment)
     tracker.set_tags({DESCRIPTION: _description(run, experiment)})
+    _record_files(tracker, run)
     _record_scores(tracker, run, scores)
     tracker.start(training_id(run), _training_name(run), {}, {}, parent=run.run_id)
     _record_scores(tracker, run, scores)
@@ -236,5 +240,4 @@ def _record_scores(tracker: Tracker, run: RunFolder, scores: Mapping[str, float]
     content = read_json(run.evaluation_file)
     tracker.log_table("classes.csv", content["classes"])
     tracker.log_table("predictions.csv", content["predictions"])
-    _record_files(tracker, run)
     tracker.finish("finished")

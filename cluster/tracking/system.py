@@ -1,19 +1,23 @@
-"""What the machine was doing while a run worked: processor, memory, disk and network.
+"""What the machines were doing while a run worked: processor, memory, GPUs, and this one's disk and network.
 
 The names are those of MLflow's own system metrics, so that its page "System metrics" shows them. They are not
 MLflow's own thread, which would write past the outbox and from every process.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import psutil
 
+from cluster.tracking.machines import machine_use
 from cluster.tracking.tracker import MetricPoint
 
-__all__ = ["SystemMonitor"]
+__all__ = ["Machines", "SystemMonitor"]
+
+Machines = Callable[[], Mapping[str, Mapping[str, float]]]
+"""What each machine with workers said last, by its address; see `cluster.tracking.machines`."""
 
 _MEGABYTE = 1e6
 
@@ -37,7 +41,12 @@ class SystemMonitor:
         self._began, self._folder, self._seconds, self._now = began.timestamp(), folder, seconds, now
         self._last = now()
         self._network = _network_bytes()
+        self._machines: Machines = dict
         psutil.cpu_percent()  # it measures from one call to the next
+
+    def watch(self, machines: Machines) -> None:
+        """Record from now on what these say, under system/ADDRESS/NAME."""
+        self._machines = machines
 
     def due(self) -> list[MetricPoint]:
         """The point, if its time has come: processor and network since the last one."""
@@ -46,11 +55,14 @@ class SystemMonitor:
             return []
         self._last = now
         before, self._network = self._network, _network_bytes()
-        memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(self._folder))
+        disk = psutil.disk_usage(str(self._folder))
         metrics = {
-            "system/cpu_utilization_percentage": psutil.cpu_percent(),
-            "system/system_memory_usage_megabytes": memory.used / _MEGABYTE,
-            "system/system_memory_usage_percentage": memory.percent,
+            **{f"system/{name}": value for name, value in machine_use().items()},
+            **{
+                f"system/{address}/{name}": value
+                for address, use in self._machines().items()
+                for name, value in use.items()
+            },
             "system/process_memory_usage_megabytes": psutil.Process().memory_info().rss / _MEGABYTE,
             "system/disk_usage_percentage": disk.percent,
             "system/disk_available_megabytes": disk.free / _MEGABYTE,

@@ -35,7 +35,7 @@ class Sleeper:
     def work(self, shard: int, seconds: float) -> ShardReport:
         time.sleep(seconds)
         score = ShardScore(shard=shard, loss=0.0, accuracy=0.0, num_images=1)
-        return ShardReport(result=score, seconds=seconds, bytes_in=0)
+        return ShardReport(result=score, seconds=seconds, bytes_in=0, machine={"busy": 1.0} if shard else {})
 
     def fail(self) -> None:
         raise KeyError("from a shard")
@@ -109,6 +109,13 @@ def test_results_come_in_shard_order_whatever_finishes_first(sleepers: Dispatche
     assert [shard.report.result.shard for shard in finished] == [0, 1, 2, 3]
     # worker A sleeps 0.3 s over shard 0; meanwhile worker B does 1, 2 and 3, which take 0.1 s
     assert finished[1].worker == finished[2].worker == finished[3].worker != finished[0].worker
+
+
+def test_what_a_worker_says_of_its_machine_is_kept_by_address(sleepers: Dispatcher) -> None:
+    sleepers.run([lambda actor: [actor.work.remote(0, 0.0)]])
+    assert sleepers.machines == {}
+    sleepers.run([lambda actor: [actor.work.remote(1, 0.0)]])
+    assert sleepers.machines == {"here": {"busy": 1.0}}
 
 
 def test_an_error_of_a_shard_is_raised_as_it_is_and_late_answers_are_ignored(sleepers: Dispatcher) -> None:

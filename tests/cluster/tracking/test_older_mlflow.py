@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import create_engine, text
 from typer.testing import CliRunner, Result
 
 from cluster.cli import app
+from cluster.tracking.mlflow_store import connect
 
 THREE_ZERO = "6953534de441"  # the tables of MLflow 3.0
 RUN = """
@@ -60,3 +62,16 @@ def test_every_command_says_it_and_how_to_mend_it_and_then_works(uri: str, tmp_p
     )
     assert "as1  0123" in cells("list", "--tracking", uri).output
     assert "sep_conv_3x3(cell before last)" in cells("show", "as1", "--tracking", uri).output
+
+
+def test_a_store_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    code = "import sys; from cluster.tracking.mlflow_store import connect; connect(sys.argv[1])"
+    with subprocess.Popen([sys.executable, "-c", code, uri]) as maker:
+        while not list(tmp_path.glob(".*mlflow.db")):
+            assert maker.poll() is None
+            time.sleep(0.01)
+        maker.kill()
+    assert not (tmp_path / "mlflow.db").exists()
+    connect(uri).create_run("0")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
