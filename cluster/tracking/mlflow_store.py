@@ -261,7 +261,7 @@ def _make(file: Path) -> None:
     beside.unlink(missing_ok=True)
     engine = create_engine(f"sqlite:///{beside}")
     try:
-        _initialize_tables(engine)
+        _initialize_tables(engine)  # type: ignore[no-untyped-call]
     finally:
         engine.dispose()
     beside.rename(file)

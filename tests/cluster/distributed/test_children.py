@@ -112,6 +112,7 @@ def test_results_come_in_shard_order_whatever_finishes_first(sleepers: Dispatche
 
 
 def test_what_a_worker_says_of_its_machine_is_kept_by_address(sleepers: Dispatcher) -> None:
+    sleepers.machines.clear()
     sleepers.run([lambda actor: [actor.work.remote(0, 0.0)]])
     assert sleepers.machines == {}
     sleepers.run([lambda actor: [actor.work.remote(1, 0.0)]])

@@ -282,7 +282,7 @@ def _whole(uri: str, run_id: str) -> None:
 
 
 def _search(uri: str, folder: Path, name: str) -> None:
-    tracker = opened(uri, folder / name, wait_seconds=60)
+    tracker = opened(uri, folder / name, wait_seconds=240)  # loading MLflow takes a minute on a busy machine
     tracker.start(name, name, {"name": name}, {})
     log(tracker, 1, 300)
     tracker.log_table("sampled.csv", [{"a": 1}])
@@ -297,7 +297,7 @@ def test_two_searches_at_once_on_one_sqlite_file_both_arrive_whole(uri: str, tmp
     for process in both:
         process.start()
     for process in both:
-        process.join(240)
+        process.join(600)
     assert [process.exitcode for process in both] == [0, 0]
     for name in names:
         assert points(uri, name, "loss") == expected(300)
