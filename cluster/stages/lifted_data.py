@@ -22,7 +22,16 @@ from lifting.msr_files import sequences
 from lifting.noise import DetectorNoise, detect
 from lifting.poses import Keypoints2D, PoseSequence3D
 
-__all__ = ["Watching", "as_lifted", "as_sensed", "keypoints_of", "lift_clip", "lift_split", "open_lifter"]
+__all__ = [
+    "Watching",
+    "as_lifted",
+    "as_sensed",
+    "keypoints_of",
+    "lift_clip",
+    "lift_clips",
+    "lift_split",
+    "open_lifter",
+]
 
 # The camera that looks at built-in people: 4.5 m away, with the lens of Human3.6M's.
 _DISTANCE_MM, _FOCAL, _IMAGE_SIZE = 4500.0, 1145.0, (1000, 1000)
@@ -79,13 +88,27 @@ def lift_split(
             people of the test part, or no clip of a class can be lifted.
     """
     _check_people(split, data, lifter)
-    keypoints = keypoints_of(data)
+    return lift_clips(split, keypoints_of(data), lifter, lookahead, watching or Watching())
+
+
+def lift_clips(
+    split: Split,
+    keypoints: Callable[[Clip], Keypoints2D],
+    lifter: TwoStreamLifter,
+    lookahead: int,
+    watching: Watching,
+) -> Split:
+    """The same split with the poses that the lifter makes of each clip's keypoints.
+
+    Raises:
+        ValueError: the lifter cannot take their layout, or no clip of a class can be lifted.
+    """
     left_out: list[str] = []
 
     def lifted(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
         kept = []
         for clip in clips:
-            poses = lift_clip(clip, keypoints(clip), lifter, lookahead, watching or Watching())
+            poses = lift_clip(clip, keypoints(clip), lifter, lookahead, watching)
             if poses is None:
                 left_out.append(f"{clip.name} shows too little to be lifted")
             else:
