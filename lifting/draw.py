@@ -25,6 +25,7 @@ _SQUARE = 250.0  # of the floor, millimetres
 _ONE_PERSON = 2300.0
 # In spans: how far the viewer stands, and half the side of the floor.
 _DISTANCE, _FLOOR = 1.95, 0.36
+_NEAREST = 0.1  # of the viewer's distance: nothing is drawn nearer than this
 _SECONDS_AROUND = 12.0  # the viewer's way around the person
 # Of the lowest joint and of the span, how much is left a frame later: they grow at once and shrink slowly.
 _SHRINKING = 0.995
@@ -53,6 +54,8 @@ class View:
         rotation = axis_rotation("x", self.tilt) @ axis_rotation("y", self.turn)
         distance = _DISTANCE * self.span
         seen = np.asarray(xyz, np.float64) @ rotation.T + [0, 0, distance]
+        # a lifter that errs wildly may put a joint behind the viewer: it is drawn just in front of the eye
+        seen[..., 2] = np.maximum(seen[..., 2], _NEAREST * distance)
         width, height = self.size
         focal = min(width, height) * distance / self.span
         return np.rint(project(seen, (focal, focal), (width / 2, 0.48 * height))).astype(np.int64)

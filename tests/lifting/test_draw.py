@@ -42,3 +42,11 @@ def test_a_caption_is_written_in_the_lower_left_of_the_right_picture() -> None:
     assert (both[70:, 80:] != 255).any()
     assert (both[:, :80] == 255).all()
     assert (both[:60] == 255).all()
+
+
+def test_a_joint_behind_the_viewer_is_drawn_all_the_same() -> None:
+    """A lifter that has hardly learned puts joints metres away; projection has no answer behind the eye."""
+    wild = T_POSE.copy()
+    wild[H36M_17.joints.index("left_wrist")] = [300, 0, -9000]
+    assert np.abs(VIEW.pixels(wild)).max() < 10**6
+    assert draw_pose(wild, H36M_17, VIEW).shape == (200, 200, 3)
