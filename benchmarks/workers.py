@@ -102,7 +102,7 @@ def report_steps(parts: Any, shards: int, rounds: int) -> None:
                         measured[who].append(children.measurement)
         children.dispatcher.workers = everybody
         children.dispatcher.kill()
-        for process in (*alone, children.owner.handle):
+        for process in (*alone, *(owner.handle for owner in children.owners.actors)):
             ray.kill(process)
     for who in WORKERS:
         _print_line(who, taken[who], measured[who])

@@ -144,6 +144,8 @@ def aligned(buffer: Tensor) -> Tensor:
 def union(ranges: Iterable[RangeArray]) -> RangeArray:
     """Smallest sorted list of ranges that covers all given ones."""
     rows = np.concatenate(list(ranges))
+    if not len(rows):
+        return rows
     rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
     reach = np.maximum.accumulate(rows[:, 1])
     # A new range starts where nothing before reaches.

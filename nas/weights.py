@@ -7,7 +7,8 @@ not decay. (In the released program unused weights decay; see ENAS.md.)
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,82 @@ import torch
 from torch import Tensor
 
 from nas.config import SearchConfig
-from nas.images import FloatArray
+from nas.images import FloatArray, IntArray
 from nas.layout import RangeArray, union
 from nas.shards import NonFiniteLossError, ShardGradient
+from nas.strategy import RandomStrategy
 from nas.supernet import Supernet
 
 NORM_BLOCK = 1 << 16
-"""The squared norm is summed in blocks of this many values, so that owners of ranges could share the work."""
+"""The squared norm is summed in blocks of this many values, so that owners of ranges can share the work."""
+
+SAMPLED_FOR_LOAD = 64
+"""Random genotypes by whose slices the work is divided among owners."""
+
+
+def owner_bounds(supernet: Supernet, num_shards: int, owners: int) -> tuple[int, ...]:
+    """Cut the flat buffer into one range for each owner of shared weights, all about equally much work.
+
+    Cuts lie between blocks of the norm. Work is what random genotypes send to a range: the auxiliary head,
+    which all of them use, is most of a gradient and a small part of the buffer. Cuts are no part of a result.
+
+    Args:
+        supernet: the layout.
+        num_shards: M; each sends a gradient.
+        owners: R, at least 1.
+
+    Returns:
+        R + 1 positions from 0 to the buffer's size; owner r has [bounds[r], bounds[r + 1]).
+
+    Raises:
+        ValueError: there are fewer blocks than owners.
+    """
+    size = supernet.layout.size
+    count = -(-size // NORM_BLOCK)
+    if not 1 <= owners <= count:
+        raise ValueError(
+            f"`owners` is {owners}; the weights of this search network are {count} blocks of {NORM_BLOCK} "
+            f"values, so 1 to {count} owners can share them"
+        )
+    edges = np.minimum(np.arange(count + 1) * NORM_BLOCK, size)
+    load = np.diff(edges).astype(np.float64)  # of the update and its publication, once a step
+    strategy = RandomStrategy(supernet.config.num_nodes, seed=0)
+    for genotype in strategy.sample(SAMPLED_FOR_LOAD, "weights", 0):
+        used = _used_below(supernet.used_ranges(genotype), edges)
+        load += np.diff(used) * (num_shards / SAMPLED_FOR_LOAD)
+    reached = np.cumsum(load)
+    cuts = [0]
+    for owner in range(1, owners):
+        wanted = int(np.argmin(np.abs(reached - reached[-1] * owner / owners))) + 1
+        cuts.append(min(max(wanted, cuts[-1] + 1), count - (owners - owner)))  # a block for everybody
+    return tuple(edges[[*cuts, count]].tolist())
+
+
+def split_gradient(gradient: ShardGradient, bounds: Sequence[int]) -> list[ShardGradient]:
+    """The part of a gradient that lies in each range, counted from the range's first value.
+
+    Args:
+        gradient: of one shard.
+        bounds: of `owner_bounds`.
+
+    Returns:
+        One for each range, its values a view; empty where the genotype uses nothing of a range.
+    """
+    places = _used_below(gradient.ranges, np.array(bounds)).tolist()
+    parts = []
+    for (start, stop), (first, last) in zip(pairwise(bounds), pairwise(places), strict=True):
+        rows = gradient.ranges.clip(start, stop) - start
+        parts.append(
+            replace(gradient, ranges=rows[rows[:, 0] < rows[:, 1]], values=gradient.values[first:last])
+        )
+    return parts
+
+
+def _used_below(ranges: RangeArray, positions: IntArray) -> IntArray:
+    """How many values of the ranges lie before each position."""
+    starts, lengths = ranges[:, 0], ranges[:, 1] - ranges[:, 0]
+    below: IntArray = (positions[:, None] - starts).clip(0, lengths).sum(axis=1)
+    return below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +107,46 @@ class UpdateMetrics:
     gradient_norm: float
     num_used: int
     bytes_returned: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeSum:
+    """What the averaged gradient of one range gives to the metrics of the whole.
+
+    Attributes:
+        squares: sum of squares of each block of `NORM_BLOCK` values that any shard used, in buffer order.
+        num_used, bytes_returned: as `UpdateMetrics`, of this range.
+    """
+
+    squares: tuple[float, ...]
+    num_used: int
+    bytes_returned: int
+
+
+def join_sums(sums: Sequence[RangeSum]) -> UpdateMetrics:
+    """Metrics of an update from those of its ranges in buffer order; the same bits for any division.
+
+    The norm is that of the whole: infinite or NaN where the gradient is.
+    """
+    return UpdateMetrics(
+        gradient_norm=math.sqrt(sum(square for part in sums for square in part.squares)),
+        num_used=sum(part.num_used for part in sums),
+        bytes_returned=sum(part.bytes_returned for part in sums),
+    )
+
+
+def check_length(name: str, values: FloatArray, size: int) -> None:
+    """Raise ValueError unless a buffer of a saved state has the length of this search network's."""
+    if tuple(values.shape) != (size,):
+        raise ValueError(
+            f"`{name}` of the checkpoint has shape {tuple(values.shape)}; this search network needs ({size},)"
+        )
+
+
+def check_norm(norm: float, version: int) -> None:
+    """Raise NonFiniteLossError unless the norm of an update's gradient is finite."""
+    if not math.isfinite(norm):
+        raise NonFiniteLossError(f"gradient of update {version} is not finite; weights are unchanged")
 
 
 @dataclass(eq=False)
@@ -151,23 +261,30 @@ def _pieces(group: _Partial) -> Iterator[tuple[slice, FloatArray]]:
 
 
 class SharedWeights:
-    """Weights, momentum and version of the search network.
+    """Weights, momentum and version of the search network, or of one range of its buffer.
 
     Nesterov: v <- momentum v + g;  w <- w - rate (g + momentum v), with g the clipped mean gradient plus
-    weight_decay w. All on the CPU in float32.
+    weight_decay w. All on the CPU in float32. Owners of ranges do an update in two halves, `add_up` and
+    `update`, and learn the norm of the whole between them.
 
     Args:
         supernet: shapes, initial values.
         config: seed, M, momentum, weight decay, clipping.
+        bounds: first value of the range and the one after its last, as `owner_bounds` cuts; by default all.
+            Everything here then counts from the range's first value.
     """
 
-    def __init__(self, supernet: Supernet, config: SearchConfig) -> None:
+    def __init__(
+        self, supernet: Supernet, config: SearchConfig, bounds: tuple[int, int] | None = None
+    ) -> None:
         self._config = config
-        self.size = supernet.layout.size
+        start, stop = bounds or (0, supernet.layout.size)
+        self.size = stop - start
         # Memory of torch, which is aligned; see `nas.layout`.
-        self.values: FloatArray = supernet.initial_weights(config.seed).numpy()
+        self.values: FloatArray = supernet.initial_weights(config.seed)[start:stop].clone().numpy()
         self._momentum: FloatArray = np.zeros_like(self.values)
         self._buffers = Buffers(self.size)
+        self._sum: tuple[RangeArray, FloatArray] | None = None
         self.version = 0
 
     @property
@@ -182,27 +299,44 @@ class SharedWeights:
             ValueError: a shard number is missing, repeated or too large.
             NonFiniteLossError: the sum is not finite; nothing was changed.
         """
+        metrics = join_sums([self.add_up(gradients)])
+        check_norm(metrics.gradient_norm, self.version)
+        self.update(metrics.gradient_norm, learning_rate)
+        return metrics
+
+    def add_up(self, gradients: Sequence[ShardGradient]) -> RangeSum:
+        """Average the gradients of one step, in any order of arrival; `update` uses it, or it is dropped.
+
+        Raises:
+            ValueError: as `apply`.
+        """
+        self._drop_sum()
         tree = TreeSum(self._config.num_shards, self.size, self._buffers)
         for gradient in sorted(gradients, key=lambda gradient: gradient.shard):  # then few groups are open
             tree.add(gradient)
         ranges, total = tree.result()
-        total = self._mean(ranges, total)
-        norm = math.sqrt(sum(_squares(ranges, total)))
-        if not math.isfinite(norm):
-            self._buffers.give_back(total, ranges)
-            raise NonFiniteLossError(
-                f"gradient of update {self.version} is not finite; weights are unchanged"
-            )
-        scale = np.float32(min(1.0, self._config.clip_norm / norm) if norm > 0 else 1.0)
-        for start, stop in ranges.tolist():
-            self._step(slice(start, stop), total[start:stop], scale, np.float32(learning_rate))
-        self._buffers.give_back(total, ranges)
-        self.version += 1
-        return UpdateMetrics(
-            gradient_norm=norm,
+        self._sum = ranges, self._mean(ranges, total)
+        return RangeSum(
+            squares=tuple(_squares(ranges, total)),
             num_used=int((ranges[:, 1] - ranges[:, 0]).sum()),
             bytes_returned=sum(gradient.values.nbytes for gradient in gradients),
         )
+
+    def update(self, norm: float, learning_rate: float) -> None:
+        """Clip what `add_up` averaged by the norm of the whole gradient, which is finite, and update."""
+        assert self._sum is not None, "`add_up` comes first"
+        ranges, total = self._sum
+        scale = np.float32(min(1.0, self._config.clip_norm / norm) if norm > 0 else 1.0)
+        for start, stop in ranges.tolist():
+            self._step(slice(start, stop), total[start:stop], scale, np.float32(learning_rate))
+        self._drop_sum()
+        self.version += 1
+
+    def _drop_sum(self) -> None:
+        if self._sum is not None:
+            ranges, total = self._sum
+            self._buffers.give_back(total, ranges)
+            self._sum = None
 
     def _mean(self, ranges: RangeArray, total: FloatArray) -> FloatArray:
         scale = np.float32(1 / self._config.num_shards)
@@ -238,11 +372,7 @@ class SharedWeights:
             ValueError: the buffers have another length.
         """
         for name in ("weights", "momentum"):
-            if tuple(state[name].shape) != (self.size,):
-                raise ValueError(
-                    f"`{name}` of the checkpoint has shape {tuple(state[name].shape)}; this search network "
-                    f"needs ({self.size},)"
-                )
+            check_length(name, state[name], self.size)
         self.values[:] = np.asarray(state["weights"])
         self._momentum[:] = np.asarray(state["momentum"])
         self.version = int(state["version"])

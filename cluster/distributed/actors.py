@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,14 +34,14 @@ from nas.kernels import Choice, select
 from nas.shards import ShardGradient, ShardScore, evaluate_genotype, score_shard, train_shard
 from nas.strategy import Strategy
 from nas.supernet import Supernet, SupernetConfig
-from nas.weights import SharedWeights, UpdateMetrics
+from nas.weights import RangeSum, SharedWeights, split_gradient
 
 __all__ = [
     "ControllerHost",
     "Evaluator",
     "Published",
     "StaleLeaseError",
-    "Update",
+    "Summed",
     "WeightsOwner",
     "WeightsUnavailableError",
 ]
@@ -58,25 +59,30 @@ class WeightsUnavailableError(Exception):
 
 
 class Published(NamedTuple):
-    """One version of the weights in the object store: a list, so that Ray hands on the reference itself."""
+    """One version of the weights in the object store.
+
+    Attributes:
+        version: how many updates it has had.
+        bounds: where the range of each owner begins, and the end of the last.
+        references: the weights of each range; in a list, so that Ray hands on the references themselves.
+    """
 
     version: int
-    reference: list["ObjectRef[FloatArray]"]
+    bounds: tuple[int, ...]
+    references: list["ObjectRef[FloatArray]"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update:
-    """Outcome of `WeightsOwner.update`.
+class Summed:
+    """Outcome of `WeightsOwner.add_up`.
 
     Attributes:
-        lost: positions of the gradients that could not be fetched; then nothing was changed.
-        metrics: of the update.
-        published: the new weights.
+        lost: positions of the gradients that could not be fetched; then nothing was added up.
+        part: what the sum gives to the metrics of the whole.
     """
 
     lost: tuple[int, ...] = ()
-    metrics: UpdateMetrics | None = None
-    published: Published | None = None
+    part: RangeSum | None = None
 
 
 class Evaluator:
@@ -89,7 +95,7 @@ class Evaluator:
         self._parts: _Parts | None = None
         self._trainer = Trainer()
         self._machine = MachineUse()
-        self._object = ""  # which published object the weights are a copy of
+        self._objects: list[str] = []  # which published objects the weights are a copy of
 
     def prepare(
         self,
@@ -120,7 +126,7 @@ class Evaluator:
         received = torch.zeros(network.layout.size, pin_memory=device.type != "cpu")
         weights = received.to(device)
         self._parts = _Parts(network, config, train_source, validation_source, received, weights, compute)
-        self._object = ""
+        self._objects = []
         return info
 
     def advance(
@@ -131,8 +137,8 @@ class Evaluator:
 
     def train(
         self, weights: Published, genotype: Genotype, step: int, shard: int
-    ) -> tuple[ShardReport, ShardGradient]:
-        """A report for the driver and, as an object of its own, the gradient."""
+    ) -> tuple[ShardReport | ShardGradient, ...]:
+        """A report for the driver and, each an object of its own, the gradient's part for every owner."""
         start, parts, bytes_in = self._begin(weights)
         with deterministic(parts.compute):
             gradient = train_shard(
@@ -148,8 +154,9 @@ class Evaluator:
         result = ShardScore(
             shard=shard, loss=gradient.loss, accuracy=gradient.accuracy, num_images=gradient.num_images
         )
-        bytes_out = gradient.values.nbytes + gradient.ranges.nbytes
-        return self._report(result, start, bytes_in, bytes_out), gradient
+        parts_out = split_gradient(gradient, weights.bounds)
+        bytes_out = sum(part.values.nbytes + part.ranges.nbytes for part in parts_out)
+        return self._report(result, start, bytes_in, bytes_out), *parts_out
 
     def score(self, weights: Published, genotype: Genotype, step: int, shard: int) -> ShardReport:
         """The score on the minibatch of a controller step."""
@@ -186,19 +193,22 @@ class Evaluator:
         return start, self._parts, self._load(weights, self._parts)
 
     def _load(self, weights: Published, parts: "_Parts") -> int:
-        """Copy a version once: the object is memory that all processes of the machine share."""
-        (reference,) = weights.reference
-        if reference.hex() == self._object:
+        """Copy a version once: the objects are memory that all processes of the machine share."""
+        names = [reference.hex() for reference in weights.references]
+        if names == self._objects:
             return 0
+        self._objects = []  # whatever happens now, the copy is no version until it is whole
         try:
-            view = ray.get(reference, timeout=FETCH_SECONDS)
+            views = ray.get(weights.references, timeout=FETCH_SECONDS)
         except RayError as error:
             raise WeightsUnavailableError(f"version {weights.version}: {error}") from error
-        assert not view.flags.writeable, "a writable view could change the weights of every worker"
-        np.copyto(parts.received.numpy(), view)
+        received = parts.received.numpy()
+        for (start, stop), view in zip(pairwise(weights.bounds), views, strict=True):
+            assert not view.flags.writeable, "a writable view could change the weights of every worker"
+            np.copyto(received[start:stop], view)
         parts.weights.copy_(parts.received)  # on the CPU the two are one
-        self._object = reference.hex()
-        return view.nbytes
+        self._objects = names
+        return received.nbytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,40 +225,45 @@ class _Parts:
 
 
 class WeightsOwner:
-    """Holds the shared weights, publishes each version, and adds up gradients in their fixed order.
+    """Holds a range of the shared weights, publishes each version, adds up gradients in their fixed order.
 
-    The owner puts the weights into the object store itself: an object lives as long as who put it.
+    The owner puts the weights into the object store itself: an object lives as long as who put it. An update
+    has two halves, because every owner needs the norm of the whole gradient.
 
     Args:
         supernet: shapes and initial values.
         config: of the search.
+        bounds: first value of the range and the one after its last.
     """
 
-    def __init__(self, supernet: SupernetConfig, config: SearchConfig) -> None:
-        self._arguments = Supernet(supernet), config
+    def __init__(self, supernet: SupernetConfig, config: SearchConfig, bounds: tuple[int, int]) -> None:
+        self._arguments = Supernet(supernet), config, bounds
         self._weights = SharedWeights(*self._arguments)
         self._lease = ""
         self._reference: ObjectRef[FloatArray] | None = None
 
     def load(self, lease: str, state: dict[str, Any] | None) -> Published:
-        """Start anew from a state, or from the initial weights, under a new lease."""
+        """Start anew from the state of this range, or from the initial weights, under a new lease."""
         self._weights = SharedWeights(*self._arguments)
         if state is not None:
             self._weights.load_state_dict(state)
         self._lease = lease
         return self._publish()
 
-    def update(
-        self, lease: str, gradients: Sequence["ObjectRef[ShardGradient]"], learning_rate: float
-    ) -> Update:
-        """One update from the gradients of all shards, in whatever order; or the word that some are lost."""
+    def add_up(self, lease: str, gradients: Sequence["ObjectRef[ShardGradient]"]) -> Summed:
+        """Sum of the parts of all shards, in whatever order; or the word that some are lost."""
         _check_lease(lease, self._lease)
         fetched = _fetch(gradients)
         lost = tuple(position for position, gradient in enumerate(fetched) if gradient is None)
         if lost:
-            return Update(lost=lost)
-        metrics = self._weights.apply([g for g in fetched if g is not None], learning_rate)
-        return Update(metrics=metrics, published=self._publish())
+            return Summed(lost=lost)
+        return Summed(part=self._weights.add_up([g for g in fetched if g is not None]))
+
+    def update(self, lease: str, norm: float, learning_rate: float) -> Published:
+        """One update by what was added up, given the norm of the whole gradient."""
+        _check_lease(lease, self._lease)
+        self._weights.update(norm, learning_rate)
+        return self._publish()
 
     def publish(self, lease: str) -> Published:
         """The same weights once more, where the published object was lost."""
@@ -256,14 +271,9 @@ class WeightsOwner:
         return self._publish()
 
     def state_dict(self, lease: str) -> dict[str, Any]:
-        """State of the shared weights."""
+        """State of the range."""
         _check_lease(lease, self._lease)
         return self._weights.state_dict()
-
-    def digest(self, lease: str) -> str:
-        """SHA-256 of the weights."""
-        _check_lease(lease, self._lease)
-        return self._weights.digest()
 
     def pid(self) -> int:
         """The process."""
@@ -271,7 +281,7 @@ class WeightsOwner:
 
     def _publish(self) -> Published:
         self._reference = ray.put(self._weights.values)
-        return Published(self._weights.version, [self._reference])
+        return Published(self._weights.version, self._arguments[2], [self._reference])
 
 
 class ControllerHost:

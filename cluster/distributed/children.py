@@ -1,15 +1,17 @@
 """`nas.children.Children` over evaluators on a Ray cluster: M shards on however many workers there are.
 
-Nothing here enters the result. Weights belong to an actor, gradients go to it straight from the evaluators
-and are added in the order of shard numbers, and every process can be lost:
+Nothing here enters the result. Weights belong to an actor, or to several by ranges; gradients go there
+straight from the evaluators, are added in the order of shard numbers, and every process can be lost:
 
     evaluator   its shard is repeated
-    owner       loaded anew from the last state that this side kept, and the steps since are repeated, exactly
+    an owner    all are loaded anew from the last state that this side kept, and the steps since are repeated,
+                exactly
     driver      resumes from a checkpoint
 
 All that is lost is time.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -21,13 +23,7 @@ import ray
 from ray import ObjectRef
 from ray.util.placement_group import PlacementGroup
 
-from cluster.distributed.actors import (
-    Evaluator,
-    Published,
-    Update,
-    WeightsOwner,
-    WeightsUnavailableError,
-)
+from cluster.distributed.actors import Evaluator, Published, WeightsUnavailableError
 from cluster.distributed.dispatch import (
     Dispatcher,
     Finished,
@@ -36,15 +32,16 @@ from cluster.distributed.dispatch import (
     WorkersLostError,
     last,
 )
-from cluster.distributed.leases import ActorLostError, LeasedActor, near_the_driver
+from cluster.distributed.leases import ActorLostError
 from cluster.distributed.measurements import Measurement, measure
+from cluster.distributed.owners import Owners, Update, num_owners
 from cluster.distributed.processes import WorkerInfo
 from cluster.distributed.runtime import Runtime
 from nas.children import Scored, StepMetrics, check_num_shards, check_source, ignore
 from nas.compute import ComputeConfig
 from nas.config import SearchConfig
 from nas.genotype import Genotype
-from nas.images import ImageSource
+from nas.images import FloatArray, ImageSource
 from nas.shards import ShardScore
 from nas.supernet import Supernet, SupernetConfig
 
@@ -53,10 +50,10 @@ __all__ = ["RayChildren"]
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_STEPS = 50
-"""Weight steps after which the owner's state is fetched if no checkpoint did so: what is repeated at most."""
+"""Weight steps after which the owners' state is fetched if no checkpoint did so: what is repeated at most."""
 
 MOST_LOSSES = 5
-"""How often in a row the owner may be lost: more often it is not bad luck."""
+"""How often in a row an owner may be lost: more often it is not bad luck."""
 
 GROW_SECONDS = 10.0
 """With `workers: auto`, how often the cluster is asked whether it has grown."""
@@ -65,7 +62,7 @@ Result = TypeVar("Result")
 
 
 class RayChildren:
-    """Children over evaluator actors and an actor that owns the shared weights.
+    """Children over evaluator actors and the actors that own the shared weights.
 
     Args:
         runtime: entered; says how many workers, where, and how long to wait for them.
@@ -104,16 +101,18 @@ class RayChildren:
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
         )
-        self._owner = LeasedActor(
-            lambda: near_the_driver(WeightsOwner).remote(supernet, config),
-            "owner of the shared weights",
+        workers = len(self._dispatcher.workers)
+        self._owners = Owners(
+            supernet,
+            config,
+            num_owners(settings.owners, workers, config.num_shards, network),
             call_seconds=settings.owner_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
         )
-        self._kept: dict[str, Any] | None = None  # the owner's state some steps ago; None: its initial state
+        self._kept: dict[str, Any] | None = None  # the owners' state some steps ago; None: the initial one
         self._steps: list[tuple[int, tuple[Genotype, ...], float]] = []  # done since
         self._owner_lost = False
-        self._published: Published = self._owner.load(None)
+        self._published: Published = self._owners.load(None)
         self._looked_at = time.monotonic()
         self.measurement: Measurement | None = None
 
@@ -123,9 +122,9 @@ class RayChildren:
         return self._dispatcher
 
     @property
-    def owner(self) -> LeasedActor:
-        """The owner of the shared weights."""
-        return self._owner
+    def owners(self) -> Owners:
+        """The owners of the shared weights."""
+        return self._owners
 
     def add_workers(self, count: int) -> None:
         """Add evaluators to a search under way.
@@ -170,30 +169,30 @@ class RayChildren:
         return [replace(score, shard=shard) for shard, score in enumerate(scores)]
 
     def state_dict(self) -> dict[str, Any]:
-        """State of the shared weights, in read-only arrays; it is kept here too, in case their owner dies."""
-        fetched: dict[str, Any] = self._surviving(lambda: self._owner.call("state_dict"))
+        """State of the shared weights, in read-only arrays; it is kept here too, in case an owner dies."""
+        fetched: dict[str, Any] = self._surviving(self._owners.state_dict)
         self._keep(fetched)
         return dict(self._kept or {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave, here or without Ray."""
-        self._published = self._owner.load(state)
+        self._published = self._owners.load(state)
         self._owner_lost = False
         self._keep(state)
 
     def digest(self) -> str:
         """SHA-256 of the shared weights."""
-        digest: str = self._surviving(lambda: self._owner.call("digest"))
-        return digest
+        return hashlib.sha256(self.state_dict()["weights"].tobytes()).hexdigest()
 
-    def published_weights(self) -> Any:
-        """The weights as the evaluators get them: a read-only view of the object store."""
-        return ray.get(self._published.reference[0])
+    def published_weights(self) -> list[FloatArray]:
+        """The weights as the evaluators get them: of each owner a read-only view of the object store."""
+        views: list[FloatArray] = ray.get(self._published.references)
+        return views
 
     def close(self) -> None:
         """End all actors."""
         self._dispatcher.kill()
-        self._owner.kill()
+        self._owners.kill()
 
     def _keep(self, state: dict[str, Any]) -> None:
         """Copies: arrays that came from the object store are views of it."""
@@ -207,7 +206,8 @@ class RayChildren:
 
     def _train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
         def submit(genotype: Genotype, shard: int) -> Submit:
-            return lambda actor: actor.train.options(num_returns=2).remote(
+            returned = 1 + len(self._owners.actors)
+            return lambda actor: actor.train.options(num_returns=returned).remote(
                 self._published, genotype, step, shard
             )
 
@@ -231,11 +231,10 @@ class RayChildren:
     def _update(
         self, finished: list[Finished], submits: Sequence[Submit], learning_rate: float
     ) -> tuple[Update, float]:
-        """Hand the gradients to the owner; those that died with their machine are computed again."""
+        """Hand the gradients to the owners; those that died with their machine are computed again."""
         while True:
             start = time.perf_counter()
-            references = [shard.references[0] for shard in finished]
-            update: Update = self._owner.call("update", references, learning_rate)
+            update = self._owners.update([shard.references for shard in finished], learning_rate)
             if not update.lost:
                 return update, time.perf_counter() - start
             logger.warning("gradients of shards %s were lost; they are computed again", list(update.lost))
@@ -251,7 +250,7 @@ class RayChildren:
         return [shard.report.result for shard in finished]
 
     def _surviving(self, action: Callable[[], Result]) -> Result:
-        """Do something that needs the owner, again if it is lost meanwhile."""
+        """Do something that needs the owners, again if one is lost meanwhile."""
         for _ in range(MOST_LOSSES):
             try:
                 if self._owner_lost:
@@ -260,20 +259,24 @@ class RayChildren:
             except (ActorLostError, WeightsUnavailableError) as error:
                 logger.warning("%s", error)
                 self._owner_lost = self._owner_lost or not self._publish_again()
-        raise WorkersLostError(f"the owner of the shared weights was lost {MOST_LOSSES} times in a row")
+        raise WorkersLostError(f"owners of the shared weights were lost {MOST_LOSSES} times in a row")
 
     def _publish_again(self) -> bool:
-        """Whether the owner is well after all, and could publish its weights once more."""
+        """Whether the owners are well after all, and could publish once more the version that is wanted.
+
+        A call that seemed lost may have been done: then they are one update further, or some of them.
+        """
         try:
-            self._published = self._owner.call("publish")
+            published = self._owners.publish()
         except ActorLostError:
             return False
-        return True
+        wanted, self._published = self._published.version, published
+        return published.version == wanted
 
     def _restore(self) -> None:
-        """Load the owner's kept state and repeat the steps since."""
+        """Load the owners' kept state and repeat the steps since."""
         logger.warning("the shared weights are restored; %d steps are repeated", len(self._steps))
-        self._published = self._owner.load(self._kept)
+        self._published = self._owners.load(self._kept)
         for step in self._steps:
             self._train(*step)
         self._owner_lost = False

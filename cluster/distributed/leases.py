@@ -3,7 +3,7 @@
 import itertools
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -12,7 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.distributed.actors import StaleLeaseError
 
-__all__ = ["ActorLostError", "LeasedActor", "near_the_driver"]
+__all__ = ["ActorLostError", "LeasedActor", "near_the_driver", "spread"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between attempts to load a restarting actor; Ray takes about one to restart a process."""
@@ -78,11 +78,26 @@ class LeasedActor:
         Raises:
             ActorLostError: `load` is needed before the call can be repeated.
         """
-        return self._get(getattr(self.handle, method).remote(self._lease, *arguments))
+        return self._get(self._begin(method, *arguments))
+
+    @staticmethod
+    def call_all(
+        actors: Sequence["LeasedActor"], method: str, arguments: Sequence[Sequence[Any]]
+    ) -> list[Any]:
+        """Call a method of several actors at once, each with its own arguments; answers in their order.
+
+        Raises:
+            ActorLostError: as `call`, for any of them; what the others did stays done.
+        """
+        begun = [actor._begin(method, *own) for actor, own in zip(actors, arguments, strict=True)]
+        return [actor._get(reference) for actor, reference in zip(actors, begun, strict=True)]
 
     def kill(self) -> None:
         """End the actor for good."""
         ray.kill(self.handle)
+
+    def _begin(self, method: str, *arguments: Any) -> Any:
+        return getattr(self.handle, method).remote(self._lease, *arguments)
 
     def _get(self, reference: Any) -> Any:
         try:
@@ -110,9 +125,15 @@ class LeasedActor:
 def near_the_driver(cls: type) -> Any:
     """An actor class that lives on the driver's machine if it can: with that machine all is lost anyway."""
     node = ray.get_runtime_context().get_node_id()
+    return _undying(cls, NodeAffinitySchedulingStrategy(node, soft=True))
+
+
+def spread(cls: type) -> Any:
+    """An actor class whose actors live on machines of their own, as far as there are so many."""
+    return _undying(cls, "SPREAD")
+
+
+def _undying(cls: type, strategy: Any) -> Any:
     return ray.remote(cls).options(
-        num_cpus=0,
-        max_restarts=-1,
-        max_task_retries=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
+        num_cpus=0, max_restarts=-1, max_task_retries=0, scheduling_strategy=strategy
     )

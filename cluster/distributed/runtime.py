@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import ray
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,6 +47,10 @@ class RuntimeConfig(BaseModel):
     cpus_per_worker: float = Field(default=1.0, gt=0, description="CPUs that one worker occupies")
     gpus_per_worker: float = Field(
         default=0.0, ge=0, description="GPUs that one worker occupies; 0.5 puts two on one"
+    )
+    owners: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default="auto",
+        description="actors that share the weights by ranges; `auto`: one for every 16 workers",
     )
     placement: Literal["PACK", "SPREAD"] = Field(
         default="PACK",

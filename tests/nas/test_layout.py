@@ -79,3 +79,8 @@ def test_a_union_covers_exactly_what_its_parts_cover(lists: list[list[tuple[int,
     covered = [i for start, stop in joined.tolist() for i in range(start, stop)]
     assert covered == sorted(expected)
     assert (joined[1:, 0] > joined[:-1, 1]).all()
+
+
+def test_a_union_of_nothing_is_nothing() -> None:
+    nothing = np.zeros((0, 2), np.int64)
+    assert union([nothing, nothing]).shape == (0, 2)

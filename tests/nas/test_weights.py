@@ -1,5 +1,6 @@
 """The update of the shared weights: a fixed order of addition, and only what was used."""
 
+import hashlib
 import itertools
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.shards import NonFiniteLossError, ShardGradient
+from nas.strategy import RandomStrategy
 from nas.supernet import Supernet, SupernetConfig
-from nas.weights import SharedWeights, TreeSum
+from nas.weights import NORM_BLOCK, SharedWeights, TreeSum, join_sums, owner_bounds, split_gradient
 
 NET = Supernet(
     SupernetConfig(
@@ -20,8 +22,8 @@ FIRST = Genotype.parse("0 0 1 4 0 4 1 4")
 SECOND = Genotype.parse("1 0 0 4 0 4 1 4")
 
 
-def gradient(shard: int, genotype: Genotype, fill: float | None = None) -> ShardGradient:
-    ranges = NET.used_ranges(genotype)
+def gradient(shard: int, genotype: Genotype, fill: float | None = None, net: Supernet = NET) -> ShardGradient:
+    ranges = net.used_ranges(genotype)
     length = int((ranges[:, 1] - ranges[:, 0]).sum())
     rng = np.random.default_rng(shard)
     # Magnitudes from 1e-3 to 1e3: sums in another order round differently.
@@ -180,3 +182,101 @@ def test_the_buffer_lies_at_64_bytes_before_and_after_loading() -> None:
     assert weights.tensor.data_ptr() % 64 == 0
     weights.load_state_dict(weights.state_dict())
     assert weights.tensor.data_ptr() % 64 == 0
+
+
+# 6 blocks of the norm, the last of them a part of one.
+WIDE = Supernet(
+    SupernetConfig(
+        num_classes=3, image_size=8, channels=12, normal_cells=3, num_nodes=2, auxiliary_channels=(16, 64)
+    )
+)
+
+
+def shared(owners: int, clip_norm: float = 5.0, own_norms: bool = False) -> str:
+    """Digest after three updates by so many owners. `own_norms`: each clips by the norm of its range."""
+    settings = config(4, clip_norm=clip_norm)
+    bounds = owner_bounds(WIDE, 4, owners)
+    ranges = [SharedWeights(WIDE, settings, part) for part in itertools.pairwise(bounds)]
+    for step in range(3):
+        genotypes = RandomStrategy(2, seed=1).sample(4, "weights", step)
+        parts = [split_gradient(gradient(n, g, net=WIDE), bounds) for n, g in enumerate(genotypes)]
+        sums = [one.add_up(own) for one, own in zip(ranges, zip(*parts, strict=True), strict=True)]
+        for one, own in zip(ranges, sums, strict=True):
+            one.update(join_sums([own] if own_norms else sums).gradient_norm, 0.1)
+    return hashlib.sha256(b"".join(one.values.tobytes() for one in ranges)).hexdigest()
+
+
+def test_owners_of_ranges_give_the_bits_of_one() -> None:
+    assert WIDE.layout.size // NORM_BLOCK == 5
+    whole = SharedWeights(WIDE, config(4, clip_norm=5.0))
+    for step in range(3):
+        genotypes = RandomStrategy(2, seed=1).sample(4, "weights", step)
+        parts = [gradient(n, g, net=WIDE) for n, g in enumerate(genotypes)]
+        whole.apply(parts, 0.1)
+    assert {shared(owners) for owners in (1, 2, 3, 6)} == {whole.digest()}
+
+
+def test_owners_that_clip_by_their_own_norms_would_give_other_bits() -> None:
+    """The check above can fail: what is shared between the halves of an update matters."""
+    assert shared(2, own_norms=True) != shared(2)
+
+
+def test_the_metrics_of_ranges_join_to_those_of_the_whole() -> None:
+    (genotype,) = RandomStrategy(2, seed=1).sample(1, "weights", 0)
+    part = gradient(0, genotype, net=WIDE)
+    bounds = owner_bounds(WIDE, 1, 3)
+    sums = [
+        SharedWeights(WIDE, config(1), own).add_up([piece])
+        for own, piece in zip(itertools.pairwise(bounds), split_gradient(part, bounds), strict=True)
+    ]
+    assert join_sums(sums) == SharedWeights(WIDE, config(1)).apply([part], 0.1)
+
+
+def test_a_gradient_is_split_where_the_buffer_is() -> None:
+    part = ShardGradient(
+        shard=3,
+        loss=1.0,
+        accuracy=0.5,
+        num_images=2,
+        ranges=np.array([[0, 2], [6, 10]]),
+        values=np.arange(6, dtype=np.float32),
+    )
+    first, second, third, fourth = split_gradient(part, (0, 4, 5, 8, 12))
+    # used are 0 1 and 6 7 8 9, with the values 0 1 and 2 3 4 5
+    assert (first.ranges.tolist(), first.values.tolist()) == ([[0, 2]], [0, 1])
+    assert (second.ranges.tolist(), second.values.tolist()) == ([], [])
+    assert (third.ranges.tolist(), third.values.tolist()) == ([[1, 3]], [2, 3])
+    assert (fourth.ranges.tolist(), fourth.values.tolist()) == ([[0, 2]], [4, 5])
+    assert {piece.shard for piece in (first, second, third, fourth)} == {3}
+
+
+def test_a_range_that_no_shard_used_keeps_its_bits() -> None:
+    weights = SharedWeights(NET, config(1), (0, 32))
+    before = weights.values.copy()
+    nothing = ShardGradient(
+        shard=0,
+        loss=0.0,
+        accuracy=0.0,
+        num_images=1,
+        ranges=np.zeros((0, 2), np.int64),
+        values=np.zeros(0, np.float32),
+    )
+    assert weights.add_up([nothing]).squares == ()
+    weights.update(3.0, 0.1)
+    np.testing.assert_array_equal(weights.values, before)
+    assert weights.version == 1
+
+
+def test_work_is_divided_at_blocks_and_about_equally() -> None:
+    net = Supernet(SupernetConfig(num_classes=10, channels=12))
+    bounds = owner_bounds(net, 64, 4)
+    assert bounds[0] == 0
+    assert bounds[-1] == net.layout.size
+    assert all(cut % NORM_BLOCK == 0 for cut in bounds[:-1])
+    work = np.zeros(4)
+    for genotype in RandomStrategy(5, seed=9).sample(20, "weights", 0):
+        work += [piece.values.size for piece in split_gradient(gradient(0, genotype, net=net), bounds)]
+    # The head that all use is 1.6 MB of 2.2 and lies in seven blocks: a quarter each is not to be had.
+    assert work.max() / work.sum() < 0.4
+    with pytest.raises(ValueError, match="`owners` is 42; the weights of this search network are 41 blocks"):
+        owner_bounds(net, 64, 42)

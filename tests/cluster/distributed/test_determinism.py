@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import ray
 
-from cluster.distributed.actors import Update
+from cluster.distributed.owners import Update
 from cluster.stages.checkpoints import Checkpoints
 from nas.children import LocalChildren
 from nas.layout import union
@@ -93,10 +93,11 @@ def test_a_killed_owner_of_the_weights_is_restored_exactly(
 ) -> None:
     search = searches.on_ray()
     search.step()
-    pid = ray.get(searches.children.owner.handle.pid.remote())
+    (owner,) = searches.children.owners.actors
+    pid = ray.get(owner.handle.pid.remote())
     os.kill(pid, signal.SIGKILL)
     assert run_to_end(search) == expected
-    assert ray.get(searches.children.owner.handle.pid.remote()) != pid
+    assert ray.get(owner.handle.pid.remote()) != pid
 
 
 def test_a_killed_controller_is_restored_exactly(
@@ -114,14 +115,12 @@ def test_gradients_that_died_with_their_machine_are_computed_again(
     searches: Any, run_to_end: RunToEnd, expected: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = searches.on_ray()
-    real, losses = searches.children.owner.call, [(0, 3), (3,)]
+    real, losses = searches.children.owners.update, [(0, 3), (3,)]
 
-    def call(method: str, *arguments: Any) -> Any:
-        if method == "update" and losses:
-            return Update(lost=losses.pop())
-        return real(method, *arguments)
+    def update(*arguments: Any) -> Update:
+        return Update(lost=losses.pop()) if losses else real(*arguments)
 
-    monkeypatch.setattr(searches.children.owner, "call", call)
+    monkeypatch.setattr(searches.children.owners, "update", update)
     repeated = searches.children.dispatcher.repeated
     assert run_to_end(search) == expected
     assert losses == []
@@ -147,7 +146,7 @@ def test_a_run_resumes_on_any_number_of_workers(
 def test_no_worker_writes_into_the_published_weights(searches: Any) -> None:
     search = searches.on_ray()
     search.step()
-    view = searches.children.published_weights()
+    (view,) = searches.children.published_weights()
     before = hashlib.sha256(view).hexdigest()
     assert before == searches.children.digest()
     genotypes = search.strategy.sample(6, "derivation", 0)
