@@ -29,7 +29,7 @@ detector: .venv-detector/.installed  ## build the environment of `posenas detect
 	.venv-detector/bin/python -c 'import mediapipe'
 	touch $@
 
-demo: $(INSTALLED)  ## the whole chain on built-in synthetic data: search, train, evaluate, draw
+demo: $(INSTALLED)  ## the whole chain on built-in synthetic data: lift, search, train, evaluate, recognise, film
 	$(BIN)/posenas demo
 
 test: $(INSTALLED)  ## every test, the slow ones included

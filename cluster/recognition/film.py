@@ -155,14 +155,16 @@ class RecognitionFilm:
     ) -> None:
         self._video.__exit__(kind, error, trace)
 
-    def append(self, frame: RecognizedFrame) -> None:
-        """The next frame; frames come in the order of time.
+    def append(self, frame: RecognizedFrame) -> Image:
+        """The next frame, and the picture that was made of it; frames come in the order of time.
 
         Raises:
             ValueError: arrays of another skeleton or other classes than the film is of.
             OSError: the encoder gave up, as on a full disk.
         """
-        self._video.append(self.picture(frame))
+        picture = self.picture(frame)
+        self._video.append(picture)
+        return picture
 
     def picture(self, frame: RecognizedFrame) -> Image:
         """The picture of the next frame, (height, width, 3) BGR.
@@ -232,13 +234,14 @@ class RecognitionFilm:
         view = box.of(canvas)
         # the one on the panels last, so that no other label lies on this one
         for person in sorted(frame.people, key=lambda one: one is shown):
-            self._draw_tag(view, person)
+            self._draw_tag(view, person, numbered=len(frame.people) > 1)
 
-    def _draw_tag(self, view: Image, person: PersonView) -> None:
+    def _draw_tag(self, view: Image, person: PersonView, *, numbered: bool) -> None:
         points = person.keypoints[np.isfinite(person.keypoints).all(axis=-1)] * self._layout.scale
         if not len(points):
             return
         text, colour = self._state(person)
+        text = f"{person.track}: {text}" if numbered else text
         text = shortened(text, 15, max(60, view.shape[1] - 40), bold=True)
         width, height = text_width(text, 15, bold=True) + 20, 24
         x = int(np.clip(points[:, 0].mean() - width / 2, 2, max(2, view.shape[1] - width - 2)))

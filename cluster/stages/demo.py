@@ -5,19 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
+from cluster.files import write_atomically
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun
 from cluster.lifter.trained import TwoStreamLifter
 from cluster.lifter.training import run_lift_training
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.recognition.film import RecognitionFilm
-from cluster.recognition.live import LiveOptions
+from cluster.recognition.live import LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
+from cluster.recognition.records import RecognizedFrame
 from cluster.recognition.windows import ActionSpan, WindowConfig
 from cluster.stages.filming import DEMO_CAMERA, film_poses, one_after_the_other
 from cluster.stages.folder import RunFolder
@@ -54,6 +57,7 @@ class DemoOutcome:
         search, training, evaluation: outcomes of the three stages.
         model: the folder of the recognition model.
         film: the annotated video.
+        picture: its surest moment.
         spans: what was recognised in it.
         tracking: the MLflow store.
         seconds: of it all.
@@ -64,6 +68,7 @@ class DemoOutcome:
     evaluation: EvaluationOutcome
     model: Path
     film: Path
+    picture: Path
     spans: tuple[ActionSpan, ...]
     tracking: str
     seconds: float
@@ -82,7 +87,7 @@ class DemoOutcome:
             f"model     {self.model}",
             f"shown     {', '.join(_SHOWN_ACTIONS)}",
             f"seen      {seen or 'nothing with enough confidence'}",
-            f"film      {self.film}",
+            f"film      {self.film} (a picture of it: {self.picture.name})",
             f"MLflow    posenas ui --tracking {self.tracking}",
             f"time      {duration(self.seconds)}",
         ]
@@ -144,6 +149,7 @@ def run_demo(
         search/           the run: search, training, test, pictures, report
         recognition/      all of it in one folder, as `posenas recognize --model` takes it
         recognition.mp4   the film
+        recognition.png   its surest moment
 
     A demo that was stopped goes on where it was; one that is finished shows its results again.
 
@@ -169,14 +175,15 @@ def run_demo(
     evaluation = run_evaluation(run, progress=progress)
     classifier = TrainedClassifier.load(run / "model")
     RecognitionModel(classifier=classifier, lifter=lifter, windows=_WINDOWS).save(folder / "recognition")
-    film = folder / "recognition.mp4"
-    spans = film_recognition(Recognizer.load(folder / "recognition"), film, progress)
+    film, picture = folder / "recognition.mp4", folder / "recognition.png"
+    spans = film_recognition(Recognizer.load(folder / "recognition"), film, picture, progress)
     return DemoOutcome(
         search=search,
         training=training,
         evaluation=evaluation,
         model=folder / "recognition",
         film=film,
+        picture=picture,
         spans=spans,
         tracking=config.tracking.uri if config.tracking else "none",
         seconds=time.perf_counter() - begin,
@@ -184,13 +191,14 @@ def run_demo(
 
 
 def film_recognition(
-    recognizer: Recognizer, path: Path, progress: Progress | None = None
+    recognizer: Recognizer, path: Path, picture: Path, progress: Progress | None = None
 ) -> tuple[ActionSpan, ...]:
     """Recognise what a synthetic person does from what a detector sees of it, and film that.
 
     Args:
         recognizer: with a lifter that takes the Human3.6M layout.
         path: of the .mp4.
+        picture: of the .png of its surest moment, of the second half, where there is most to see.
         progress: hears of every frame.
 
     Returns:
@@ -214,13 +222,36 @@ def film_recognition(
             fps=keypoints.fps,
         ) as film,
     ):
-        for number, person in enumerate(_detections(keypoints), start=1):
-            for frame in live.push([person]):
-                film.append(frame)
-            progress.advance(number)
-        for frame in live.finish():
-            film.append(frame)
+        surest, best = -1.0, None
+        for frame in _recognised(live, keypoints, progress):
+            drawn = film.append(frame)
+            if 2 * frame.number >= keypoints.num_frames and (sureness := _sureness(frame)) > surest:
+                surest, best = sureness, drawn
+    assert best is not None
+    _, png = cv2.imencode(".png", best)
+    write_atomically(picture, png.tobytes())
     return live.timeline.spans
+
+
+def _recognised(
+    live: LiveRecognizer, keypoints: Keypoints2D, progress: Progress
+) -> Iterator[RecognizedFrame]:
+    for number, person in enumerate(_detections(keypoints), start=1):
+        yield from live.push([person])
+        progress.advance(number)
+    yield from live.finish()
+
+
+def _sureness(frame: RecognizedFrame) -> float:
+    """The probability of what is decided; 0 where nothing is."""
+    return max(
+        (
+            float(person.probabilities[person.label])
+            for person in frame.people
+            if person.label is not None and person.probabilities is not None
+        ),
+        default=0.0,
+    )
 
 
 def _lifter(run: LiftRun, progress: Progress) -> TwoStreamLifter:

@@ -148,6 +148,15 @@ def test_the_panels_keep_their_person_while_in_view_and_then_take_the_largest(tm
     made._video.discard()
 
 
+def test_of_several_people_each_label_has_its_number(tmp_path: Path) -> None:
+    alone, other = person(3, x=150), person(4, x=500)
+    one, two = (one_picture(tmp_path, *people, part="video") for people in ((alone,), (alone, other)))
+    left = slice(0, one.shape[1] // 2 - 40)
+    assert (one[:, left] != two[:, left]).any()
+    only, both = (num_pixels(each[:, left], class_colour(1)) for each in (one, two))
+    assert both > only  # the longer label
+
+
 def test_a_pair_is_drawn_at_its_distance(tmp_path: Path) -> None:
     one = person()
 

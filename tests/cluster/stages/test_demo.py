@@ -42,6 +42,9 @@ def test_the_demo_ends_with_a_film_of_a_recognition(tmp_path: Path, monkeypatch:
     capture = cv2.VideoCapture(str(found.film))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) > 150
     capture.release()
+    picture = cv2.imread(str(found.picture))
+    assert picture is not None
+    assert picture.shape == (720, 1280, 3)
     model = RecognitionModel.load(found.model)
     assert model.lifter is not None
     split = load(DataConfig(name="npz", root=tmp_path / "demo" / "clips.npz"))
