@@ -27,8 +27,10 @@ _ONE_PERSON = 2300.0
 _DISTANCE, _FLOOR = 1.95, 0.36
 _NEAREST = 0.1  # of the viewer's distance: nothing is drawn nearer than this
 _SECONDS_AROUND = 12.0  # the viewer's way around the person
-# Of the lowest joint and of the span, how much is left a frame later: they grow at once and shrink slowly.
-_SHRINKING = 0.995
+# How much of the way to the lowest joint the floor goes in a frame: one wild joint must not drop it, and who
+# jumps must not lift it.
+_SINKING, _RISING = 0.2, 0.02
+_SHRINKING = 0.995  # of the span, which grows at once, so much is left a frame later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,10 @@ class Turntable:
         joints = people[np.isfinite(people).all(axis=-1)]
         if not len(joints):
             return
-        self._floor = max(float(joints[:, 1].max()), _SHRINKING * self._floor)
+        lowest = float(joints[:, 1].max())
+        if self._floor == 0:
+            self._floor = lowest
+        self._floor += (_SINKING if lowest > self._floor else _RISING) * (lowest - self._floor)
         if len(people) > 1:
             reach = float(np.hypot(joints[:, 0], joints[:, 2]).max())
             self._span = max(2.6 * reach, _SHRINKING * self._span)

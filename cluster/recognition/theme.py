@@ -24,6 +24,13 @@ _CLASSES: tuple[Colour, ...] = (
 )
 
 
+_DARKENED = 0.55
+
+
 def class_colour(label: int) -> Colour:
-    """The colour of a class, always the same; after seven classes they begin anew."""
-    return _CLASSES[int(label) % len(_CLASSES)]
+    """The colour of a class, always the same; the eighth to fourteenth are dark, then they begin anew."""
+    turn, number = divmod(int(label), len(_CLASSES))
+    if turn % 2 == 0:
+        return _CLASSES[number]
+    blue, green, red = (round(_DARKENED * part) for part in _CLASSES[number])
+    return blue, green, red

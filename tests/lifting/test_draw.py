@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lifting.draw import View, draw_pose, side_by_side
+from lifting.draw import Turntable, View, draw_pose, side_by_side
 from lifting.skeleton import H36M_17
 
 VIEW = View(size=(200, 200))
@@ -50,3 +50,26 @@ def test_a_joint_behind_the_viewer_is_drawn_all_the_same() -> None:
     wild[H36M_17.joints.index("left_wrist")] = [300, 0, -9000]
     assert np.abs(VIEW.pixels(wild)).max() < 10**6
     assert draw_pose(wild, H36M_17, VIEW).shape == (200, 200, 3)
+
+
+def test_two_people_are_seen_from_as_far_as_their_distance_asks_for() -> None:
+    table = Turntable(H36M_17, (200, 200))
+    apart = np.stack([T_POSE, T_POSE])
+    apart[:, :, 0] += np.array([[-1500], [1500]])
+    drawn = table.picture(apart, 0.0)
+    for edge in (drawn[:, :2], drawn[:, -2:]):  # nobody is cut off at the sides
+        assert (edge == drawn[0, 0]).all()
+
+
+def test_one_wild_joint_does_not_drop_the_floor() -> None:
+    def floor_after(*lowest: float) -> int:
+        table = Turntable(H36M_17, (200, 200))
+        for y in lowest:
+            pose = T_POSE - T_POSE[0]
+            pose[3, 1] = y
+            drawn = table.picture(pose, 0.0)
+        return int(np.flatnonzero((drawn == (216, 208, 200)).all(axis=2).any(axis=1)).max())
+
+    calm = floor_after(*[500.0] * 5)
+    assert floor_after(*[500.0] * 4, 800.0, 500.0) < calm + 12  # of 26 pixels that 300 mm are
+    assert floor_after(*[500.0] * 4, *[800.0] * 20) > calm + 20  # but it goes where the feet stay

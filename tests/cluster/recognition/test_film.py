@@ -126,6 +126,10 @@ def test_a_class_keeps_its_colour_whatever_its_place(tmp_path: Path) -> None:
         assert np.argmax(lengths) == np.argmax(order)
 
 
+def test_fourteen_classes_have_fourteen_colours() -> None:
+    assert len({class_colour(label) for label in range(14)}) == 14
+
+
 def test_before_anything_is_known_the_film_says_so_without_a_class(tmp_path: Path) -> None:
     young = person(image=None, probabilities=None, label=None, filled=0.1)
     unsure = person(label=None)
