@@ -1,16 +1,17 @@
-"""What a weight step costs on a cluster, how evenly two cores are used, and where the owner saturates.
+"""What a weight step costs on a cluster, how evenly two cores are used, and where owners saturate.
 
     python benchmarks/workers.py [--channels 12] [--batch 32] [--shards 8] [--rounds 5]
 
 Three parts, all in one run:
 
-1.  Seconds a step with W = 1, 2 and 4 workers (4 are more than this machine's cores, where it has two), bytes
-    a step, idle share, and the share of the step that the owner's update takes.
+1.  Seconds a step with W = 1, 2 and 4 workers (4 are more than this machine's cores, where it has two), and
+    with W = 2 and R = 2 owners of the weights; bytes a step, idle share, and what the update takes of it.
 2.  Parallel efficiency: the same shards computed by two processes that never talk to each other, in turn with
     the two workers; the efficiency is the ratio of the times, median of the rounds.
-3.  A model of 8, 64 and 256 workers from measured parts, one shard for each worker: seconds of a shard, bytes
-    of a gradient, seconds that the owner of the weights needs for each gradient and for each step, seconds to
-    copy weights. It is a model: no network was measured, its bandwidth is an assumption that can be set.
+3.  A model of 8, 64 and 256 workers from measured parts, one shard for each worker, with one owner of the
+    weights and with as many as `owners: auto` takes: seconds of a shard, bytes of a gradient's part, seconds
+    that the busiest owner needs for each gradient and for each step, seconds to copy weights. It is a model:
+    no network was measured; its bandwidth, for each owner's machine, is an assumption that can be set.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -28,6 +31,7 @@ from step import machine
 
 from cluster.distributed.children import RayChildren
 from cluster.distributed.measurements import Measurement
+from cluster.distributed.owners import num_owners
 from cluster.distributed.runtime import Runtime, RuntimeConfig
 from nas import kernels
 from nas.config import SearchConfig
@@ -36,10 +40,12 @@ from nas.images import TensorImages
 from nas.shards import ShardGradient, train_shard
 from nas.strategy import RandomStrategy
 from nas.supernet import Supernet, SupernetConfig
-from nas.weights import SharedWeights
+from nas.weights import SharedWeights, join_sums, owner_bounds, split_gradient
 
 RATE = 0.01
 WORKERS = (1, 2, 4)
+OWNERS = (1, 2, 4, 8, 16)
+SPLIT = "two workers, two owners"
 
 
 class Alone:
@@ -76,36 +82,44 @@ def report_steps(parts: Any, shards: int, rounds: int) -> None:
     In every round each of them takes a step, and the two processes that talk to nobody take theirs; who was
     first comes last in the next round.
     """
-    with Runtime(RuntimeConfig(workers=max(WORKERS), cpus_per_worker=0.25)) as runtime:
-        children = RayChildren(runtime, *parts)
+    settings = RuntimeConfig(workers=max(WORKERS), cpus_per_worker=0.25, owners=1)
+    with (
+        Runtime(settings) as runtime,
+        Runtime(settings.model_copy(update={"workers": 2, "owners": 2})) as divided,
+    ):
+        children, split = RayChildren(runtime, *parts), RayChildren(divided, *parts)
         children.dispatcher.infos()
+        split.dispatcher.infos()
         everybody = list(children.dispatcher.workers)
         alone = [ray.remote(Alone).options(num_cpus=0.25).remote(*parts[:3]) for _ in range(2)]
-        taken: dict[int, list[float]] = {who: [] for who in (0, *WORKERS)}
-        measured: dict[int, list[Measurement]] = {who: [] for who in WORKERS}
+        taken: dict[int | str, list[float]] = {who: [] for who in (0, *WORKERS, SPLIT)}
+        measured: dict[int | str, list[Measurement]] = {who: [] for who in (*WORKERS, SPLIT)}
         order = list(taken)
         for step in range(rounds + 1):
             genotypes = RandomStrategy(5, seed=1).sample(shards, "weights", step)
             order.append(order.pop(0))
             for who in order:
-                children.dispatcher.workers = everybody[:who] or everybody
+                team = split if who == SPLIT else children
+                children.dispatcher.workers = everybody[: int(who)] if who in WORKERS else everybody
                 start = time.perf_counter()
                 if who:
-                    children.train(step, genotypes, RATE)
+                    team.train(step, genotypes, RATE)
                 else:
                     ray.get(
                         [p.train.remote(step, genotypes, range(n, shards, 2)) for n, p in enumerate(alone)]
                     )
                 if step:  # the first round warms up
                     taken[who].append(time.perf_counter() - start)
-                    if who and children.measurement:
-                        measured[who].append(children.measurement)
+                    if who and team.measurement:
+                        measured[who].append(team.measurement)
         children.dispatcher.workers = everybody
-        children.dispatcher.kill()
-        for process in (*alone, *(owner.handle for owner in children.owners.actors)):
+        children.close()
+        split.close()
+        for process in alone:
             ray.kill(process)
     for who in WORKERS:
-        _print_line(who, taken[who], measured[who])
+        _print_line(who, 1, taken[who], measured[who])
+    _print_line(2, 2, taken[SPLIT], measured[SPLIT])
     ratios = [mine / its for mine, its in zip(taken[0], taken[2], strict=True)]
     print(
         f"  two processes that do not talk: {median(taken[0]):.3f} s; efficiency {median(ratios):.3f}, "
@@ -113,11 +127,11 @@ def report_steps(parts: Any, shards: int, rounds: int) -> None:
     )
 
 
-def _print_line(workers: int, taken: Sequence[float], measured: Sequence[Measurement]) -> None:
+def _print_line(workers: int, owners: int, taken: Sequence[float], measured: Sequence[Measurement]) -> None:
     more = " (more workers than cores)" if workers > len(os.sched_getaffinity(0)) else ""
     idle = [median(m.idle[number] for m in measured) for number in range(workers)]
     print(
-        f"  W = {workers}: {median(taken):.3f} s a step, "
+        f"  W = {workers}, R = {owners}: {median(taken):.3f} s a step, "
         f"of it update {median(m.update_seconds for m in measured):.3f}; "
         f"out {median(m.bytes_out for m in measured) / 1e6:.1f} MB, "
         f"in {median(m.bytes_in for m in measured) / 1e6:.1f} MB; "
@@ -140,54 +154,103 @@ def synthetic(net: Supernet, genotypes: Sequence[Genotype]) -> list[ShardGradien
     return found
 
 
-def report_model(parts: Any, rounds: int, bandwidth: float) -> None:
+@dataclass(frozen=True, kw_only=True)
+class OwnerCost:
+    """What a step costs the busiest of R owners, in seconds.
+
+    Attributes:
+        each: for every gradient: to fetch its part, add it, and take it from the assumed network.
+        fixed: for every step: calls, update, publication, and the copy of the weights at the workers.
+    """
+
+    each: float
+    fixed: float
+
+
+def measure_owners(
+    net: Supernet, config: SearchConfig, genotypes: Sequence[Genotype], owners: int, rounds: int, link: float
+) -> OwnerCost:
+    """Each range by itself, as if its owner had a machine of its own; prints what was measured."""
+    bounds = owner_bounds(net, len(genotypes), owners)
+    costs = []
+    for number, part in enumerate(pairwise(bounds)):
+        taken = {}
+        for count in (8, 64):
+            owner = SharedWeights(net, config.model_copy(update={"num_shards": count}), part)
+            pieces = [split_gradient(g, bounds)[number] for g in synthetic(net, genotypes[:count])]
+
+            def step(owner: SharedWeights = owner, pieces: Any = pieces) -> None:
+                owner.update(join_sums([owner.add_up(pieces)]).gradient_norm, RATE)
+
+            taken[count] = seconds(step, rounds)
+        add = (taken[64] - taken[8]) / 56
+        size = float(np.mean([piece.values.nbytes + piece.ranges.nbytes for piece in pieces]))
+        references = [ray.put(piece) for piece in pieces[:16]]
+        fetch = seconds(lambda r=references: ray.get(r), rounds) / len(references)
+        publish = seconds(lambda o=owner: ray.put(o.values), rounds)
+        costs.append((add + fetch + size / link, add, fetch, size, max(0.0, taken[8] - 8 * add), publish))
+    stored = [ray.put(np.zeros(stop - start, np.float32)) for start, stop in pairwise(bounds)]
+    received = np.empty(net.layout.size, np.float32)
+
+    def copy() -> None:
+        for (start, stop), view in zip(pairwise(bounds), ray.get(stored), strict=True):
+            np.copyto(received[start:stop], view)
+
+    pinged = [ray.remote(Silent).options(num_cpus=0).remote() for _ in range(owners)]
+    ray.get([one.ping.remote() for one in pinged])
+    calls = 2 * seconds(lambda: ray.get([one.ping.remote() for one in pinged]), 20)
+    for one in pinged:
+        ray.kill(one)
+    total, add, fetch, size, update, publish = max(costs)
+    copied = seconds(copy, rounds)
+    widest = 4 * max(stop - start for start, stop in pairwise(bounds))
+    print(
+        f"  R = {owners}: the busiest owner takes {1e3 * add:.2f} ms to add a gradient's part of "
+        f"{size / 1e6:.2f} MB and {1e3 * fetch:.2f} ms to fetch it, {1e3 * update:.1f} ms for the update, "
+        f"{1e3 * publish:.1f} ms to publish; two calls take {1e3 * calls:.1f} ms, "
+        f"a copy {1e3 * copied:.1f} ms",
+        flush=True,
+    )
+    moved = (widest + received.nbytes) / link  # out of the owner's machine, into the worker's
+    return OwnerCost(each=total, fixed=calls + update + publish + copied + moved)
+
+
+class Silent:
+    """An actor that does nothing: what a call takes."""
+
+    def ping(self) -> None:
+        """Answer."""
+
+
+def report_model(parts: Any, batches: Sequence[int], rounds: int, bandwidth: float) -> None:
     """Measured parts, and what follows from them."""
     supernet, config, images, _ = parts
     net = Supernet(supernet)
     genotypes = RandomStrategy(5, seed=3).sample(256, "weights", 0)
     torch.set_num_threads(1)
     kernels.select("auto")
-    weights = net.initial_weights(0)
-    shard = median(
-        seconds(lambda g=g: train_shard(net, weights, g, images, config, 0, 0), 2) for g in genotypes[:4]
-    )
-    times = {}
-    for count in (8, 64):
-        owner = SharedWeights(net, config.model_copy(update={"num_shards": count}))
-        gradients = synthetic(net, genotypes[:count])
-        times[count] = seconds(lambda o=owner, g=gradients: o.apply(g, RATE), rounds)
-    each = (times[64] - times[8]) / 56
-    fixed = max(0.0, times[8] - 8 * each)
-    size = synthetic(net, genotypes[:16])
-    gradient_bytes = float(np.mean([g.values.nbytes + g.ranges.nbytes for g in size]))
-    values = weights.numpy()
-    publish = seconds(lambda: ray.put(values), rounds)
-    stored = ray.put(values)
-    received = np.empty_like(values)
-    copy = seconds(lambda: np.copyto(received, ray.get(stored)), rounds)
-    references = [ray.put(g) for g in size]
-    fetch = seconds(lambda: ray.get(references), rounds) / len(references)
-    link = 1e9 * bandwidth / 8
+    weights, link = net.initial_weights(0), 1e9 * bandwidth / 8
     print(
-        f"  measured: a shard {shard:.3f} s; a gradient {gradient_bytes / 1e6:.2f} MB; weights "
-        f"{values.nbytes / 1e6:.1f} MB\n"
-        f"  owner: {1e3 * each:.2f} ms to add a gradient, {1e3 * fetch:.2f} ms to fetch it, "
-        f"{1e3 * fixed:.1f} ms a step, {1e3 * publish:.1f} ms to publish; a copy takes {1e3 * copy:.1f} ms\n"
-        f"  assumed: {bandwidth:g} Gbit/s for the owner's machine, weights handed on among machines"
+        f"  weights {4 * net.layout.size / 1e6:.1f} MB; assumed: {bandwidth:g} Gbit/s for each owner's "
+        "machine, weights handed on among machines"
     )
-    each_total = each + fetch + gradient_bytes / link
-    fixed_total = fixed + publish + copy + 2 * values.nbytes / link
-    for workers in (8, 64, 256):
-        owner = fixed_total + workers * each_total
-        total = shard + owner
-        print(
-            f"  W = {workers:3}, one shard each: {total:.3f} s a step = {shard:.3f} + owner {owner:.3f}; "
-            f"efficiency {shard / total:.2f}"
+    costs = {owners: measure_owners(net, config, genotypes, owners, rounds, link) for owners in OWNERS}
+    for batch in batches:
+        sized = config.model_copy(update={"batch_size": batch})
+        shard = median(
+            seconds(lambda g=g, c=sized: train_shard(net, weights, g, images, c, 0, 0), 2)
+            for g in genotypes[:4]
         )
-    saturated = (shard - fixed_total) / each_total
-    print(
-        f"  the owner takes as long as a shard at W = {saturated:.0f}: from there on, more workers do not pay"
-    )
+        print(f"  shards of {batch} images, {shard:.3f} s each, one for each worker:")
+        for workers in (8, 64, 256):
+            chosen = num_owners("auto", workers, workers, net)
+            line = []
+            for owners in sorted({1, min(OWNERS, key=lambda r: abs(r - chosen))}):
+                total = shard + costs[owners].fixed + workers * costs[owners].each
+                line.append(f"R = {owners}: {total:.3f} s a step, efficiency {shard / total:.2f}")
+            print(f"    W = {workers:3}   " + "   ".join(line), flush=True)
+        saturated = [f"{(shard - cost.fixed) / cost.each:.0f} (R = {r})" for r, cost in costs.items()]
+        print(f"    the owners take as long as a shard at W = {', '.join(saturated)}", flush=True)
 
 
 def main() -> None:
@@ -195,6 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--channels", type=int, default=12, help="C; 12: 10 MB of weights, 20: 21 MB")
     parser.add_argument("--batch", type=int, default=32, help="images of a shard")
+    parser.add_argument("--model-batches", type=int, nargs="*", default=(64, 32, 16), help="of the model")
     parser.add_argument("--shards", type=int, default=8, help="M")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--gigabits", type=float, default=10.0, help="assumed network of the model")
@@ -214,7 +278,7 @@ def main() -> None:
     )
     with Runtime(RuntimeConfig(workers=max(WORKERS), cpus_per_worker=0.25)):  # those inside use its Ray
         report_steps(parts, options.shards, options.rounds)
-        report_model(parts, options.rounds, options.gigabits)
+        report_model(parts, options.model_batches, options.rounds, options.gigabits)
 
 
 if __name__ == "__main__":

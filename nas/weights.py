@@ -358,12 +358,11 @@ class SharedWeights:
         return hashlib.sha256(self.values.tobytes()).hexdigest()
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of weights and momentum, and the version."""
-        return {
-            "weights": self.values.copy(),
-            "momentum": self._momentum.copy(),
-            "version": self.version,
-        }
+        """Read-only copies of weights and momentum, and the version."""
+        copies = {"weights": self.values.copy(), "momentum": self._momentum.copy()}
+        for copied in copies.values():
+            copied.setflags(write=False)
+        return {**copies, "version": self.version}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave.

@@ -170,19 +170,20 @@ class RayChildren:
 
     def state_dict(self) -> dict[str, Any]:
         """State of the shared weights, in read-only arrays; it is kept here too, in case an owner dies."""
-        fetched: dict[str, Any] = self._surviving(self._owners.state_dict)
-        self._keep(fetched)
+        if self._kept is None or self._steps:
+            self._keep(self._surviving(self._owners.state_dict))
         return dict(self._kept or {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave, here or without Ray."""
         self._published = self._owners.load(state)
         self._owner_lost = False
-        self._keep(state)
+        self._keep({k: np.array(v) if isinstance(v, np.ndarray) else v for k, v in state.items()})
 
     def digest(self) -> str:
         """SHA-256 of the shared weights."""
-        return hashlib.sha256(self.state_dict()["weights"].tobytes()).hexdigest()
+        state = self._surviving(self._owners.state_dict)
+        return hashlib.sha256(state["weights"].tobytes()).hexdigest()
 
     def published_weights(self) -> list[FloatArray]:
         """The weights as the evaluators get them: of each owner a read-only view of the object store."""
@@ -195,10 +196,8 @@ class RayChildren:
         self._owners.kill()
 
     def _keep(self, state: dict[str, Any]) -> None:
-        """Copies: arrays that came from the object store are views of it."""
-        self._kept = {
-            name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in state.items()
-        }
+        """From now on a dead owner is restored from this; nobody may change its arrays."""
+        self._kept = state
         for value in self._kept.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import safetensors.torch
 import torch
 from torch import Tensor
 
-__all__ = ["StateCodec", "deserialize", "serialize"]
+__all__ = ["StateCodec", "Stored", "deserialize", "serialize"]
 
 LARGE_BYTES = 1 << 20
 """A tensor of at least this size is a part of its own; the smaller ones share the part "small"."""
+
+Stored = Tensor | npt.NDArray[Any]
+"""What a part holds."""
 
 _SCALARS = (bool, int, float, str, type(None))
 
@@ -24,11 +28,11 @@ class StateCodec:
     """
 
     def __init__(self) -> None:
-        self.parts: dict[str, dict[str, Tensor]] = {}
+        self.parts: dict[str, dict[str, Stored]] = {}
 
     @classmethod
-    def encode(cls, state: Mapping[str, Any]) -> tuple[Any, dict[str, dict[str, Tensor]]]:
-        """The JSON tree, and the tensors by part and key.
+    def encode(cls, state: Mapping[str, Any]) -> tuple[Any, dict[str, dict[str, Stored]]]:
+        """The JSON tree, and the tensors by part and key: copies, but for arrays that are read-only.
 
         Raises:
             ValueError: something in the state is neither a container, a tensor, an array nor a JSON scalar.
@@ -60,9 +64,9 @@ class StateCodec:
         if isinstance(value, _SCALARS):
             return value
         if isinstance(value, Tensor):
-            return {"$tensor": self._put(value.detach().cpu(), place)}
+            return {"$tensor": self._put(value.detach().to("cpu", copy=True), place)}
         if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-            return {"$array": self._put(torch.from_numpy(np.array(value, order="C")), place)}
+            return {"$array": self._put(value if not value.flags.writeable else _tensor(value), place)}
         if isinstance(value, list):
             return [self._encode(item, f"{place}[{number}]") for number, item in enumerate(value)]
         if isinstance(value, tuple):
@@ -80,18 +84,26 @@ class StateCodec:
             return dict(items)
         return {"$items": [[self._encode(key, f"a key of {place}"), value] for key, value in items]}
 
-    def _put(self, tensor: Tensor, place: str) -> list[str]:
+    def _put(self, tensor: Stored, place: str) -> list[str]:
         part = place if tensor.nbytes >= LARGE_BYTES else "small"
         self.parts.setdefault(part, {})[place] = tensor
         return [part, place]
 
 
-def serialize(tensors: Mapping[str, Tensor]) -> bytes:
+def _tensor(array: npt.NDArray[Any]) -> Tensor:
+    """A copy: torch takes no array that is read-only."""
+    return torch.from_numpy(np.array(array, order="C"))
+
+
+def serialize(tensors: Mapping[str, Stored]) -> bytes:
     """Tensors as the bytes of a safetensors file; equal tensors always give equal bytes.
 
     Every tensor gets memory of its own first: views of one buffer are what safetensors refuses to write.
     """
-    separate = {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
+    separate = {
+        name: (value if isinstance(value, Tensor) else _tensor(value)).contiguous()
+        for name, value in sorted(tensors.items())
+    }
     seen: set[int] = set()
     for name, tensor in separate.items():
         pointer = tensor.untyped_storage().data_ptr()

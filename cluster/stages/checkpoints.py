@@ -14,15 +14,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from cluster.files import TEMPORARY_PREFIX, sha256, sha256_of_file, write_atomically
-from cluster.stages.checkpoint_format import StateCodec, deserialize, serialize
+from cluster.stages.checkpoint_format import StateCodec, Stored, deserialize, serialize
 
-__all__ = ["Checkpoints", "LoadedCheckpoint", "configuration_hash"]
+__all__ = ["Checkpoints", "LoadedCheckpoint", "Snapshot", "configuration_hash"]
 
 FORMAT = 1
 _MANIFEST = re.compile(r"step-(\d+)\.json")
+
+
+class Snapshot(NamedTuple):
+    """A state at one moment, ready to be written; what happens to the state afterwards does not reach it."""
+
+    step: int
+    tree: Any
+    parts: Mapping[str, Mapping[str, Stored]]
 
 
 class LoadedCheckpoint(NamedTuple):
@@ -59,6 +68,7 @@ class Checkpoints:
         self._verified: dict[
             str, tuple[int, int, int]
         ] = {}  # part -> its file's signature when last known good
+        self._written: dict[str, tuple[Stored, str]] = {}  # read-only arrays by part, and their digests
 
     def save(self, state: Mapping[str, Any], step: int) -> int:
         """Save a state durably; afterwards it is the newest, and only the `keep` newest are left.
@@ -74,11 +84,26 @@ class Checkpoints:
             ValueError: the state holds something else, or the folder holds another run's checkpoints.
             OSError: the disk is full or the folder cannot be written. Earlier checkpoints stay as they were.
         """
+        return self.write(self.snapshot(state, step))
+
+    @staticmethod
+    def snapshot(state: Mapping[str, Any], step: int) -> Snapshot:
+        """The first half of `save`: what `write` writes, now or later, in this thread or another.
+
+        Arrays that are read-only are not copied: nobody may change them.
+
+        Raises:
+            ValueError: the state holds something that cannot be saved.
+        """
+        return Snapshot(step, *StateCodec.encode(state))
+
+    def write(self, snapshot: Snapshot) -> int:
+        """The second half of `save`: what it returns and raises."""
         if not self._ours:
             self._refuse_foreign()
-        tree, parts = StateCodec.encode(state)
+        step, tree, parts = snapshot
         try:
-            references = {name: self._write_part(tensors) for name, tensors in parts.items()}
+            references = {name: self._write_part(name, tensors) for name, tensors in parts.items()}
             body = {"format": FORMAT, "step": step, "configuration": self.configuration, "state": tree}
             body["parts"] = {name: digest for name, (digest, _) in references.items()}
             manifest = self._manifest(step)
@@ -145,10 +170,16 @@ class Checkpoints:
                 "resume with the one that it was started with, or give another folder"
             )
 
-    def _write_part(self, tensors: Mapping[str, Tensor]) -> tuple[str, int]:
+    def _write_part(self, name: str, tensors: Mapping[str, Stored]) -> tuple[str, int]:
         """Write one part unless it is there; returns its digest and how many bytes were written."""
+        only, *others = tensors.values()
+        known, digest = self._written.get(name, (None, ""))
+        if known is only and self._is_whole(self._part(digest), digest):
+            return digest, 0  # the very array that was written before, and read-only
         content = serialize(tensors)
         digest = sha256(content)
+        if not others and isinstance(only, np.ndarray):
+            self._written[name] = only, digest
         path = self._part(digest)
         if self._is_whole(path, digest):
             return digest, 0

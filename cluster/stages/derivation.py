@@ -80,7 +80,7 @@ def _course(number: int, genotype: Genotype, run: RunFolder, experiment: Experim
         team.validation,
         run.derivation / f"candidate-{key[:12]}",
         config.search_settings(),
-        config.resources.checkpoint_seconds,
+        config.resources.training_checkpoint_seconds,
     )
 
 

@@ -211,7 +211,7 @@ def _course(seed: int, run: RunFolder, experiment: Experiment, source: ImageSour
         None,
         run.training / f"seed-{seed}",
         config.training_settings(),
-        config.resources.checkpoint_seconds,
+        config.resources.training_checkpoint_seconds,
     )
 
 

@@ -18,7 +18,8 @@ from cluster.stages.derivation import candidate_rows, derive_genotype
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import Experiment, environment
-from cluster.stages.schedule import Remaining, Timer
+from cluster.stages.saver import Saver
+from cluster.stages.schedule import Remaining
 from cluster.tracking.recording import keep_architectures, open_tracker, record_search, start_search, watched
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import Tracker, epoch_point
@@ -135,35 +136,45 @@ def _finish_steps(
 ) -> None:
     done, total = _steps_done(search), config.search.epochs * search.steps_per_epoch
     progress.begin("search", total, done)
-    remaining, timer = Remaining(total), Timer(config.resources.checkpoint_seconds)
+    remaining = Remaining(total)
     remaining.begin(done)
 
-    def save() -> None:
-        state = {"search": search.state_dict(), "history": history.state_dict()}
-        checkpoints.save({**state, "told": tracker.position()}, done)
+    def state() -> dict[str, Any]:
+        return {
+            "search": search.state_dict(),
+            "history": history.state_dict(),
+            "told": tracker.position(),
+        }
 
-    while not search.finished:
-        begin = time.perf_counter()
-        try:
-            record = search.step()
-        except NonFiniteLossError as error:
-            save()
-            raise NonFiniteLossError(
-                f"{error}. The search ended after step {done}, which is saved in {checkpoints.folder}; "
-                "resumed, it would come to the same step: start another run with other settings"
-            ) from error
-        history.add_step(record, time.perf_counter() - begin, getattr(search.children, "measurement", None))
-        done += 1
-        progress.advance(done, f"epoch {record.position.epoch + 1}, {record.position.phase}")
-        if search.position.step == 0 and search.position.phase == "weights":
-            row = history.add_epoch(search.epoch_metrics())
-            tracker.log_history([epoch_point(row)])
-            progress.say(*_epoch_lines(row, config.search.epochs, remaining.seconds(done)))
-        if points := monitor.due():
-            tracker.log_history(points)
-        if search.finished or interruption.requested or timer.due():
-            save()
-        interruption.stop_if_requested()
+    with Saver(checkpoints, config.resources.checkpoint_seconds) as saver:
+        while not search.finished:
+            begin = time.perf_counter()
+            try:
+                record = search.step()
+            except NonFiniteLossError as error:
+                saver.save(state, done)
+                saver.finish()
+                raise NonFiniteLossError(
+                    f"{error}. The search ended after step {done}, which is saved in {checkpoints.folder}; "
+                    "resumed, it would come to the same step: start another run with other settings"
+                ) from error
+            history.add_step(
+                record, time.perf_counter() - begin, getattr(search.children, "measurement", None)
+            )
+            done += 1
+            progress.advance(done, f"epoch {record.position.epoch + 1}, {record.position.phase}")
+            if search.position.step == 0 and search.position.phase == "weights":
+                row = history.add_epoch(search.epoch_metrics())
+                tracker.log_history([epoch_point(row)])
+                progress.say(*_epoch_lines(row, config.search.epochs, remaining.seconds(done)))
+            if points := monitor.due():
+                tracker.log_history(points)
+            last = search.finished or interruption.requested
+            if last or saver.due():
+                saver.save(state, done)
+            if last:
+                saver.finish()
+            interruption.stop_if_requested()
 
 
 def _load(

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,72 @@ def test_a_folder_that_can_no_longer_be_written_ends_the_search_with_the_last_ch
     monkeypatch.undo()
     monkeypatch.setattr(search, "write_results", lambda *_: None)
     run_search(None, folder, resume=True)
+    assert facts(folder) == expected
+
+
+def test_a_disk_that_fills_while_a_step_runs_ends_the_search_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: dict[str, Any]
+) -> None:
+    """With checkpoints beside the steps, as they are by default."""
+    folder, real = tmp_path / "run", os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if (folder / "checkpoints" / "step-00000001.json").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr("cluster.files.os.fsync", fsync)
+    beside = TINY.changed({"resources.checkpoint_seconds": "auto"})
+    with pytest.raises(OSError, match=rf"the checkpoint of step \d+ could not be written to .*{FULL}"):
+        run_search(beside, folder)
+    monkeypatch.undo()
+    monkeypatch.setattr(search, "write_results", lambda *_: None)
+    run_search(None, folder, resume=True)
+    assert facts(folder) == expected
+
+
+SLOWLY = """
+import sys, time
+from pathlib import Path
+from cluster.config import ExperimentConfig
+from cluster.worker import run_search
+from nas.search import Search
+
+step = Search.step
+
+def slow(self):
+    time.sleep(1.0)
+    record = step(self)
+    print("done", flush=True)
+    return record
+
+Search.step = slow
+config = ExperimentConfig.from_file(Path(sys.argv[1])).changed({"resources.checkpoint_seconds": "auto"})
+run_search(config, Path(sys.argv[2]), resume=sys.argv[3] == "resume")
+"""
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_repeats_one_step_at_most(tmp_path: Path, expected: dict[str, Any]) -> None:
+    """Steps of a second; twice a kill at whatever moment comes, then counted and compared."""
+    folder, saved = tmp_path / "run", 0
+    for begin in ("begin", "resume"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SLOWLY, str(TINY_FILE), str(folder), begin],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        for _ in range(3):
+            assert process.stdout.readline() == "done\n"
+        time.sleep(random.uniform(0.0, 1.5))
+        process.kill()
+        done = saved + 3 + process.communicate()[0].count("done")
+        saved = Checkpoints(folder / "checkpoints").steps()[-1]
+        assert done - 1 <= saved <= done
+    lines: list[str] = []
+    run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
+    assert f"going on after step {saved} of the search" in lines
     assert facts(folder) == expected
 
 
