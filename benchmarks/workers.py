@@ -261,6 +261,7 @@ def main() -> None:
     parser.add_argument("--model-batches", type=int, nargs="*", default=(64, 32, 16), help="of the model")
     parser.add_argument("--shards", type=int, default=8, help="M")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("steps", "model"), help="one half of it")
     parser.add_argument("--gigabits", type=float, default=10.0, help="assumed network of the model")
     options = parser.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -277,8 +278,10 @@ def main() -> None:
         f"M = {options.shards} shards of {options.batch} images, C = {options.channels}, 6 + 2 cells, 32 x 32"
     )
     with Runtime(RuntimeConfig(workers=max(WORKERS), cpus_per_worker=0.25)):  # those inside use its Ray
-        report_steps(parts, options.shards, options.rounds)
-        report_model(parts, options.model_batches, options.rounds, options.gigabits)
+        if options.only != "model":
+            report_steps(parts, options.shards, options.rounds)
+        if options.only != "steps":
+            report_model(parts, options.model_batches, options.rounds, options.gigabits)
 
 
 if __name__ == "__main__":
