@@ -16,11 +16,12 @@ from nas.supernet import Supernet
 from nas.threads import one_thread
 from nas.weights import SharedWeights, UpdateMetrics
 
-Scored = Callable[[int], None]
+Scored = Callable[[int, ShardScore], None]
+"""Hears the score of each genotype, by its position, as soon as it is there."""
 
 
-def ignore(_: int) -> None:
-    """Nobody wants to know how many are done."""
+def ignore(_position: int, _score: ShardScore) -> None:
+    """Nobody wants to know before all are done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Children(Protocol):
 
         Args:
             genotypes: any number.
-            scored: called with how many are done, after each; what it raises ends the evaluation.
+            scored: called with position and score of each, in any order; what it raises ends the evaluation.
         """
         ...
 
@@ -153,7 +154,7 @@ class LocalChildren:
             for shard, genotype in enumerate(genotypes):
                 score = evaluate_genotype(self._supernet, weights, genotype, source, settings, self._compute)
                 scores.append(replace(score, shard=shard))
-                scored(len(scores))
+                scored(shard, scores[-1])
         return scores
 
     @contextmanager

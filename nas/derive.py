@@ -5,7 +5,7 @@ are retrained from scratch, and the one that then does best on validation is kep
 controller, which some ports export, says little. The released program has no derivation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,7 +69,8 @@ def derive(
     config: DeriveConfig,
     retrain: Retrain,
     extra: Sequence[Genotype] = (),
-    scored: Scored = ignore,
+    known: Mapping[Genotype, ShardScore] | None = None,
+    scored: Callable[[Genotype, ShardScore], None] | None = None,
 ) -> Derivation:
     """Choose an architecture by validation.
 
@@ -82,15 +83,22 @@ def derive(
         config: counts.
         retrain: called once with the best few.
         extra: genotypes to look at besides, for example the best that the search has met.
-        scored: called with how many genotypes are scored, after each.
+        known: scores with these shared weights that are there already; the others are computed.
+        scored: hears of each computed score, in any order; what it raises ends the derivation.
 
     Raises:
         ValueError: `retrain` returns another number of scores.
     """
     sampled = strategy.sample(config.num_samples, "derivation", 0)
     distinct = list(dict.fromkeys([*sampled, *extra]))
-    scores = children.evaluate(distinct, scored)
-    ranked = [Candidate(genotype=g, shared=s) for g, s in zip(distinct, scores, strict=True)]
+    scores = dict(known or {})
+    missing = [genotype for genotype in distinct if genotype not in scores]
+    tell: Scored = ignore if scored is None else lambda position, score: scored(missing[position], score)
+    scores |= zip(missing, children.evaluate(missing, tell) if missing else [], strict=True)
+    ranked = [
+        Candidate(genotype=genotype, shared=replace(scores[genotype], shard=position))
+        for position, genotype in enumerate(distinct)
+    ]
     ranked.sort(key=lambda candidate: _shared_rank(candidate, config.rank_by))
     best = ranked[: config.num_retrained]
     retrained = list(retrain([candidate.genotype for candidate in best]))

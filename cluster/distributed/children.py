@@ -32,6 +32,7 @@ from cluster.distributed.dispatch import (
     WorkersLostError,
     last,
 )
+from cluster.distributed.growth import Growth
 from cluster.distributed.leases import ActorLostError
 from cluster.distributed.measurements import Measurement, measure
 from cluster.distributed.owners import Owners, Update, num_owners
@@ -54,9 +55,6 @@ SNAPSHOT_STEPS = 50
 
 MOST_LOSSES = 5
 """How often in a row an owner may be lost: more often it is not bad luck."""
-
-GROW_SECONDS = 10.0
-"""With `workers: auto`, how often the cluster is asked whether it has grown."""
 
 Result = TypeVar("Result")
 
@@ -100,6 +98,7 @@ class RayChildren:
             self._greet,
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
+            growth=Growth(runtime, self._evaluator),
         )
         workers = len(self._dispatcher.workers)
         self._owners = Owners(
@@ -113,7 +112,6 @@ class RayChildren:
         self._steps: list[tuple[int, tuple[Genotype, ...], float]] = []  # done since
         self._owner_lost = False
         self._published: Published = self._owners.load(None)
-        self._looked_at = time.monotonic()
         self.measurement: Measurement | None = None
 
     @property
@@ -137,7 +135,6 @@ class RayChildren:
     def train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
         """One weight step; see `nas.children.Children`."""
         check_num_shards(genotypes, self._config)
-        self._grow()
         metrics = self._surviving(lambda: self._train(step, genotypes, learning_rate))
         self._steps.append((step, tuple(genotypes), learning_rate))
         if len(self._steps) >= SNAPSHOT_STEPS:
@@ -146,7 +143,6 @@ class RayChildren:
 
     def score(self, step: int, genotypes: Sequence[Genotype]) -> list[ShardScore]:
         """Scores of one controller step; see `nas.children.Children`."""
-        self._grow()
 
         def submit(genotype: Genotype, shard: int) -> Submit:
             return lambda actor: [actor.score.remote(self._published, genotype, step, shard)]
@@ -155,17 +151,17 @@ class RayChildren:
 
     def evaluate(self, genotypes: Sequence[Genotype], scored: Scored = ignore) -> list[ShardScore]:
         """Scores on the whole validation part; see `nas.children.Children`."""
-        self._grow()
         done: set[int] = set()
 
         def submit(genotype: Genotype) -> Submit:
             return lambda actor: [actor.evaluate.remote(self._published, genotype)]
 
-        def count(shard: int, _: Finished) -> None:
-            done.add(shard)
-            scored(len(done))
+        def tell(shard: int, finished: Finished) -> None:
+            if shard not in done:  # after an owner was lost, shards are computed again
+                done.add(shard)
+                scored(shard, replace(finished.report.result, shard=shard))
 
-        scores = self._scores("evaluate", [submit(genotype) for genotype in genotypes], count)
+        scores = self._scores("evaluate", [submit(genotype) for genotype in genotypes], tell)
         return [replace(score, shard=shard) for shard, score in enumerate(scores)]
 
     def state_dict(self) -> dict[str, Any]:
@@ -279,20 +275,6 @@ class RayChildren:
         for step in self._steps:
             self._train(*step)
         self._owner_lost = False
-
-    def _grow(self) -> None:
-        """Use what has been added to the cluster."""
-        if self._runtime.config.workers != "auto" or time.monotonic() - self._looked_at < GROW_SECONDS:
-            return
-        self._looked_at = time.monotonic()
-        room = self._runtime.room()
-        if not room:
-            return
-        try:
-            self._dispatcher.add(map(self._evaluator, self._runtime.place(room, GROW_SECONDS)))
-        except ValueError:  # somebody else was faster
-            return
-        logger.warning("the cluster has room for %d more workers; they were started", room)
 
     def _evaluator(self, place: tuple[PlacementGroup, int]) -> Callable[[], Any]:
         return self._runtime.in_place(Evaluator, place)

@@ -106,6 +106,10 @@ def last(_shard: int, _finished: Finished) -> None:
     """Nothing follows."""
 
 
+def as_it_is(_dispatcher: "Dispatcher") -> None:
+    """No worker joins by itself."""
+
+
 @dataclass
 class _Run:
     """One batch of shards."""
@@ -127,6 +131,7 @@ class Dispatcher:
         shard_seconds: a worker that needs longer for one shard is taken for frozen. The time counts from
             when a ready worker was given the shard, and doubles for a shard that ran out of it.
         give_up_seconds: how long to go on without any worker.
+        growth: called again and again while a batch runs; may add workers, which then take part in it.
 
     Attributes:
         workers: all, by number.
@@ -141,8 +146,9 @@ class Dispatcher:
         *,
         shard_seconds: float,
         give_up_seconds: float,
+        growth: Callable[["Dispatcher"], None] = as_it_is,
     ) -> None:
-        self._greet = greet
+        self._greet, self._growth = greet, growth
         self.shard_seconds = shard_seconds
         self._give_up_seconds = give_up_seconds
         self._run_number = 0
@@ -176,6 +182,7 @@ class Dispatcher:
         run = _Run(self._run_number, list(submits), following, deque(range(count)), timeouts)
         alive_at = time.monotonic()
         while len(run.finished) < count:
+            self._growth(self)
             self._greet_all()
             self._assign(run)
             if any(worker.ready for worker in self.workers):

@@ -76,6 +76,7 @@ def open_trainers(
         yield LocalTrainers()
         return
     from cluster.distributed.dispatch import Dispatcher
+    from cluster.distributed.growth import Growth
     from cluster.distributed.trainer import RayTrainers, Trainer
 
     settings = config.resources.model_copy(update={"workers": workers})
@@ -88,6 +89,7 @@ def open_trainers(
             lambda actor: actor.prepare.remote(config.compute),
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
+            growth=Growth(runtime, lambda place: runtime.in_place(Trainer, place), most),
         )
         yield RayTrainers(dispatcher)
         dispatcher.kill()

@@ -13,9 +13,11 @@ from cluster.stages.courses import Course, TrainingSpec
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import Experiment
+from cluster.stages.scores import KeptScores
 from nas.derive import Derivation, derive
 from nas.genotype import Genotype
 from nas.network import num_parameters
+from nas.shards import ShardScore
 from nas.train import TrainingConfig
 
 __all__ = ["candidate_rows", "derive_genotype", "retraining_config"]
@@ -34,21 +36,25 @@ def derive_genotype(
 ) -> Derivation:
     """Sample, score with the shared weights, retrain the best few on the training part, rank by validation.
 
-    Scoring and retraining are spread over the team. Retraining is checkpointed for each candidate in
-    `run.derivation`, so that a killed derivation goes on where it was. The best genotype of the last epoch is
-    looked at besides the samples.
+    Scoring and retraining are spread over the team. Scores are kept, and retraining is checkpointed for each
+    candidate in `run.derivation`, so that a killed derivation goes on where it was. The best genotype of the
+    last epoch is looked at besides the samples.
 
     Raises:
         Interrupted: asked to stop; the state is saved.
     """
     config = experiment.config
-    progress.begin("scoring samples", config.derivation.num_samples)
+    kept = KeptScores(run.scores_file, {**config.genotype_settings(), "weights": team.children.digest()})
+    samples = config.derivation.num_samples
+    progress.begin("scoring samples", samples, min(kept.count, samples))
 
-    def scored(done: int) -> None:
-        progress.advance(min(done, config.derivation.num_samples))
+    def scored(genotype: Genotype, score: ShardScore) -> None:
+        kept.add(genotype, score)
+        progress.advance(min(kept.count, samples))
         interruption.stop_if_requested()
 
     def retrain(genotypes: Sequence[Genotype]) -> list[float]:
+        kept.save()
         courses = [
             _course(number, genotype, run, experiment, team)
             for number, genotype in enumerate(genotypes, start=1)
@@ -59,7 +65,8 @@ def derive_genotype(
         return [_quality(course) for course in courses]
 
     extra = [Genotype.parse(history.epochs[-1]["best_genotype"])]
-    return derive(team.strategy, team.children, config.derivation, retrain, extra, scored)
+    with kept:
+        return derive(team.strategy, team.children, config.derivation, retrain, extra, kept.scores, scored)
 
 
 def _course(number: int, genotype: Genotype, run: RunFolder, experiment: Experiment, team: Team) -> Course:

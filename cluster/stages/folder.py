@@ -4,7 +4,7 @@ run.json            the run's own id, by which MLflow knows it, and when it was 
 experiment.json     the whole configuration; `posenas search --config` reads it back
 environment.json    versions, machine and threads of each stage that ran
 checkpoints/        the search, at step boundaries
-derivation/         the candidates retrained to choose the final genotype: checkpoints and curves of each
+derivation/         scores of the samples, and the candidates retrained: checkpoints and curves of each
 search.json         curves of the search, every architecture sampled, the candidates and their scores
 genotype.json       the cells found
 training/           checkpoints of the final training, a folder for each seed
@@ -42,6 +42,7 @@ class RunFolder:
         self.environment_file = path / "environment.json"
         self.checkpoints = path / "checkpoints"
         self.derivation = path / "derivation"
+        self.scores_file = self.derivation / "scores.json"
         self.search_file = path / "search.json"
         self.genotype_file = path / "genotype.json"
         self.training = path / "training"

@@ -18,10 +18,11 @@ import pytest
 from cluster.config import ExperimentConfig
 from cluster.files import read_json
 from cluster.interruption import Interrupted, Interruption
-from cluster.progress import PlainProgress
+from cluster.progress import PlainProgress, SilentProgress
 from cluster.stages import search
 from cluster.stages.checkpoints import Checkpoints, configuration_hash
 from cluster.worker import run_search
+from nas.children import LocalChildren
 from nas.shards import NonFiniteLossError
 
 TINY_FILE = Path(__file__).parent / "tiny.yaml"
@@ -219,6 +220,31 @@ def test_a_search_that_is_killed_repeats_one_step_at_most(tmp_path: Path, expect
     lines: list[str] = []
     run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
     assert f"going on after step {saved} of the search" in lines
+    assert facts(folder) == expected
+
+
+def test_a_stopped_scoring_goes_on_with_what_is_not_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: dict[str, Any]
+) -> None:
+    asked: list[int] = []
+
+    class Stopping(SilentProgress):
+        def advance(self, done: int, note: str = "") -> None:
+            if asked and done == 3 and len(asked) == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    real = LocalChildren.evaluate
+
+    def evaluate(self: LocalChildren, genotypes: Any, scored: Any) -> Any:
+        asked.append(len(genotypes))
+        return real(self, genotypes, scored)
+
+    monkeypatch.setattr(LocalChildren, "evaluate", evaluate)
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted, match="stopped by SIGINT"):
+        run_search(TINY, folder, progress=Stopping())
+    run_search(None, folder, resume=True)
+    assert asked[1] == asked[0] - 3
     assert facts(folder) == expected
 
 

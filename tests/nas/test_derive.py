@@ -27,10 +27,13 @@ class Children:
 
     def evaluate(self, genotypes: Sequence[Genotype], scored: Scored = ignore) -> list[ShardScore]:
         self.asked += genotypes
-        return [
+        scores = [
             ShardScore(shard=i, loss=1.0, accuracy=quality(g) / 100, num_images=9)
             for i, g in enumerate(genotypes)
         ]
+        for position in reversed(range(len(scores))):  # on a cluster they come in any order
+            scored(position, scores[position])
+        return scores
 
     def train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
         raise NotImplementedError
@@ -103,3 +106,22 @@ def test_a_missing_retraining_score_is_named() -> None:
 def test_the_ranking_is_by_loss_or_accuracy() -> None:
     with pytest.raises(ValueError, match="rank_by"):
         DeriveConfig(rank_by="luck")
+
+
+def test_what_is_scored_already_is_not_scored_again_and_changes_nothing() -> None:
+    config = DeriveConfig(num_samples=60, num_retrained=2, rank_by="accuracy")
+    heard: dict[Genotype, ShardScore] = {}
+
+    def derived(children: Children, known: dict[Genotype, ShardScore]) -> Derivation:
+        return derive(STRATEGY, children, config, lambda g: [0.5] * len(g), (), known, heard.__setitem__)
+
+    straight = derived(Children(), {})
+    known = dict(list(heard.items())[:40])
+    heard.clear()
+    children = Children()
+    assert derived(children, known) == straight
+    assert set(children.asked) == set(heard)
+    assert not set(heard) & set(known)
+    everything = Children()
+    assert derived(everything, {**known, **heard}) == straight
+    assert everything.asked == []
