@@ -95,9 +95,7 @@ def main() -> None:
 def _report(
     taken: dict[bool, list[float]], taking: list[float], written: Timed, size: float, options: Any
 ) -> None:
-    print(
-        f"M = {options.shards} shards of {options.batch} images, C = {options.channels}, W = {options.workers}"
-    )
+    print(f"M = {options.shards} of {options.batch} images, C = {options.channels}, W = {options.workers}")
     for saved, what in ((False, "alone"), (True, "with a checkpoint beside it")):
         low, middle, high = min(taken[saved]), median(taken[saved]), max(taken[saved])
         print(f"  a step {what}: {middle:.3f} s ({low:.3f}-{high:.3f})")
