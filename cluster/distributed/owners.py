@@ -23,8 +23,8 @@ from nas.weights import NORM_BLOCK, UpdateMetrics, check_length, check_norm, joi
 __all__ = ["Owners", "Update", "num_owners"]
 
 WORKERS_PER_OWNER = 16
-"""With `owners: auto`. By the figures in docs/performance.md one owner takes 2.5 ms a gradient and 25 ms a step:
-with 16 workers a fifth of the time of a shard of 64 images, a third of one of 32.
+"""With `owners: auto`. By the figures in docs/performance.md one owner takes 2.5 ms a gradient and 25 ms a
+step: with 16 workers a fifth of the time of a shard of 64 images, a third of one of 32.
 """
 
 
