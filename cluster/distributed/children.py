@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 import numpy as np
 import ray
 from ray import ObjectRef
-from ray.util.placement_group import PlacementGroup
 
 from cluster.distributed.actors import Evaluator, Published, WeightsUnavailableError
 from cluster.distributed.dispatch import (
@@ -32,12 +31,12 @@ from cluster.distributed.dispatch import (
     WorkersLostError,
     last,
 )
-from cluster.distributed.growth import Growth
 from cluster.distributed.leases import ActorLostError
 from cluster.distributed.measurements import Measurement, measure
 from cluster.distributed.owners import Owners, Update, num_owners
 from cluster.distributed.processes import WorkerInfo
 from cluster.distributed.runtime import Runtime
+from cluster.distributed.staffing import Staffing
 from nas.children import Scored, StepMetrics, check_num_shards, check_source, ignore
 from nas.compute import ComputeConfig
 from nas.config import SearchConfig
@@ -93,12 +92,13 @@ class RayChildren:
         sources = [ray.put(train_source), ray.put(validation_source)]
         settings = runtime.config
         self._arguments = supernet, config, sources, compute or ComputeConfig(), settings.kernels
+        self._staffing = Staffing(runtime, Evaluator)
         self._dispatcher = Dispatcher(
-            map(self._evaluator, runtime.place()),
+            self._staffing.seats(),
             self._greet,
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
-            growth=Growth(runtime, self._evaluator),
+            staffing=self._staffing,
         )
         workers = len(self._dispatcher.workers)
         self._owners = Owners(
@@ -130,7 +130,7 @@ class RayChildren:
         Raises:
             ValueError: the cluster has no room for them.
         """
-        self._dispatcher.add(map(self._evaluator, self._runtime.place(count)))
+        self._dispatcher.add(self._staffing.seats(count))
 
     def train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
         """One weight step; see `nas.children.Children`."""
@@ -275,9 +275,6 @@ class RayChildren:
         for step in self._steps:
             self._train(*step)
         self._owner_lost = False
-
-    def _evaluator(self, place: tuple[PlacementGroup, int]) -> Callable[[], Any]:
-        return self._runtime.in_place(Evaluator, place)
 
     def _greet(self, actor: Any) -> ObjectRef[WorkerInfo]:
         """Prepare an evaluator; its constructor gets nothing, as Ray may lose what a restart needs again."""

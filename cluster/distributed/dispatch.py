@@ -97,6 +97,11 @@ class Worker:
         return f"worker {self.number}{where}"
 
     @property
+    def seated(self) -> bool:
+        """Has a place on the cluster, and in it an actor, be it one that is starting."""
+        return self.handle is not None
+
+    @property
     def idle(self) -> bool:
         """Ready for a shard."""
         return self.ready and self.call is None
@@ -107,7 +112,7 @@ def last(_shard: int, _finished: Finished) -> None:
 
 
 def as_it_is(_dispatcher: "Dispatcher") -> None:
-    """No worker joins by itself."""
+    """The workers stay as they are."""
 
 
 @dataclass
@@ -131,7 +136,8 @@ class Dispatcher:
         shard_seconds: a worker that needs longer for one shard is taken for frozen. The time counts from
             when a ready worker was given the shard, and doubles for a shard that ran out of it.
         give_up_seconds: how long to go on without any worker.
-        growth: called again and again while a batch runs; may add workers, which then take part in it.
+        staffing: called again and again while a batch runs; may add workers, which then take part in it, and
+            `unseat` and `seat` others.
 
     Attributes:
         workers: all, by number.
@@ -146,12 +152,13 @@ class Dispatcher:
         *,
         shard_seconds: float,
         give_up_seconds: float,
-        growth: Callable[["Dispatcher"], None] = as_it_is,
+        staffing: Callable[["Dispatcher"], None] = as_it_is,
     ) -> None:
-        self._greet, self._growth = greet, growth
+        self._greet, self._staffing = greet, staffing
         self.shard_seconds = shard_seconds
         self._give_up_seconds = give_up_seconds
         self._run_number = 0
+        self._run = _Run(-1, [], last, deque(), [])
         self.repeated = 0
         self.machines: dict[str, Mapping[str, float]] = {}
         self.workers: list[Worker] = []
@@ -179,10 +186,10 @@ class Dispatcher:
         self._run_number += 1
         count = len(submits)
         timeouts = [self.shard_seconds] * count
-        run = _Run(self._run_number, list(submits), following, deque(range(count)), timeouts)
+        self._run = run = _Run(self._run_number, list(submits), following, deque(range(count)), timeouts)
         alive_at = time.monotonic()
         while len(run.finished) < count:
-            self._growth(self)
+            self._staffing(self)
             self._greet_all()
             self._assign(run)
             if any(worker.ready for worker in self.workers):
@@ -211,10 +218,27 @@ class Dispatcher:
             self._wait(idle)
         return [worker.info for worker in self.workers if worker.info is not None]
 
+    def unseat(self, worker: Worker) -> None:
+        """End a worker whose place is given up; what it had goes to others."""
+        if worker.call is not None:
+            self._requeue(worker.call, self._run)
+        self._end(worker)
+        worker.call, worker.ready = None, False
+
+    def seat(self, worker: Worker, create: Callable[[], Any]) -> None:
+        """Start a worker that was unseated, in another place."""
+        worker.create = create
+        self._start(worker)
+
     def kill(self) -> None:
         """End all workers."""
         for worker in self.workers:
+            self._end(worker)
+
+    def _end(self, worker: Worker) -> None:
+        if worker.seated:
             ray.kill(worker.handle)
+            worker.handle = None
 
     def _start(self, worker: Worker) -> None:
         worker.handle = worker.create()
@@ -228,7 +252,12 @@ class Dispatcher:
 
     def _greet_all(self) -> None:
         for worker in self.workers:
-            if not worker.ready and worker.call is None and time.monotonic() >= worker.resume_at:
+            if (
+                worker.seated
+                and not worker.ready
+                and worker.call is None
+                and time.monotonic() >= worker.resume_at
+            ):
                 self._ask(worker)
 
     def _assign(self, run: _Run) -> None:
@@ -244,7 +273,7 @@ class Dispatcher:
         """Wait for the next answer, deadline or greeting, and act on it."""
         calls = {worker.call.references[0]: worker for worker in self.workers if worker.call is not None}
         moments = [worker.call.deadline for worker in self.workers if worker.call is not None]
-        moments += [w.resume_at for w in self.workers if w.call is None and not w.ready]
+        moments += [w.resume_at for w in self.workers if w.seated and w.call is None and not w.ready]
         pause = max(0.0, min([*moments, time.monotonic() + 1.0]) - time.monotonic())
         if calls:
             answered, _ = ray.wait(list(calls), num_returns=1, timeout=pause)
@@ -320,7 +349,7 @@ class Dispatcher:
         if call.run == run.number and call.shard is not None:
             run.timeouts[call.shard] *= 2
         self._requeue(call, run)
-        ray.kill(worker.handle)
+        self._end(worker)
         self._start(worker)
 
     def _requeue(self, call: _Call, run: _Run) -> None:

@@ -5,6 +5,7 @@ import math
 import os
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
@@ -12,13 +13,18 @@ from typing import Annotated, Any, Literal, Self
 import ray
 from pydantic import BaseModel, ConfigDict, Field
 from ray.exceptions import AuthenticationError
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.placement_group import (
+    PlacementGroup,
+    placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster.distributed.shield import shielded_processes
 from nas.kernels import Choice
 
-__all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "token_file", "token_state"]
+__all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "Seat", "token_file", "token_state"]
 
 HEALTH_CHECK = {
     "health_check_initial_delay_ms": 1000,
@@ -78,6 +84,23 @@ class RuntimeConfig(BaseModel):
         """What one worker occupies, in Ray's terms."""
         gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
         return {"CPU": self.cpus_per_worker, **gpus}
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Called, makes one worker in its reserved place.
+
+    Attributes:
+        group: where the place is.
+        make: makes the actor.
+    """
+
+    group: PlacementGroup
+    make: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        """The actor."""
+        return self.make()
 
 
 class Runtime:
@@ -157,7 +180,17 @@ class Runtime:
         self._groups.append(group)
         return [(group, bundle) for bundle in range(count)]
 
-    def in_place(self, cls: type, place: tuple[PlacementGroup, int]) -> Callable[[], Any]:
+    def broken(self, group: PlacementGroup) -> bool:
+        """Whether a machine was lost with a part of reserved room, and Ray has found no other for it yet."""
+        state: str = placement_group_table(group)["state"]
+        return state == "RESCHEDULING"
+
+    def leave(self, group: PlacementGroup) -> None:
+        """Give back reserved room; it ends the workers in it."""
+        remove_placement_group(group)
+        self._groups.remove(group)
+
+    def in_place(self, cls: type, place: tuple[PlacementGroup, int]) -> Seat:
         """Makes a worker of a class in its reserved place, as often as asked.
 
         Ray restarts its process when it dies and repeats none of its calls; that is the dispatcher's part.
@@ -169,7 +202,7 @@ class Runtime:
             max_task_retries=0,
             scheduling_strategy=PlacementGroupSchedulingStrategy(*place),
         )
-        return lambda: actor.remote()
+        return Seat(place[0], actor.remote)
 
     def describe(self) -> str:
         """What the cluster has, in one line."""
@@ -224,7 +257,8 @@ def _start(num_cpus: int | None) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _system_config=dict(HEALTH_CHECK),
+            # nobody reads Ray's own metrics where there is no dashboard
+            _system_config={**HEALTH_CHECK, "enable_metrics_collection": False},
         )
 
 

@@ -76,20 +76,20 @@ def open_trainers(
         yield LocalTrainers()
         return
     from cluster.distributed.dispatch import Dispatcher
-    from cluster.distributed.growth import Growth
+    from cluster.distributed.staffing import Staffing
     from cluster.distributed.trainer import RayTrainers, Trainer
 
     settings = config.resources.model_copy(update={"workers": workers})
     progress.say("starting Ray" if settings.address is None else "joining Ray")
     with Runtime(settings) as runtime:
         progress.say(f"Ray has {runtime.describe()}")
-        places = runtime.place(min(most, runtime.room() or 1 if workers == "auto" else workers))
+        staffing = Staffing(runtime, Trainer, most)
         dispatcher = Dispatcher(
-            [runtime.in_place(Trainer, place) for place in places],
+            staffing.seats(min(most, runtime.room() or 1 if workers == "auto" else workers)),
             lambda actor: actor.prepare.remote(config.compute),
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
-            growth=Growth(runtime, lambda place: runtime.in_place(Trainer, place), most),
+            staffing=staffing,
         )
         yield RayTrainers(dispatcher)
         dispatcher.kill()

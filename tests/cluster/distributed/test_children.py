@@ -5,7 +5,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,11 +13,10 @@ import ray
 from cluster.distributed.actors import StaleLeaseError
 from cluster.distributed.children import RayChildren
 from cluster.distributed.dispatch import Dispatcher, Finished, Submit, WorkersLostError
-from cluster.distributed.growth import Growth
 from cluster.distributed.leases import ActorLostError, LeasedActor
 from cluster.distributed.processes import WorkerInfo
 from cluster.distributed.reports import ShardReport
-from cluster.distributed.runtime import Runtime, RuntimeConfig
+from cluster.distributed.runtime import Runtime
 from nas.children import LocalChildren
 from nas.shards import ShardScore
 
@@ -140,11 +138,11 @@ def test_a_shard_that_is_slow_everywhere_gets_more_time_each_time(ray_runtime: R
 def test_a_worker_that_joins_takes_part_in_what_is_under_way(ray_runtime: Runtime) -> None:
     """As in retraining, where one batch lasts for as long as there is anything to train."""
 
-    def growth(dispatcher: Dispatcher) -> None:
+    def staffing(dispatcher: Dispatcher) -> None:
         if len(dispatcher.workers) == 1 and dispatcher.workers[0].ready:
             dispatcher.add(creates(Sleeper))
 
-    dispatcher = Dispatcher(creates(Sleeper), greet, shard_seconds=30, give_up_seconds=30, growth=growth)
+    dispatcher = Dispatcher(creates(Sleeper), greet, shard_seconds=30, give_up_seconds=30, staffing=staffing)
 
     def following(shard: int, finished: Finished) -> Submit | None:
         """Epochs of two trainings, until both workers have had some."""
@@ -156,28 +154,6 @@ def test_a_worker_that_joins_takes_part_in_what_is_under_way(ray_runtime: Runtim
     dispatcher.run([lambda actor, n=n: [actor.work.remote(n, 0.02)] for n in (0, 1)], following)
     assert {number for numbers in workers for number in numbers} == {0, 1}
     dispatcher.kill()
-
-
-def test_new_room_is_looked_for_now_and_then_and_used_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    added: list[Any] = []
-    dispatcher: Any = SimpleNamespace(workers=[1, 2], add=lambda creates: added.append(list(creates)))
-    runtime: Any = SimpleNamespace(
-        config=RuntimeConfig(workers="auto"), room=lambda: 5, place=lambda count, _: list(range(count))
-    )
-    growth = Growth(runtime, lambda place: place, most=4)
-    growth(dispatcher)
-    assert added == []  # it has just been started with what there was
-    monkeypatch.setattr("cluster.distributed.growth.GROW_SECONDS", 0.0)
-    growth(dispatcher)
-    assert added == [[0, 1]]  # four at most, two are there
-    Growth(runtime, lambda place: place)(dispatcher)
-    assert added[1:] == [[0, 1, 2, 3, 4]]
-    runtime.config = RuntimeConfig(workers=2)
-    Growth(runtime, lambda place: place)(dispatcher)
-    dispatcher.workers = [1, 2, 3, 4]
-    runtime.config = RuntimeConfig(workers="auto")
-    growth(dispatcher)
-    assert len(added) == 2
 
 
 def test_machines_that_compute_differently_are_named(

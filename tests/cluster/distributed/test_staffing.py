@@ -1,0 +1,133 @@
+"""When workers are added, and what becomes of them when their machine is lost; without Ray."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from cluster.distributed import staffing as module
+from cluster.distributed.dispatch import Worker
+from cluster.distributed.runtime import RuntimeConfig, Seat
+from cluster.distributed.staffing import Staffing
+
+
+class Cluster:
+    """Stands in for `Runtime`: so much room, and groups of which some have lost a bundle."""
+
+    def __init__(self, workers: Any, room: int) -> None:
+        self.config = RuntimeConfig(workers=workers)
+        self.free = room
+        self.lost: set[Any] = set()
+        self.left: list[Any] = []
+        self._groups = iter("abcdefgh")
+
+    def room(self) -> int:
+        return self.free
+
+    def place(self, count: int, _seconds: float | None = None) -> list[tuple[Any, int]]:
+        if count > self.free:
+            raise ValueError("somebody else was faster")
+        self.free -= count
+        group = next(self._groups)
+        return [(group, bundle) for bundle in range(count)]
+
+    def in_place(self, _cls: type, place: tuple[Any, int]) -> Seat:
+        return Seat(place[0], lambda: place)
+
+    def broken(self, group: Any) -> bool:
+        return group in self.lost
+
+    def leave(self, group: Any) -> None:
+        self.left.append(group)
+        self.lost.discard(group)
+
+
+class Hall:
+    """Stands in for `Dispatcher`: every worker that is seated is ready."""
+
+    def __init__(self, seats: Sequence[Seat]) -> None:
+        self.workers: list[Worker] = []
+        self.add(seats)
+
+    def add(self, seats: Sequence[Seat]) -> None:
+        for seat in seats:
+            worker = Worker(len(self.workers), seat)
+            self.workers.append(worker)
+            self.seat(worker, seat)
+
+    def seat(self, worker: Worker, seat: Seat) -> None:
+        worker.create, worker.handle, worker.ready = seat, seat(), True
+
+    def unseat(self, worker: Worker) -> None:
+        worker.handle, worker.ready = None, False
+
+    @property
+    def places(self) -> list[str]:
+        """As "a0": group and bundle of every worker; "": none."""
+        return [f"{w.handle[0]}{w.handle[1]}" if w.handle else "" for w in self.workers]
+
+
+def _hall(cluster: Any, workers: int, most: int | None = None) -> tuple[Hall, Any]:
+    staffing = Staffing(cluster, object, most)
+    return Hall(staffing.seats(workers)), staffing
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster is looked at whenever it is asked for."""
+    monkeypatch.setattr(module, "GROW_SECONDS", 0.0)
+    monkeypatch.setattr(module, "MISSING_SECONDS", 0.0)
+
+
+def test_a_cluster_is_not_looked_at_all_the_time() -> None:
+    hall, staffing = _hall(Cluster("auto", room=5), workers=2)
+    staffing(hall)
+    assert hall.places == ["a0", "a1"]  # it has just been looked at
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("workers", "most", "then"),
+    [
+        ("auto", 4, ["a0", "a1", "b0", "b1"]),
+        ("auto", None, ["a0", "a1", "b0", "b1", "b2"]),
+        ("auto", 2, ["a0", "a1"]),
+        (2, None, ["a0", "a1"]),
+    ],
+)
+def test_new_room_is_used_up_to_a_limit(workers: Any, most: int | None, then: list[str]) -> None:
+    hall, staffing = _hall(Cluster(workers, room=5), 2, most)
+    for _ in range(2):  # the second time there is nothing left to do
+        staffing(hall)
+        assert hall.places == then
+
+
+@pytest.mark.usefixtures("at_once")
+def test_workers_of_a_lost_machine_wait_for_room_and_the_others_go_on_elsewhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = Cluster(3, room=3)
+    hall, staffing = _hall(cluster, workers=3)
+    cluster.lost.add("a")
+    hall.workers[2].ready = False
+    staffing(hall)
+    assert (hall.places, cluster.left) == (["a0", "a1", "a2"], [])  # Ray may still find room by itself
+    staffing(hall)
+    assert (hall.places, cluster.left) == (["", "", ""], ["a"])
+    assert "a machine was lost with 1 of 3 workers" in caplog.text
+    cluster.free = 2
+    staffing(hall)
+    assert hall.places == ["b0", "b1", ""]
+    cluster.free = 4  # a machine has come in the lost one's place, and a larger one
+    staffing(hall)
+    assert hall.places == ["b0", "b1", "c0"]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_worker_that_only_restarts_keeps_its_place() -> None:
+    cluster = Cluster(2, room=4)
+    hall, staffing = _hall(cluster, workers=2)
+    hall.workers[1].ready = False
+    for _ in range(3):
+        staffing(hall)
+    assert (hall.places, cluster.left) == (["a0", "a1"], [])
