@@ -18,11 +18,11 @@ __all__ = ["Staffing"]
 
 logger = logging.getLogger(__name__)
 
-GROW_SECONDS = 10.0
-"""How often the cluster is asked whether it has grown."""
+LOOK_SECONDS = 1.0
+"""How often the cluster is asked whether it has lost room, or has some for workers that have none."""
 
-MISSING_SECONDS = 2.0
-"""How often it is asked while workers are missing."""
+GROW_SECONDS = 10.0
+"""How often it is asked whether it has grown."""
 
 
 class Staffing:
@@ -36,7 +36,7 @@ class Staffing:
 
     def __init__(self, runtime: Runtime, cls: type, most: int | None = None) -> None:
         self._runtime, self._cls, self._most = runtime, cls, most
-        self._looked_at = time.monotonic()
+        self._looked_at = self._grown_at = time.monotonic()
         self._suspects: set[PlacementGroup] = set()
 
     def seats(self, count: int | None = None, timeout_seconds: float | None = None) -> list[Seat]:
@@ -47,28 +47,29 @@ class Staffing:
 
     def __call__(self, dispatcher: Dispatcher) -> None:
         """Asked again and again while shards are computed; looks every so many seconds."""
-        missing = not all(worker.ready for worker in dispatcher.workers)
-        if time.monotonic() - self._looked_at < (MISSING_SECONDS if missing else GROW_SECONDS):
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
             return
-        self._looked_at = time.monotonic()
-        if missing:
-            self._leave_broken_groups(dispatcher)
-            self._seat(dispatcher, [worker for worker in dispatcher.workers if not worker.seated])
-        if self._runtime.config.workers == "auto":
+        self._looked_at = now
+        self._leave_broken_groups(dispatcher)
+        if waiting := [worker for worker in dispatcher.workers if not worker.seated]:
+            self._seat(dispatcher, waiting)
+        if self._runtime.config.workers == "auto" and now - self._grown_at >= GROW_SECONDS:
+            self._grown_at = now
             self._grow(dispatcher)
 
     def _leave_broken_groups(self, dispatcher: Dispatcher) -> None:
         """Give up groups that were broken at the last look too: Ray mends the others by itself."""
-        held = {worker.create.group for worker in dispatcher.workers if isinstance(worker.create, Seat)}
-        broken = {group for group in held if self._runtime.broken(group)}
+        members: dict[PlacementGroup, list[Worker]] = {}
+        for worker in dispatcher.workers:
+            if worker.seated and isinstance(worker.create, Seat):
+                members.setdefault(worker.create.group, []).append(worker)
+        broken = {group for group in members if self._runtime.broken(group)}
         for group in broken & self._suspects:
-            unseated = [
-                w for w in dispatcher.workers if isinstance(w.create, Seat) and w.create.group == group
-            ]
-            lost = sum(not worker.ready for worker in unseated)
+            unseated = members[group]
             logger.warning(
-                "a machine was lost with %d of %d workers; those that find room elsewhere go on there",
-                *(lost, len(dispatcher.workers)),
+                "a machine of the cluster was lost; %d of %d workers start anew where there is room",
+                *(len(unseated), len(dispatcher.workers)),
             )
             for worker in unseated:
                 dispatcher.unseat(worker)

@@ -37,8 +37,10 @@ class Machines:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """One machine; a busy one sometimes needs a second attempt."""
-        command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, "--block", "--num-cpus=1"]
-        command += ["--object-store-memory=80000000", "--disable-usage-stats"]
+        # Each has an address of its own: a driver joins any machine that has its own address.
+        address = f"--node-ip-address=127.0.0.{1 + len(self._started)}"
+        command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, address, "--block"]
+        command += ["--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats"]
         for _ in range(3):
             log = self.folder / f"machine{len(self._started)}.log"
             with log.open("wb") as output:
