@@ -37,10 +37,8 @@ class Machines:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """One machine; a busy one sometimes needs a second attempt."""
-        # Each has an address of its own: a driver joins any machine that has its own address.
-        address = f"--node-ip-address=127.0.0.{1 + len(self._started)}"
-        command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, address, "--block"]
-        command += ["--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats"]
+        command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, "--block", "--num-cpus=1"]
+        command += ["--object-store-memory=80000000", "--disable-usage-stats"]
         for _ in range(3):
             log = self.folder / f"machine{len(self._started)}.log"
             with log.open("wb") as output:
@@ -105,13 +103,15 @@ def machines() -> Iterator[Machines]:
 
 def test_a_machine_that_dies_costs_only_time(machines: Machines) -> None:
     port = free_port()
-    settings = f"--system-config={json.dumps(HEALTH_CHECK)}"
+    # without a dashboard nobody reads Ray's metrics, which take a core while a machine is lost
+    settings = f"--system-config={json.dumps({**HEALTH_CHECK, 'enable_metrics_collection': False})}"
     machines.start(
         "--head", f"--port={port}", "--include-dashboard=false", settings, f"--temp-dir={machines.folder}/ray"
     )
     address = f"127.0.0.1:{port}"
-    machines.start(f"--address={address}")
-    victim = machines.start(f"--address={address}")
+    # of addresses of their own, so that the driver joins the head: it lives on a machine that has its address
+    machines.start(f"--address={address}", "--node-ip-address=127.0.0.2")
+    victim = machines.start(f"--address={address}", "--node-ip-address=127.0.0.3")
 
     shards = ("--config", str(TINY_FILE), "--set", "search.num_shards=4")
     where = ("--address", address, "--workers", "3", "--placement", "spread", "--placement-timeout", "120")
