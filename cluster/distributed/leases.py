@@ -123,9 +123,12 @@ class LeasedActor:
 
 
 def near_the_driver(cls: type) -> Any:
-    """An actor class that lives on the driver's machine if it can: with that machine all is lost anyway."""
+    """An actor class that lives on the driver's machine: with that machine all is lost anyway.
+
+    The affinity is hard: with a soft one Ray 2.60 puts an actor that asks for no CPU on any machine.
+    """
     node = ray.get_runtime_context().get_node_id()
-    return _undying(cls, NodeAffinitySchedulingStrategy(node, soft=True))
+    return _undying(cls, NodeAffinitySchedulingStrategy(node, soft=False))
 
 
 def spread(cls: type) -> Any:
