@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from cluster.cells.found import FoundCells
 from cluster.classifier import TrainedClassifier
 from cluster.files import TEMPORARY_PREFIX, read_json, write_atomically, write_json
+from cluster.recognition.model_folder import RecognitionModel
 from cluster.stages.folder import RunFolder
-from cluster.tracking.mlflow_model import classifier_folder
+from cluster.tracking.mlflow_model import recognition_folder
 from cluster.tracking.mlflow_store import connect, resolve, said_clearly
 from cluster.tracking.recording import RECOGNIZER
 from nas.export import exported_weights, network_source, save_onnx
@@ -101,7 +102,7 @@ def _fetch(cells: FoundCells, uri: str, place: Path) -> tuple[RunFolder, Trained
         model = Path(download_artifacts(source, dst_path=str(model), tracking_uri=resolve(uri)))
         for name in wanted:
             client.download_artifacts(cells.mlflow_run_id, name, str(recorded.path))
-    return recorded, TrainedClassifier.load(classifier_folder(model))
+    return recorded, RecognitionModel.load(recognition_folder(model)).classifier
 
 
 def _trained_model(client: "MlflowClient", run: str) -> "LoggedModel | None":

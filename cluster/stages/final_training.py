@@ -12,15 +12,19 @@ from cluster.distributed.teams import open_trainers
 from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress, SilentProgress, duration
+from cluster.recognition.model_folder import RecognitionModel
 from cluster.report.results import write_results
 from cluster.settings import difference
 from cluster.stages.courses import Course, TrainingSpec
 from cluster.stages.folder import RunFolder
+from cluster.stages.lifted_data import keypoints_of, open_lifter
 from cluster.stages.preparation import Experiment, environment
 from cluster.stages.schedule import Remaining
-from cluster.tracking.recording import open_tracker, record_model, start_training, watched
+from cluster.tracking.recording import Pack, open_tracker, record_model, start_training, watched
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
+from lifting.mapping import map_confidence, map_joints
+from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
 from nas.images import ImageSource
 from nas.network import Network, num_parameters
@@ -98,7 +102,7 @@ def run_training(
             courses = _train(run, experiment, plan, progress, tracker)
             classifier = _save(run, experiment, courses, plan)
             write_results(run, experiment, "training")
-            record_model(tracker, run, experiment, classifier)
+            record_model(tracker, run, experiment, classifier, _packing(experiment, classifier))
     return TrainingOutcome(
         folder=run.path,
         model=run.model,
@@ -108,6 +112,26 @@ def run_training(
         seeds=plan.seeds,
         seconds=time.perf_counter() - begin,
     )
+
+
+def _packing(experiment: Experiment, classifier: TrainedClassifier) -> Pack:
+    """The classifier with the lifter whose poses it has learned, if there is one."""
+
+    def pack(folder: Path) -> PoseSequence3D | Keypoints2D:
+        poses, clip = experiment.config.poses, experiment.split.train[0]
+        lifter = open_lifter(poses) if poses.source == "lifted" else None
+        RecognitionModel(classifier=classifier, lifter=lifter, notes=classifier.notes).save(folder)
+        if lifter is None:
+            return clip.poses
+        seen = keypoints_of(experiment.config.data)(clip)
+        return replace(
+            seen,
+            xy=map_joints(seen.xy, seen.skeleton, lifter.keypoint_skeleton),
+            confidence=map_confidence(seen.confidence, seen.skeleton, lifter.keypoint_skeleton),
+            skeleton=lifter.keypoint_skeleton,
+        )
+
+    return pack
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 Two forms, both of which MLflow loads with MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false. The network alone
 takes images; it is MLflow 3's `pt2` form, written by torch.export, and needs torch and mlflow, no posenas.
-The whole classifier takes a clip of 3D poses and names the action; it is MLflow's "models from code", and
-carries the code of posenas with it.
+The whole recognition model takes a clip, of 3D poses or, where it has a lifter, of 2D keypoints, and names
+the action; it is MLflow's "models from code", and carries the code of posenas with it.
 """
 
 import re
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cluster.tracking.mlflow_store import quiet_mlflow
-from lifting.poses import PoseSequence3D
+from lifting.poses import Keypoints2D, PoseSequence3D
 
-__all__ = ["classifier_folder", "save_network_model", "save_pose_model"]
+__all__ = ["recognition_folder", "save_network_model", "save_recognition_model"]
 
-_CLASSIFIER = "classifier"  # what served_model.py calls the artifact
+_RECOGNITION = "recognition"  # what served_model.py calls the artifact
 _CODE = Path(__file__).resolve().parents[2]  # the folder in which the four packages lie
 
 
@@ -86,18 +86,20 @@ def _save(
         )
 
 
-def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_names: Sequence[str]) -> None:
-    """Write a trained classifier as an MLflow model folder.
+def save_recognition_model(
+    folder: Path, model: Path, example: PoseSequence3D | Keypoints2D, class_names: Sequence[str]
+) -> None:
+    """Write a recognition model as an MLflow model folder.
 
-    The saved model maps one clip, float32 (T, J, 3) or (T, 2, J, 3) in millimetres with any T, to one row:
-    label, probability, and the probability of every class; see `cluster.tracking.served_model`. It holds the
-    classifier's folder; see `classifier_folder`.
+    The saved model maps one clip to one row: label, probability, and the probability of every class; see
+    `cluster.tracking.served_model`. A clip is float32 (T, J, 3) or (T, 2, J, 3) in millimetres, or float32
+    (T, K, 2) in pixels where the model has a lifter, with any T.
 
     Args:
         folder: made here; must not exist.
-        classifier: folder of a `cluster.classifier.TrainedClassifier`.
-        clip: an example, as the classifier takes it.
-        class_names: as the classifier's.
+        model: folder of a `cluster.recognition.model_folder.RecognitionModel`; see `recognition_folder`.
+        example: a clip as the model takes it.
+        class_names: as the model's.
 
     Raises:
         ValueError: the folder exists.
@@ -111,27 +113,32 @@ def save_pose_model(folder: Path, classifier: Path, clip: PoseSequence3D, class_
         from mlflow.models import ModelSignature
         from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
-        poses = TensorSpec(np.dtype(np.float32), (-1, *clip.xyz.shape[1:]))
+        params = [ParamSpec("fps", "double", example.fps)]
+        if isinstance(example, PoseSequence3D):
+            values = example.xyz
+        else:
+            values, (width, height) = example.xy, example.image_size
+            params += [ParamSpec("width", "long", width), ParamSpec("height", "long", height)]
+        clip = TensorSpec(np.dtype(np.float32), (-1, *values.shape[1:]))
         columns: list[Any] = [ColSpec("string", "label"), ColSpec("double", "probability")]
         columns += [ColSpec("double", f"p: {name}") for name in class_names]
-        rate = ParamSpec("fps", "double", clip.fps)
         mlflow.pyfunc.save_model(
             str(folder),
             python_model=str(_CODE / "cluster" / "tracking" / "served_model.py"),
-            artifacts={_CLASSIFIER: str(Path(classifier).absolute())},
+            artifacts={_RECOGNITION: str(Path(model).absolute())},
             code_paths=[str(_CODE / room) for room in ("lifting", "encoding", "nas", "cluster")],
-            signature=ModelSignature(Schema([poses]), Schema(columns), ParamSchema([rate])),
-            input_example=np.asarray(clip.xyz),
+            signature=ModelSignature(Schema([clip]), Schema(columns), ParamSchema(params)),
+            input_example=np.asarray(values),
             pip_requirements=_pinned(_dependencies()),
         )
 
 
-def classifier_folder(model: Path) -> Path:
-    """Where the classifier lies in a folder that `save_pose_model` wrote."""
+def recognition_folder(model: Path) -> Path:
+    """Where the recognition model lies in a folder that `save_recognition_model` wrote."""
     from mlflow.models import Model
 
     artifacts = Model.load(str(model)).flavors["python_function"]["artifacts"]
-    return Path(model) / str(artifacts[_CLASSIFIER]["path"])
+    return Path(model) / str(artifacts[_RECOGNITION]["path"])
 
 
 def _dependencies() -> list[str]:

@@ -1,6 +1,6 @@
 """What each stage records of its run, and when."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +17,15 @@ from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
 from cluster.tracking.durable import DurableTracker
 from cluster.tracking.facts import environment_tags
-from cluster.tracking.mlflow_model import save_network_model, save_pose_model
+from cluster.tracking.mlflow_model import save_network_model, save_recognition_model
 from cluster.tracking.mlflow_store import TrackingConfig
 from cluster.tracking.tracker import NullTracker, Tracker, epoch_point
+from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
 
 __all__ = [
     "RECOGNIZER",
+    "Pack",
     "keep_architectures",
     "open_store",
     "open_tracker",
@@ -37,7 +39,10 @@ __all__ = [
 
 
 RECOGNIZER = "recognizer"
-"""The model in the final training's run that takes poses; the classifier's folder lies in it."""
+"""The model in the final training's run that takes clips; the recognition model's folder lies in it."""
+
+Pack = Callable[[Path], PoseSequence3D | Keypoints2D]
+"""Writes the recognition model of a run as a folder, and gives a clip as it takes them."""
 
 DESCRIPTION = "mlflow.note.content"
 """The tag whose text MLflow shows as the description of a run."""
@@ -147,9 +152,9 @@ def _record_candidate(
 
 
 def record_model(
-    tracker: Tracker, run: RunFolder, experiment: Experiment, classifier: TrainedClassifier
+    tracker: Tracker, run: RunFolder, experiment: Experiment, classifier: TrainedClassifier, pack: Pack
 ) -> None:
-    """The trained classifier: its network on images, and the whole of it on poses, registered.
+    """What was trained: its network on images, and the whole recognition model on clips, registered.
 
     The classifier's folder lies in the latter; beside it too, it would be 15 MB more.
     The alias "champion" goes to the version whose genotype had the highest validation accuracy when it was
@@ -164,11 +169,12 @@ def record_model(
     clips = [clip.poses for clip in experiment.split.train[:2]]
     score = float(read_json(run.search_file)["candidates"][0]["retrained"])
     with TemporaryDirectory(prefix="posenas-") as place:
-        network, recognizer = Path(place) / "network", Path(place) / "recognizer"
+        network, packed, recognizer = (Path(place) / name for name in ("network", "packed", "recognizer"))
         images = to_network(classifier.images(clips))
         save_network_model(network, classifier.network, images, classifier.class_names)
         tracker.log_model(network, "network")
-        save_pose_model(recognizer, run.model, clips[0], classifier.class_names)
+        example = pack(packed)
+        save_recognition_model(recognizer, packed, example, classifier.class_names)
         tracker.log_model(
             recognizer,
             RECOGNIZER,

@@ -1,4 +1,4 @@
-"""A trained classifier as MLflow serves it: a clip of poses in, label and probabilities out, by HTTP."""
+"""A recognition model as MLflow serves it: a clip in, label and probabilities out, by HTTP and in Python."""
 
 import json
 import os
@@ -16,12 +16,17 @@ import numpy as np
 import pytest
 
 from cluster.classifier import TrainedClassifier
-from cluster.tracking.mlflow_model import save_pose_model
+from cluster.lifter.trained import TwoStreamLifter
+from cluster.recognition.finding import open_model
+from cluster.recognition.model_folder import RecognitionModel
+from cluster.recognition.recognizer import Recognizer
+from cluster.tracking.mlflow_model import save_recognition_model
 from encoding.spmf import EncodingConfig, EncodingStatistics
-from lifting.poses import PoseSequence3D
+from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import MSR_20
 from nas.genotype import Cell, Genotype, Node
 from nas.network import Network, NetworkConfig
+from recognition_models import NAMES, small_classifier
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -49,8 +54,8 @@ def clip(frames: int) -> PoseSequence3D:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     trained = classifier()
-    trained.save(folder / "classifier")
-    save_pose_model(folder / "model", folder / "classifier", clip(12), trained.class_names)
+    RecognitionModel(classifier=trained, lifter=None).save(folder / "recognition")
+    save_recognition_model(folder / "model", folder / "recognition", clip(12), trained.class_names)
     return folder / "model"
 
 
@@ -128,3 +133,42 @@ def test_a_served_classifier_answers_a_clip_with_label_and_probabilities(address
     assert answer["label"] == ("wave", "kick")[int(expected.argmax())]
     assert answer["probability"] == pytest.approx(float(expected.max()), abs=1e-5)
     np.testing.assert_allclose([answer["p: wave"], answer["p: kick"]], expected, atol=1e-5)
+
+
+def test_a_model_with_a_lifter_takes_keypoints_and_is_found_whole(trained_run: Path, tmp_path: Path) -> None:
+    lifter = TwoStreamLifter.load(trained_run / "lifter")
+    packed = RecognitionModel(classifier=small_classifier(lifter.skeleton), lifter=lifter)
+    packed.save(tmp_path / "packed")
+    joints = lifter.keypoint_skeleton.num_joints
+    xy = np.random.default_rng(3).uniform(100, 900, (20, joints, 2)).astype(np.float32)
+    xy[7, 4] = np.nan  # not seen
+    keypoints = Keypoints2D(
+        xy=xy,
+        confidence=np.isfinite(xy).all(axis=-1).astype(np.float32),
+        image_size=(1000, 900),
+        fps=25.0,
+        skeleton=lifter.keypoint_skeleton,
+    )
+    save_recognition_model(tmp_path / "model", tmp_path / "packed", keypoints, NAMES)
+    np.save(tmp_path / "keypoints.npy", xy)
+    code = (
+        "import json, numpy, mlflow.pyfunc; model = mlflow.pyfunc.load_model('model');"
+        "given = {'fps': 25.0, 'width': 1000, 'height': 900};"
+        "print(json.dumps(model.predict(numpy.load('keypoints.npy'), params=given)))"
+    )
+    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (answer,) = json.loads(said.stdout.splitlines()[-1])
+    expected = Recognizer.load(tmp_path / "packed").predict(keypoints)
+    assert answer["label"] == expected.label
+    np.testing.assert_allclose([answer[f"p: {name}"] for name in NAMES], expected.probabilities, atol=1e-6)
+    found = open_model(str(tmp_path / "model")).lifter  # as `posenas recognize` finds a registered model
+    assert found is not None
+    assert found.keypoint_skeleton == lifter.keypoint_skeleton

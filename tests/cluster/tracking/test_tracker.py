@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from cluster.classifier import TrainedClassifier
+from cluster.recognition.model_folder import RecognitionModel
 from cluster.tracking.facts import as_csv, environment_tags, flat
-from cluster.tracking.mlflow_model import save_network_model, save_pose_model
+from cluster.tracking.mlflow_model import save_network_model, save_recognition_model
 from cluster.tracking.mlflow_store import artifact_root, resolve
 from cluster.tracking.tracker import MetricPoint, MlflowTracker, NullTracker
 from encoding.spmf import EncodingConfig, EncodingStatistics
@@ -190,9 +191,9 @@ def models(uri: str, tmp_path_factory: pytest.TempPathFactory) -> "Models":
     folder = tmp_path_factory.mktemp("models")
     classifier, clip = tiny_classifier(), random_clip()
     images = np.random.default_rng(0).random((6, 3, 32, 32), dtype=np.float32)
-    classifier.save(folder / "classifier")
+    RecognitionModel(classifier=classifier, lifter=None).save(folder / "recognition")
     save_network_model(folder / "net", classifier.network, images, classifier.class_names)
-    save_pose_model(folder / "poses", folder / "classifier", clip, classifier.class_names)
+    save_recognition_model(folder / "poses", folder / "recognition", clip, classifier.class_names)
     tracker = started(uri, "search-models")
     for name in ("net", "poses") * 2:
         tracker.log_model(folder / name, name, registered_name=name, alias="champion", score=0.5)
