@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.signal import lfilter
-from scipy.special import ndtri
 
 from lifting.skeleton import Skeleton
 
@@ -119,6 +117,8 @@ def _drift(rng: np.random.Generator, shape: tuple[int, ...], memory: float) -> F
     white = rng.standard_normal(shape)
     keep = np.exp(-1 / memory) if memory > 0 else 0.0
     white[1:] *= np.sqrt(1 - keep**2)
+    from scipy.signal import lfilter  # takes half a second to import; recognition needs none of it
+
     return np.asarray(lfilter([1.0], [1.0, -keep], white, axis=0))
 
 
@@ -126,6 +126,8 @@ def _episodes(
     rng: np.random.Generator, shape: tuple[int, ...], share: float, memory: float
 ) -> NDArray[np.bool_]:
     """True for that share of the time, in episodes that last about as long as the memory."""
+    from scipy.special import ndtri
+
     return _drift(rng, shape, memory) < ndtri(share)
 
 

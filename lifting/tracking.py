@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.optimize import linear_sum_assignment
 
 Floats = NDArray[np.float32]
 
@@ -157,6 +156,8 @@ class PersonTracker:
         A Gaussian that has grown wider is lower in the middle: of two people whose expected places fall
         together, the one seen a moment ago is the likelier.
         """
+        from scipy.optimize import linear_sum_assignment  # a fifth of a second that a single pose file spares
+
         width = np.array([known.uncertainty(index) for known in self._known.values()])
         rows, columns = linear_sum_assignment(similarity / width.reshape(-1, 1), maximize=True)
         identities = list(self._known)
