@@ -12,7 +12,7 @@ from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun
 from cluster.lifter.pictures import save_pictures
 from cluster.lifter.recording import record_lift_scores, start_lifter
-from cluster.lifter.trained import TwoStreamLifter
+from cluster.lifter.trained import Runtime, TwoStreamLifter
 from cluster.progress import Progress, SilentProgress
 from cluster.stages.preparation import environment
 from cluster.tracking.recording import open_store, watched
@@ -52,6 +52,7 @@ def run_lift_evaluation(
     folder: Path,
     *,
     changes: Mapping[str, Any] | None = None,
+    runtime: Runtime = "onnx",
     progress: Progress | None = None,
     tracker: Tracker | None = None,
 ) -> LiftEvaluation:
@@ -60,6 +61,7 @@ def run_lift_evaluation(
     Args:
         folder: a run with a trained lifter.
         changes: settings by dotted name, as {"data.name": "msr"}, to score it on other data than its own.
+        runtime: what computes it; 8-bit weights are a little less exact. Only the usual scores are recorded.
         progress: hears of every test part.
         tracker: records the errors; by default the one that the settings name.
 
@@ -72,15 +74,16 @@ def run_lift_evaluation(
     run = LiftRun.open(folder)
     with run.locked():
         config = run.config().changed(changes or {})
-        lifter = TwoStreamLifter.load(run.lifter, threads=config.resources.torch_threads)
+        lifter = TwoStreamLifter.load(run.lifter, runtime=runtime, threads=config.resources.torch_threads)
         split = load_pairs(config.data)
         run.note_environment("evaluation", environment(config.resources.torch_threads))
         tracker = tracker or open_store(config.tracking, run.path, progress)
-        if not changes:
+        own = not changes and runtime == "onnx"
+        if own:
             start_lifter(tracker, run, config, split)
         outcome = _score(run, lifter, dict(split.test), progress)
-        write_json(run.evaluation_file, _as_json(outcome, config, split.name))
-        if not changes:
+        write_json(run.evaluation_file, {"runtime": runtime, **_as_json(outcome, config, split.name)})
+        if own:
             with watched(tracker):
                 record_lift_scores(tracker, run, _scalars(outcome))
     return outcome

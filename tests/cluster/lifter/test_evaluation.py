@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cluster.cli import app
 from cluster.files import read_json
-from cluster.lifter.evaluation import DEPLOYED, predict_ways
+from cluster.lifter.evaluation import DEPLOYED, predict_ways, run_lift_evaluation
 from cluster.lifter.pictures import examples_figure, joints_figure
 from cluster.lifter.trained import TwoStreamLifter
 from lifting.datasets import load_pairs
@@ -61,6 +61,16 @@ def test_the_ways_are_what_lifting_each_clip_gives(run: Path) -> None:
     )
 
 
+def test_weights_of_eight_bits_are_a_little_less_exact(run: Path) -> None:
+    exact, rounded = (
+        run_lift_evaluation(run, runtime=runtime).parts["held-out clips"][DEPLOYED].frame_wise.p1
+        for runtime in ("torch", "int8")
+    )
+    assert read_json(run / "evaluation.json")["runtime"] == "int8"
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=0.1)
+
+
 def test_figures_show_each_example_three_times_and_each_joint_once(run: Path) -> None:
     from cluster.lifter.folder import LiftRun
 
@@ -70,7 +80,10 @@ def test_figures_show_each_example_three_times_and_each_joint_once(run: Path) ->
     assert len(axes.get_yticks()) == 16
 
 
-def test_the_command_refuses_another_measure(run: Path) -> None:
+def test_the_command_refuses_another_measure_or_runtime(run: Path) -> None:
     result = CliRunner().invoke(app, ["lift", "evaluate", str(run), "--measure", "p3"])
     assert result.exit_code == 2
     assert "--measure is 'p3'; one of p1, p2, n_mpjpe, mpjve is needed" in result.output
+    result = CliRunner().invoke(app, ["lift", "evaluate", str(run), "--runtime", "int4"])
+    assert result.exit_code == 2
+    assert "--runtime is 'int4'; onnx, int8 or torch is needed" in result.output
