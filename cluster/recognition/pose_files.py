@@ -36,6 +36,8 @@ def read_pose_file(path: Path) -> list[NamedClip]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
+    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and tell how to read that
+        raise ValueError(f"{path} is no .npz of poses, or is cut off")
     try:
         # opened here: of a file that is cut off, numpy would leave it open
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:

@@ -123,6 +123,10 @@ def check(path: Path) -> Report:
 def _read(path: Path) -> Arrays:
     if not path.is_file():
         raise FileNotFoundError(f"no clips at {path}: {HOW_TO_GET}")
+    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and tell how to read that
+        raise ValueError(
+            f"{path} is not a readable .npz without pickles: it is cut off, or another kind of file"
+        )
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
