@@ -50,6 +50,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200, help="of every stage")
+    parser.add_argument("--runtime", choices=("onnx", "int8"), default="onnx", help="of the lifter")
     parser.add_argument("--videos", type=Path, nargs="*", default=[], help="files, or folders of .mp4")
     parser.add_argument("--film", action="store_true", help="write the annotated video too")
     options = parser.parse_args()
@@ -59,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         build().save(folder)
-        recognizer = Recognizer.load(folder)
+        recognizer = Recognizer.load(folder, runtime=options.runtime)
         stages(recognizer, options.rounds)
         cold_start(folder)
         for place in options.videos:

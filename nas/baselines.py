@@ -66,7 +66,7 @@ class Baseline(ImageClassifier):
             blocks, width = _residual(config) if config.kind == "residual" else _dense(config)
             self.features = nn.Sequential(stem, *blocks, batch_norm(width), nn.ReLU())
             self.classifier = nn.Linear(width, config.num_classes)
-        self.to_empty(device="cpu")
+        self.materialise()
         self._initialise(torch_generator(seed, "baseline"))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
 

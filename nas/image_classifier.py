@@ -57,6 +57,18 @@ class ImageClassifier(ABC, nn.Module):
                 f"images have shape {tuple(images.shape)}; this network needs (N, 3, {size}, {size})"
             )
 
+    def materialise(self) -> None:
+        """Give memory to a network that was built on the meta device; what is in it is undefined.
+
+        As torch's `to_empty`, which imports a second's worth of symbolic algebra.
+        """
+        for module in self.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                empty = torch.empty(parameter.shape, dtype=parameter.dtype)
+                setattr(module, name, nn.Parameter(empty))
+            for name, buffer in module.named_buffers(recurse=False):
+                setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
+
     def prediction_parameters(self) -> Iterator[nn.Parameter]:
         """The parameters that prediction uses: all but an auxiliary head's."""
         return (value for name, value in self.named_parameters() if not name.startswith("auxiliary."))

@@ -147,7 +147,7 @@ class Network(ImageClassifier):
         # On the meta device nothing is drawn: torch's layers would otherwise initialise from global state.
         with torch.device("meta"):
             self._build()
-        self.to_empty(device="cpu")
+        self.materialise()
         self._initialise(torch_generator(seed, "network"))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
 

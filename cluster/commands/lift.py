@@ -12,7 +12,6 @@ from cluster.commands.options import changes, opened_progress
 
 if TYPE_CHECKING:
     from cluster.lifter.config import LiftConfig
-    from cluster.lifter.trained import Runtime as LifterRuntime
     from lifting.people import PersonChoice
 
 __all__ = ["lift", "register"]
@@ -21,9 +20,6 @@ lift = typer.Typer(no_args_is_help=True, help="Lift 2D keypoints to 3D poses: tr
 
 _DATA, _EXPERIMENT = "Data", "Experiment"
 
-Runtime = Annotated[
-    str, typer.Option(help="What computes: onnx, int8 (ONNX with weights of 8 bits) or torch.")
-]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -129,7 +125,7 @@ def evaluate(
     root: options.Root = None,
     measure: Annotated[str, typer.Option(help="Of the table by action: p1, p2, n_mpjpe or mpjve.")] = "p1",
     markdown: Annotated[bool, typer.Option("--markdown", help="Tables in Markdown.")] = False,
-    runtime: Runtime = "onnx",
+    runtime: options.LifterRuntime = "onnx",
     settings: options.Settings = None,
 ) -> None:
     """Score the trained lifter on its test parts, in each way of inference; draw poses and errors by joint.
@@ -150,7 +146,9 @@ def evaluate(
     if measure not in MEASURES:
         raise ValueError(f"--measure is {measure!r}; one of {', '.join(MEASURES)} is needed")
     with opened_progress() as progress:
-        outcome = run_lift_evaluation(run, changes=given, runtime=_runtime(runtime), progress=progress)
+        outcome = run_lift_evaluation(
+            run, changes=given, runtime=options.lifter_runtime(runtime), progress=progress
+        )
     for part, methods in outcome.parts.items():
         frames = next(iter(methods.values())).frame_wise.frames
         _show("", f"{part}: {frames} frames, {outcome.unlifted[part]} of them not lifted; millimetres")
@@ -189,7 +187,7 @@ def run(
         typer.Option("--video", help="Picture behind the keypoints of a JSON folder.", show_default=False),
     ] = None,
     use: Annotated[str, typer.Option(help="Streams: both, detected or gt.")] = "both",
-    runtime: Runtime = "onnx",
+    runtime: options.LifterRuntime = "onnx",
     lookahead: Annotated[int, typer.Option(help="Frames to wait for a lost keypoint; 0: causal.", min=0)] = 0,
     hold: Annotated[
         int, typer.Option(help="Frames for which a lost keypoint stays where it was.", min=0)
@@ -217,7 +215,7 @@ def run(
 
     inner = lifter / "lifter"
     parts = inner if (inner / DESCRIPTION).exists() else lifter
-    trained = TwoStreamLifter.load(parts, runtime=_runtime(runtime))
+    trained = TwoStreamLifter.load(parts, runtime=options.lifter_runtime(runtime))
     request = LiftRequest(
         source=source,
         person=_person(person),
@@ -242,12 +240,6 @@ def run(
         *([f"BVH        {outcome.bvh}"] if outcome.bvh else []),
         *([f"animation  {outcome.animation}"] if outcome.animation else []),
     )
-
-
-def _runtime(choice: str) -> "LifterRuntime":
-    if choice not in ("onnx", "int8", "torch"):
-        raise ValueError(f"--runtime is {choice!r}; onnx, int8 or torch is needed")
-    return choice  # type: ignore[return-value]
 
 
 def _person(choice: str) -> "PersonChoice":

@@ -9,12 +9,14 @@ import typer
 import yaml
 
 if TYPE_CHECKING:
+    from cluster.lifter.trained import Runtime
     from cluster.progress import Progress
 
 __all__ = [
-    "Address", "Config", "Data", "Device", "FileList", "Fold", "Gpus", "Mlflow", "Placement",
+    "Address", "Config", "Data", "Device", "FileList", "Fold", "Gpus", "LifterRuntime", "Mlflow", "Placement",
     "PlacementTimeout", "Precision", "Preset", "Protocol", "Root", "Seed", "Settings", "Subset", "Threads",
-    "Tracking", "Workers", "changes", "data_changes", "opened_progress", "parse_settings", "place_changes",
+    "Tracking", "Workers", "changes", "data_changes", "lifter_runtime", "opened_progress", "parse_settings",
+    "place_changes",
 ]  # fmt: skip
 
 _DATA, _WHERE, _EXPERIMENT = "Data", "Where it runs", "Experiment"
@@ -149,6 +151,9 @@ Tracking = Annotated[
 Mlflow = Annotated[
     bool, typer.Option("--mlflow/--no-mlflow", help="Record the run in MLflow.", rich_help_panel=_WHERE)
 ]
+LifterRuntime = Annotated[
+    str, typer.Option("--runtime", help="What lifts: onnx, int8 (ONNX with weights of 8 bits) or torch.")
+]
 
 
 def data_changes(
@@ -210,6 +215,17 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
             raise ValueError(f"--set {text!r} must read NAME=VALUE, as search.batch_size=32")
         result[name.strip()] = yaml.safe_load(value)
     return result
+
+
+def lifter_runtime(choice: str) -> "Runtime":
+    """What --runtime says.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if choice not in ("onnx", "int8", "torch"):
+        raise ValueError(f"--runtime is {choice!r}; onnx, int8 or torch is needed")
+    return choice  # type: ignore[return-value]
 
 
 @contextmanager

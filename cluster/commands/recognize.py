@@ -138,6 +138,7 @@ def recognize(
     ] = None,
     lookahead: Annotated[int, typer.Option(help="Frames to wait for a lost keypoint; 0: causal.", min=0)] = 0,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the poses (One Euro filter).")] = False,
+    runtime: options.LifterRuntime = "onnx",
     tracking: options.Tracking = None,
 ) -> None:
     """Name the actions of everyone in a video, before a camera, in keypoints or in poses.
@@ -154,7 +155,8 @@ def recognize(
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
 
-    recognizer = Recognizer(open_model(model, lifter=lifter, tracking=tracking))
+    lifted_by = options.lifter_runtime(runtime)
+    recognizer = Recognizer(open_model(model, lifter=lifter, tracking=tracking, runtime=lifted_by))
     wanted = LiveOptions(
         windows=_windows(recognizer.model.windows, window, stride, enter, leave),
         whole=clip,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
 from cluster.classifier import TrainedClassifier
-from cluster.lifter.trained import TwoStreamLifter
+from cluster.lifter.trained import Runtime, TwoStreamLifter
 from cluster.pose_source import lifter_folder
 from cluster.recognition.model_folder import DESCRIPTION, RecognitionModel
 from cluster.recognition.windows import WindowConfig
@@ -16,7 +16,9 @@ __all__ = ["load_lifter", "open_model", "pack_model"]
 _REGISTERED = re.compile(r"[^/@\\]+(/\d+|@[^/@\\]+)?")
 
 
-def open_model(name: str, *, lifter: Path | None = None, tracking: str | None = None) -> RecognitionModel:
+def open_model(
+    name: str, *, lifter: Path | None = None, tracking: str | None = None, runtime: Runtime = "onnx"
+) -> RecognitionModel:
     """The model of that name.
 
     Args:
@@ -24,6 +26,7 @@ def open_model(name: str, *, lifter: Path | None = None, tracking: str | None = 
             "posenas-msr-as1/3" or "posenas-msr-as1@champion" (without either, the alias champion).
         lifter: takes the place of the model's own; a run or classifier has none.
         tracking: MLflow's address; None: as everywhere.
+        runtime: of the lifter; see `RecognitionModel.load`.
 
     Raises:
         FileNotFoundError: nothing of that name is there.
@@ -35,19 +38,19 @@ def open_model(name: str, *, lifter: Path | None = None, tracking: str | None = 
         if _REGISTERED.fullmatch(name) is None:
             raise FileNotFoundError(f"there is no model folder {name}")
         folder = _download(name, tracking)
-    model = _read(folder, name)
+    model = _read(folder, name, runtime)
     if lifter is None:
         return model
-    return replace(model, lifter=load_lifter(lifter))
+    return replace(model, lifter=load_lifter(lifter, runtime))
 
 
-def load_lifter(folder: Path) -> TwoStreamLifter:
+def load_lifter(folder: Path, runtime: Runtime = "onnx") -> TwoStreamLifter:
     """A trained lifter from its folder, or from the run that holds one.
 
     Raises:
         FileNotFoundError, ValueError: as `TwoStreamLifter.load`.
     """
-    return TwoStreamLifter.load(lifter_folder(folder))
+    return TwoStreamLifter.load(lifter_folder(folder), runtime=runtime)
 
 
 def pack_model(
@@ -79,11 +82,11 @@ def pack_model(
     return model
 
 
-def _read(folder: Path, name: str) -> RecognitionModel:
+def _read(folder: Path, name: str, runtime: Runtime = "onnx") -> RecognitionModel:
     """Whatever of its kind lies in the folder: a model, or a classifier by itself."""
     models = sorted(folder.rglob(DESCRIPTION), key=lambda path: len(path.parts))
     if models:
-        return RecognitionModel.load(models[0].parent)
+        return RecognitionModel.load(models[0].parent, runtime)
     for place in (folder, folder / "model", folder / "artifacts" / "classifier"):
         if (place / CLASSIFIER_DESCRIPTION).is_file():
             classifier = TrainedClassifier.load(place)

@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.lifter.trained import Runtime
 from cluster.recognition.live import LiveOptions, LiveRecognizer, Look, PoseWatcher
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.sources import Source
@@ -59,14 +60,14 @@ class Recognizer:
         self.model = model
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """From a model folder.
+    def load(cls, folder: Path, runtime: Runtime = "onnx") -> Self:
+        """From a model folder; see `RecognitionModel.load`.
 
         Raises:
             FileNotFoundError: the folder or a part of it is missing.
             ValueError: a part was changed, or the format is not known.
         """
-        return cls(RecognitionModel.load(folder))
+        return cls(RecognitionModel.load(folder, runtime))
 
     @property
     def class_names(self) -> tuple[str, ...]:
