@@ -113,7 +113,7 @@ def test_a_machine_that_dies_costs_only_time(machines: Machines) -> None:
     machines.start(f"--address={address}", "--node-ip-address=127.0.0.2")
     victim = machines.start(f"--address={address}", "--node-ip-address=127.0.0.3")
 
-    shards = ("--config", str(TINY_FILE), "--set", "search.num_shards=4")
+    shards = ("--config", str(TINY_FILE), "--set", "search.num_shards=4", "--set", "derivation.epochs=1")
     where = ("--address", address, "--workers", "3", "--placement", "spread", "--placement-timeout", "120")
     said = []
     with machines.command("search", *shards, *where, "--out", str(machines.folder / "cluster")) as search:

@@ -21,6 +21,9 @@ TINY = (
     (Path(__file__).parents[1] / "tiny.yaml")
     .read_text()
     .replace("epochs: 3, num_shards", "epochs: 1, num_shards")
+    .replace(
+        "num_retrained: 2, parameters: 10000, epochs: 3", "num_retrained: 1, parameters: 10000, epochs: 1"
+    )
 )
 PATIENCE = 600.0
 """Seconds within which everything here happens, on a busy machine too."""
