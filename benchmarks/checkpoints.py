@@ -21,7 +21,7 @@ from step import machine
 from cluster.distributed.children import RayChildren
 from cluster.distributed.runtime import Runtime, RuntimeConfig
 from cluster.stages.checkpoints import Checkpoints, Snapshot
-from cluster.stages.saver import SHARE, Saver
+from cluster.stages.saver import Saver
 from nas.config import SearchConfig
 from nas.images import TensorImages
 from nas.search import Search
@@ -99,12 +99,10 @@ def _report(
     for saved, what in ((False, "alone"), (True, "with a checkpoint beside it")):
         low, middle, high = min(taken[saved]), median(taken[saved]), max(taken[saved])
         print(f"  a step {what}: {middle:.3f} s ({low:.3f}-{high:.3f})")
-    taking_seconds, processor = median(taking), median(written.processor[1:])
-    cost = taking_seconds + processor / len(os.sched_getaffinity(0))
     print(
-        f"  a checkpoint of {size / 1e6:.1f} MB: {1e3 * taking_seconds:.0f} ms to take, "
-        f"{1e3 * median(written.seconds[1:]):.0f} ms to write, {1e3 * processor:.0f} ms of processor time\n"
-        f"  `auto` saves each step that takes {cost / SHARE:.2f} s or more"
+        f"  a checkpoint of {size / 1e6:.1f} MB: {1e3 * median(taking):.0f} ms to take, "
+        f"{1e3 * median(written.seconds[1:]):.0f} ms to write, "
+        f"{1e3 * median(written.processor[1:]):.0f} ms of processor time"
     )
 
 

@@ -61,7 +61,7 @@ class ResourcesConfig(RuntimeConfig):
     checkpoint_seconds: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         default="auto",
         description="time between checkpoints; 0: every step is saved before the next begins; `auto`: every "
-        "step of a search while the next runs, at 5 % of the time at most, and trainings every 30 s",
+        "step of a search while the next runs, and trainings every 30 s",
     )
 
     @model_validator(mode="after")

@@ -13,19 +13,18 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 
 from cluster.tracking.ui import server_command, server_environment
+from own_server import OwnServer
 
 __all__ = ["MlflowServer"]
 
 START_SECONDS = 120.0
 
 
-class MlflowServer:
+class MlflowServer(OwnServer):
     """A server that runs while entered; it can be killed and started again on the same data and port.
 
     Args:
@@ -41,13 +40,12 @@ class MlflowServer:
         self.uri = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """As `start`."""
         self.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """As `kill`."""
         self.kill()
 
     def start(self) -> None:

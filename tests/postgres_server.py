@@ -14,10 +14,10 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psycopg
+
+from own_server import OwnServer
 
 __all__ = ["PostgresServer", "postgres_programs"]
 
@@ -33,7 +33,7 @@ def postgres_programs() -> Path | None:
     return next((Path(path).parent for path in found if path), None)
 
 
-class PostgresServer:
+class PostgresServer(OwnServer):
     """A server that runs while entered; it can be killed and started again on the same data and port.
 
     Args:
@@ -51,19 +51,15 @@ class PostgresServer:
         self._databases = 0
         self.port = 0
 
-    def __enter__(self) -> Self:
-        try:
-            self._create()
-            self.start()
-        except BaseException:
-            self._end()
-            raise
-        return self
+    def begin(self) -> None:
+        """Make its data, and start it."""
+        self._create()
+        self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
+    def end(self) -> None:
+        """End it, and remove its data."""
+        self.stop()
+        shutil.rmtree(self._folder)
 
     def new_database(self, template: str = "") -> str:
         """Make a database, empty or a copy of one that nobody uses just now. Both by SQLAlchemy URL."""
@@ -144,10 +140,6 @@ class PostgresServer:
 
     def _connection(self, database: str) -> str:
         return f"host=127.0.0.1 port={self.port} user=posenas password={self._password} dbname={database}"
-
-    def _end(self) -> None:
-        self.stop()
-        shutil.rmtree(self._folder)
 
 
 def _unprivileged() -> dict[str, int]:

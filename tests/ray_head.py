@@ -8,10 +8,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
+
+from own_server import OwnServer
 
 __all__ = ["START_SECONDS", "RayHead"]
 
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 START_SECONDS = 120
 
 
-class RayHead:
+class RayHead(OwnServer):
     """A head that runs while entered.
 
     Args:
@@ -50,20 +50,8 @@ class RayHead:
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    def _start(self) -> None:
+    def begin(self) -> None:
+        """Start it, and wait until it says that it runs."""
         log = self.folder / "head.log"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -75,7 +63,8 @@ class RayHead:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End it with all its processes, and remove its folder."""
         if self._process is not None:
             head = psutil.Process(self._process.pid)
             for process in [*head.children(recursive=True), head]:

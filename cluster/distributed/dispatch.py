@@ -157,7 +157,6 @@ class Dispatcher:
         self._greet, self._staffing = greet, staffing
         self.shard_seconds = shard_seconds
         self._give_up_seconds = give_up_seconds
-        self._run_number = 0
         self._run = _Run(-1, [], last, deque(), [])
         self.repeated = 0
         self.machines: dict[str, Mapping[str, float]] = {}
@@ -183,10 +182,10 @@ class Dispatcher:
             WorkersLostError: no worker was ready for `give_up_seconds`.
             Exception: whatever a shard raised: it is pure, so every worker would raise it.
         """
-        self._run_number += 1
         count = len(submits)
         timeouts = [self.shard_seconds] * count
-        self._run = run = _Run(self._run_number, list(submits), following, deque(range(count)), timeouts)
+        run = _Run(self._run.number + 1, list(submits), following, deque(range(count)), timeouts)
+        self._run = run
         alive_at = time.monotonic()
         while len(run.finished) < count:
             self._staffing(self)

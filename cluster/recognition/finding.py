@@ -87,7 +87,7 @@ def _read(folder: Path, name: str, runtime: Runtime = "onnx") -> RecognitionMode
     models = sorted(folder.rglob(DESCRIPTION), key=lambda path: len(path.parts))
     if models:
         return RecognitionModel.load(models[0].parent, runtime)
-    for place in (folder, folder / "model", folder / "artifacts" / "classifier"):
+    for place in (folder, folder / "model"):
         if (place / CLASSIFIER_DESCRIPTION).is_file():
             classifier = TrainedClassifier.load(place)
             return RecognitionModel(classifier=classifier, lifter=None, notes=classifier.notes)
@@ -106,8 +106,7 @@ def _download(name: str, tracking: str | None) -> Path:
         import mlflow.artifacts
 
         client = connect(uri)
-        named = name if "/" in name or "@" in name else f"{name}@champion"
-        plain, _, _ = named.replace("@", "/").partition("/")
+        plain, separator, which = (*re.split("([/@])", name), "@", "champion")[:3]
         known = [one.name for one in client.search_registered_models()]
         if plain not in known:
             there = ", ".join(sorted(known)) or "none"
@@ -115,5 +114,12 @@ def _download(name: str, tracking: str | None) -> Path:
                 f"there is no folder {name}, nor a registered model of that name in MLflow at {uri}; "
                 f"registered are: {there}"
             )
-        place = mlflow.artifacts.download_artifacts(f"models:/{named}", tracking_uri=uri)
+        found = (
+            client.get_model_version(plain, which)
+            if separator == "/"
+            else client.get_model_version_by_alias(plain, which)
+        )
+        # not "models:/NAME@ALIAS", which MLflow looks up in its own default registry
+        source = client.get_model_version_download_uri(plain, found.version)
+        place = mlflow.artifacts.download_artifacts(source, tracking_uri=uri)
     return Path(place)

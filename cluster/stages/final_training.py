@@ -23,6 +23,7 @@ from cluster.stages.schedule import Remaining
 from cluster.tracking.recording import Pack, open_tracker, record_model, start_training, watched
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
+from encoding.datasets import load
 from lifting.mapping import map_confidence, map_joints
 from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
@@ -123,7 +124,9 @@ def _packing(experiment: Experiment, classifier: TrainedClassifier) -> Pack:
         RecognitionModel(classifier=classifier, lifter=lifter, notes=classifier.notes).save(folder)
         if lifter is None:
             return clip.poses
-        seen = keypoints_of(experiment.config.data)(clip)
+        data = experiment.config.located().data
+        sensed = next(one for one in load(data).train if one.name == clip.name)
+        seen = keypoints_of(data)(sensed)
         return replace(
             seen,
             xy=map_joints(seen.xy, seen.skeleton, lifter.keypoint_skeleton),

@@ -1,18 +1,14 @@
 """Checkpoints of a search, written beside its steps, so that none of them is lost."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from cluster.stages.checkpoints import Checkpoints, Snapshot
+from cluster.stages.checkpoints import Checkpoints
 
-__all__ = ["SHARE", "Saver"]
-
-SHARE = 0.05
-"""What `auto` may take of the machine's time: a step that takes twenty times what saving it does is saved."""
+__all__ = ["Saver"]
 
 
 class Saver:
@@ -20,9 +16,9 @@ class Saver:
 
     Args:
         checkpoints: nobody else writes there meanwhile.
-        seconds: "auto": at every step boundary, unless the one before is still being written or saving takes
-            more than `SHARE` of the time. A number: so many seconds apart; 0: at every step boundary, and the
-            next step waits until it is written.
+        seconds: "auto": at every step boundary, once the one before is written, so that a kill at any moment
+            costs the step in hand and one finished step at most. A number: so many seconds apart; 0: at every
+            step boundary, and the next step waits until it is written.
         clock: monotonic seconds.
     """
 
@@ -34,8 +30,8 @@ class Saver:
     ) -> None:
         self._checkpoints, self._seconds, self._clock = checkpoints, seconds, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
-        self._writing: Future[float] | None = None
-        self._began, self._taking = clock(), 0.0
+        self._writing: Future[int] | None = None
+        self._began = clock()
         self._pause = 0.0 if seconds == "auto" else seconds
 
     def __enter__(self) -> Self:
@@ -55,13 +51,12 @@ class Saver:
         Raises:
             OSError: the one before could not be written.
         """
-        if self._writing is not None and not self._writing.done():
-            return False
-        self.finish()
+        if self._writing is not None and self._writing.done():
+            self.finish()
         return self._clock() - self._began >= self._pause
 
     def save(self, state: Callable[[], Mapping[str, Any]], step: int) -> None:
-        """Take the state as it is now, and have it written.
+        """Take the state as it is now, and have it written; the one before is waited for.
 
         Args:
             state: gives it.
@@ -73,8 +68,7 @@ class Saver:
         self.finish()
         self._began = self._clock()
         snapshot = self._checkpoints.snapshot(state(), step)
-        self._taking = self._clock() - self._began
-        self._writing = self._thread.submit(self._write, snapshot)
+        self._writing = self._thread.submit(self._checkpoints.write, snapshot)
         if self._seconds == 0:
             self.finish()
 
@@ -87,12 +81,4 @@ class Saver:
         if self._writing is None:
             return
         writing, self._writing = self._writing, None
-        cost = self._taking + writing.result() / len(os.sched_getaffinity(0))
-        if self._seconds == "auto":
-            self._pause = cost / SHARE
-
-    def _write(self, snapshot: Snapshot) -> float:
-        """Processor time that it took."""
-        begin = time.thread_time()
-        self._checkpoints.write(snapshot)
-        return time.thread_time() - begin
+        writing.result()

@@ -16,6 +16,7 @@ from cluster.config import ExperimentConfig
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.trained import TwoStreamLifter
 from cluster.lifter.training import run_lift_training
+from cluster.recognition.finding import open_model
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import Watching, as_lifted, as_sensed, keypoints_of, lift_clip, lift_split
 from cluster.stages.preparation import Experiment
@@ -135,9 +136,11 @@ def test_real_pixels_are_lifted_by_a_lifter_that_knows_no_test_person(
 
 @pytest.mark.slow
 def test_a_study_says_what_each_stage_costs(trained_run: Path, tmp_path: Path) -> None:
-    run = tmp_path / "lifted"
-    run_search(lifted(trained_run, **{"search.epochs": 1, "derivation.num_retrained": 1}), run)
+    run, uri = tmp_path / "lifted", f"sqlite:///{tmp_path}/mlflow.db"
+    settings = {"search.epochs": 1, "derivation.num_retrained": 1, "tracking": {"uri": uri}}
+    run_search(lifted(trained_run, **settings), run)
     run_training(run)
+    _check_registered(uri, tmp_path)
     accuracy = run_evaluation(run).accuracy
     result = CliRunner().invoke(app, ["study", str(run), "--out", str(tmp_path / "study")])
     assert result.exit_code == 0, result.output
@@ -149,3 +152,17 @@ def test_a_study_says_what_each_stage_costs(trained_run: Path, tmp_path: Path) -
     RunFolder.open(run).replace_config(config.changed({"poses": {}}))
     with pytest.raises(ValueError, match="none of the runs has a lifter; name one with --lifter"):
         run_study((run,), tmp_path / "other")
+
+
+def _check_registered(uri: str, folder: Path) -> None:
+    """What MLflow registers is the whole model, with an example of keypoints as a camera sees them."""
+    lifter = open_model("posenas-synthetic-lifted", tracking=uri).lifter
+    assert lifter is not None
+    (example,) = (path for path in folder.rglob("input_example.json") if "recognition" in _served(path))
+    xy = np.array(json.loads(example.read_text()))
+    head, foot = (lifter.keypoint_skeleton.joints.index(name) for name in ("head", "left_foot"))
+    assert (xy[:, head, 1] < xy[:, foot, 1]).all()  # y of an image points down
+
+
+def _served(example: Path) -> str:
+    return (example.parent / "MLmodel").read_text()
