@@ -1,6 +1,6 @@
-"""Networks made by hand, to hold the searched ones against: a residual network and a DenseNet.
+"""What to hold the searched networks against: a residual network, a DenseNet, and the nearest neighbour.
 
-Both are trained by `nas.train` and scored by `nas.evaluate` like the networks of genotypes. Their size
+The two networks are trained by `nas.train` and scored by `nas.evaluate` like those of genotypes. Their size
 follows from a parameter budget, so that a comparison is one of designs.
 
 Source: He et al., "Identity mappings in deep residual networks" (ECCV 2016); Huang et al., "Densely connected
@@ -11,16 +11,18 @@ Source: He et al., "Identity mappings in deep residual networks" (ECCV 2016); Hu
 from itertools import count, pairwise
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from nas.image_classifier import ImageClassifier, num_parameters
+from nas.images import ImageSource, IntArray
 from nas.layers import batch_norm, keep_mask
 from nas.random import torch_generator
 
-__all__ = ["Baseline", "BaselineConfig", "BaselineKind", "baseline_for_budget"]
+__all__ = ["Baseline", "BaselineConfig", "BaselineKind", "baseline_for_budget", "nearest_neighbour"]
 
 BaselineKind = Literal["residual", "densenet"]
 
@@ -207,3 +209,22 @@ def baseline_for_budget(
             return best[1]
         best = abs(parameters - budget), config
     raise AssertionError("the parameters grow with the size")
+
+
+def nearest_neighbour(known: ImageSource, images: ImageSource) -> IntArray:
+    """The class of each image's nearest known one: Euclidean distance of pixel values, nothing augmented.
+
+    Args:
+        known: images with labels, at least one.
+        images: to be named.
+
+    Returns:
+        int64 (N,), one class for each of `images`; of several as near, that of the first.
+    """
+
+    def rows(source: ImageSource) -> Tensor:
+        return source.batch(np.arange(len(source.labels)), None).flatten(1).double()
+
+    nearest = torch.cdist(rows(images), rows(known)).argmin(dim=1).numpy()
+    labels: IntArray = known.labels[nearest]
+    return labels

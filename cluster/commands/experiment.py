@@ -1,4 +1,4 @@
-"""`posenas search`, `train`, `evaluate` and `demo`."""
+"""`posenas search`, `train`, `evaluate`, `baseline` and `demo`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ PANEL = "Find, train, score"
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (demo, search, train, evaluate):
+    for command in (demo, search, train, evaluate, baseline):
         app.command(rich_help_panel=PANEL)(command)
     app.command("register", rich_help_panel=PANEL)(register_model)
 
@@ -258,6 +258,76 @@ def demo(
     with opened_progress() as progress:
         outcome = run_demo(out, workers=workers, tracking=tracking, progress=progress)
     _show(*outcome.lines())
+
+
+def baseline(
+    comparison: Annotated[str, typer.Argument(help="residual, densenet or neighbour.", metavar="BASELINE")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Its folder; by default runs/, data and baseline.", show_default=False),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Several trainings, as 0,1,2.", show_default=False)
+    ] = None,
+    data: options.Data = None,
+    root: options.Root = None,
+    subset: options.Subset = None,
+    file_list: options.FileList = None,
+    protocol: options.Protocol = None,
+    fold: options.Fold = None,
+    preset: options.Preset = None,
+    config: options.Config = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of training.", show_default=False)] = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="Parameters that the network shall have.", show_default=False)
+    ] = None,
+    settings: options.Settings = None,
+    threads: options.Threads = None,
+    workers: options.Workers = None,
+    address: options.Address = None,
+    tracking: options.Tracking = None,
+    mlflow: options.Mlflow = True,
+) -> None:
+    """Train a network made by hand, or take the nearest neighbour, on the same data, and score it.
+
+    Example: [bold]posenas baseline densenet --data msr --root PATH --subset AS1 --seeds 0,1,2[/bold]
+
+    With the settings of a run: [bold]posenas baseline residual --config runs/as1/experiment.json[/bold]
+
+    Run it again to go on after a stop. From Python: cluster.worker.run_baseline(config, folder, "densenet").
+    """
+    given = changes(
+        {
+            **data_changes(data, root, subset, file_list, protocol, fold),
+            **place_changes(workers, address, None, None, None),
+            "training.epochs": epochs,
+            "parameters": parameters,
+            "resources.threads": threads,
+            "tracking.uri": tracking,
+        },
+        settings,
+    )
+    if not mlflow:
+        given["tracking"] = None
+    from cluster.stages.baseline import run_baseline
+
+    experiment = _experiment(config, preset, given, None)
+    folder = out or Path("runs") / f"{experiment.data_label}-{comparison}"
+    with opened_progress() as progress:
+        outcome = run_baseline(
+            experiment,
+            folder,
+            comparison,  # type: ignore[arg-type]
+            seeds=_seeds(seeds),
+            progress=progress,
+        )
+    each = ", ".join(f"seed {seed}: {accuracy:.4f}" for seed, accuracy in outcome.seeds.items())
+    trained = [f"network   {outcome.num_parameters:,} parameters; {each}"] if outcome.num_parameters else []
+    _show(
+        f"accuracy  {outcome.mean:.4f} of {outcome.total} test sequences",
+        *trained,
+        f"score     {folder / 'baseline.json'}",
+    )
 
 
 def _experiment(

@@ -16,7 +16,7 @@ from cluster.distributed.dispatch import Dispatcher, Finished, Submit
 from cluster.distributed.processes import NotPreparedError, WorkerInfo, introduce
 from cluster.distributed.reports import EpochReport
 from cluster.interruption import Interruption
-from cluster.stages.courses import Course, EpochTrainer, TrainingSpec, TrainingState, kept
+from cluster.stages.courses import Course, EpochTrainer, SpecT, TrainingSpec, TrainingState, kept
 from cluster.tracking.machines import MachineUse
 from nas.compute import ComputeConfig
 from nas.images import ImageSource
@@ -91,7 +91,10 @@ class RayTrainers:
         self._dispatcher = dispatcher
 
     def run(
-        self, courses: Sequence[Course], progressed: Callable[[Course], None], interruption: Interruption
+        self,
+        courses: Sequence[Course[SpecT]],
+        progressed: Callable[[Course[SpecT]], None],
+        interruption: Interruption,
     ) -> None:
         """See `cluster.stages.courses.Trainers`."""
         left = [course for course in courses if not course.finished]
@@ -102,7 +105,7 @@ class RayTrainers:
                 stored[id(images)] = [ray.put(images)]
             return stored[id(images)]
 
-        def epoch(course: Course) -> Submit:
+        def epoch(course: Course[SpecT]) -> Submit:
             sources = reference(course.source), reference(course.validation)
             state = [ray.put(course.state)] if course.state is not None else []
             return lambda actor: actor.advance.options(num_returns=2).remote(

@@ -1,7 +1,7 @@
 """Experiment files: what a person writes, checked as far as it can be without the kind's own settings.
 
 # as1.yaml
-kind: search                      # search, train, lift-train, lift-tune, encode or pipeline
+kind: search                      # search, train, lift-train, lift-tune, encode, pipeline or baseline
 data: {name: msr, root: /data/msr_action3d, subset: AS1}
 seeds: [1, 2, 3]                  # one job each
 grid: {search.batch_size: [16, 32]}   # one job for each combination, of each seed
@@ -24,7 +24,7 @@ from cluster.settings import check_settings, read_settings_file
 
 __all__ = ["ExperimentFile", "FileKind", "JobResources", "Limits", "read_experiment"]
 
-FileKind = Literal["search", "train", "lift-train", "lift-tune", "encode", "pipeline"]
+FileKind = Literal["search", "train", "lift-train", "lift-tune", "encode", "pipeline", "baseline"]
 _SUBMIT_OPTIONS = ["priority", "at", "every", "after", "max_attempts", "out"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -78,8 +78,10 @@ class ExperimentFile(BaseModel):
     data: dict[str, Any] = Field(default_factory=dict, description="the data set")
     seeds: list[int] = Field(default_factory=list, description="one job for each")
     training_seeds: list[int] = Field(
-        default_factory=list, description="pipeline: final trainings of the genotype found; none: its seed"
+        default_factory=list,
+        description="pipeline: final trainings of the genotype found; baseline: of its network",
     )
+    baselines: list[str] = Field(default_factory=list, description="baseline: one job for each")
     configuration: dict[str, Any] = Field(default_factory=dict, description="settings, nested or dotted")
     grid: dict[str, list[Any]] = Field(default_factory=dict, description="dotted settings and their values")
     resources: JobResources = Field(default_factory=JobResources, description="what each job needs")
@@ -139,9 +141,14 @@ def read_experiment(path: Path) -> ExperimentFile:
         line = lines.line(("run",), ("kind",))
         needed = "is missing: the folder of a search" if checked.run is None else f"is not for {checked.kind}"
         raise ValueError(f"{path}, line {line}: run {needed}; the kind train has it, and it alone")
-    if checked.training_seeds and checked.kind != "pipeline":
+    if checked.training_seeds and checked.kind not in ("pipeline", "baseline"):
         line = lines.line(("training_seeds",))
         raise ValueError(
-            f"{path}, line {line}: training_seeds is for the kind pipeline; a {checked.kind} job has `seeds`"
+            f"{path}, line {line}: training_seeds is for the kinds pipeline and baseline; "
+            f"a {checked.kind} job has `seeds`"
         )
+    if bool(checked.baselines) != (checked.kind == "baseline"):
+        line = lines.line(("baselines",), ("kind",))
+        needed = f"is not for {checked.kind}" if checked.baselines else "is missing: what to train"
+        raise ValueError(f"{path}, line {line}: baselines {needed}; the kind baseline has it, and it alone")
     return checked

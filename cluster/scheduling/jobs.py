@@ -43,6 +43,13 @@ def _register_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
     return [*POSENAS, "register", job.folder]
 
 
+def _baseline_command(job: Job, desk: Path, address: str | None) -> list[str]:
+    config = ["--config", str(_config_file(job, desk)), "--out", job.folder]
+    seeds = ["--seeds", ",".join(map(str, job.settings["seeds"]))] if job.settings["seeds"] else []
+    where = ["--address", address] if address else []
+    return [*POSENAS, "baseline", job.settings["baseline"], *config, *seeds, *where]
+
+
 def _encode_command(job: Job, desk: Path, _address: str | None) -> list[str]:
     shutil.rmtree(
         job.folder, ignore_errors=True
@@ -73,6 +80,7 @@ COMMANDS: dict[str, Callable[[Job, Path, str | None], list[str]]] = {
     "evaluate": _evaluate_command,
     "register": _register_command,
     "encode": _encode_command,
+    "baseline": _baseline_command,
     "lift-train": _lift_train_command,
     "lift-tune": _lift_tune_command,
 }

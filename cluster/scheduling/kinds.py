@@ -10,6 +10,7 @@ from cluster.scheduling.experiment_file import ExperimentFile
 from cluster.scheduling.planning import Source, Variant
 from cluster.scheduling.records import Room
 from cluster.settings import check_settings, difference, override
+from cluster.stages.baseline import COMPARISONS
 from cluster.stages.final_training import TRAINING_SETTINGS
 from cluster.stages.folder import RunFolder
 from cluster.tracking.mlflow_store import resolve
@@ -65,6 +66,18 @@ def _pipeline_steps(file: ExperimentFile, variant: Variant, source: Source) -> l
     return steps
 
 
+def _baseline_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+    if variant.baseline not in COMPARISONS or file.baselines.count(variant.baseline) > 1:
+        allowed = ", ".join(COMPARISONS)
+        raise source.error(
+            ("baselines",),
+            f"baselines are {', '.join(file.baselines)}; different ones of {allowed} are allowed",
+        )
+    config = _experiment(file, variant, source, "training.epochs")
+    settings = {"config": config.to_dict(), "baseline": variant.baseline, "seeds": file.training_seeds}
+    return [Step(kind="baseline", settings=settings, needs=file.resources.needs)]
+
+
 def _encode_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
     refuse_workers(file, source)
     config = _experiment(file, variant, source, None)
@@ -104,6 +117,9 @@ FILE_KINDS: dict[str, FileKindEntry] = {
         steps=_train_steps, own_places={"training.seed": "seeds", "training.epochs": "limits.epochs"}
     ),
     "encode": FileKindEntry(steps=_encode_steps),
+    "baseline": FileKindEntry(
+        steps=_baseline_steps, own_places={"training.seed": "seeds", "training.epochs": "limits.epochs"}
+    ),
     "pipeline": FileKindEntry(
         steps=_pipeline_steps, own_places={"search.seed": "seeds", "search.epochs": "limits.epochs"}
     ),

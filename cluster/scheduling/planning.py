@@ -22,11 +22,13 @@ class Variant:
         label: what tells it from the others, as "seed-1-batch_size-16"; empty where it is the only one.
         seed: None where the file names none.
         changes: the grid's values, by dotted name.
+        baseline: which; None where the file names none.
     """
 
     label: str
     seed: int | None
     changes: Mapping[str, Any]
+    baseline: str | None = None
 
 
 class Source:
@@ -103,16 +105,17 @@ def plan_of(path: Path) -> Plan:
 
 
 def variants(file: ExperimentFile) -> list[Variant]:
-    """Every combination of a seed and of grid values, seeds outermost."""
+    """Every combination of a baseline, a seed and grid values, the first outermost."""
+    baselines: list[str | None] = [*file.baselines] or [None]
     seeds: list[int | None] = [*file.seeds] or [None]
     names = _short_names(list(file.grid))
     found = []
-    for seed in seeds:
-        for values in itertools.product(*file.grid.values()):
-            parts = [f"seed-{seed}"] if len(seeds) > 1 else []
-            parts += [f"{names[name]}-{_word(value)}" for name, value in zip(file.grid, values, strict=True)]
-            changes = dict(zip(file.grid, values, strict=True))
-            found.append(Variant(label="-".join(parts), seed=seed, changes=changes))
+    for baseline, seed, values in itertools.product(baselines, seeds, itertools.product(*file.grid.values())):
+        parts = [baseline] if baseline is not None else []
+        parts += [f"seed-{seed}"] if len(seeds) > 1 else []
+        parts += [f"{names[name]}-{_word(value)}" for name, value in zip(file.grid, values, strict=True)]
+        changes = dict(zip(file.grid, values, strict=True))
+        found.append(Variant(label="-".join(parts), seed=seed, changes=changes, baseline=baseline))
     return found
 
 

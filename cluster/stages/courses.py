@@ -5,25 +5,30 @@ on Ray whichever worker is free; an epoch that was lost is computed once more fr
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from cluster.interruption import Interruption
 from cluster.stages.checkpoints import Checkpoints, configuration_hash
 from cluster.stages.schedule import Timer
+from nas.baselines import Baseline, BaselineConfig
 from nas.compute import ComputeConfig, deterministic
 from nas.genotype import Genotype
+from nas.image_classifier import ImageClassifier
 from nas.images import ImageSource
 from nas.network import Network, NetworkConfig
 from nas.threads import torch_threads
 from nas.train import Training, TrainingConfig, evaluate
 
 __all__ = [
+    "BaselineSpec",
     "Course",
     "EpochTrainer",
+    "GenotypeSpec",
     "LocalTrainers",
     "Score",
     "TrainedEpoch",
@@ -38,34 +43,82 @@ TrainingState = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSpec:
+class TrainingSpec(ABC):
     """What a training is, for whoever computes an epoch of it.
 
     Attributes:
-        genotype, network, config: what is trained, and how.
+        config: how is trained.
         compute: device and precision.
         threads: torch threads; another number gives other last digits.
     """
 
-    genotype: Genotype
-    network: NetworkConfig
     config: TrainingConfig
     compute: ComputeConfig
     threads: int = 1
 
+    @abstractmethod
+    def build(self) -> ImageClassifier:
+        """The network before the first epoch, its weights by the training's seed."""
+
+    @abstractmethod
+    def design(self) -> dict[str, Any]:
+        """What tells its network from others, JSON values."""
+
     def begin(self, source: ImageSource, state: TrainingState | None) -> Training:
         """The training at a state."""
-        network = Network(self.genotype, self.network, self.config.seed)
-        training = Training(network, source, self.config, self.compute)
+        training = Training(self.build(), source, self.config, self.compute)
         if state is not None:
             training.load_state_dict(state)
         return training
 
-    def finish(self, state: TrainingState) -> Network:
+    def finish(self, state: TrainingState) -> ImageClassifier:
         """The network to predict with, on the CPU, whatever it was trained on."""
-        network = Network(self.genotype, self.network)
+        network = self.build()
         network.load_state_dict(state["average"] or state["network"])
         return network
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenotypeSpec(TrainingSpec):
+    """The training of the network of a genotype.
+
+    Attributes:
+        genotype: its cells.
+        network: its size.
+    """
+
+    genotype: Genotype
+    network: NetworkConfig
+
+    def build(self) -> Network:
+        """See `TrainingSpec`."""
+        return Network(self.genotype, self.network, self.config.seed)
+
+    def design(self) -> dict[str, Any]:
+        """See `TrainingSpec`."""
+        return {"network": self.network.model_dump(mode="json"), "genotype": str(self.genotype)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineSpec(TrainingSpec):
+    """The training of a network made by hand.
+
+    Attributes:
+        network: its kind and size.
+    """
+
+    network: BaselineConfig
+
+    def build(self) -> Baseline:
+        """See `TrainingSpec`."""
+        return Baseline(self.network, self.config.seed)
+
+    def design(self) -> dict[str, Any]:
+        """See `TrainingSpec`."""
+        return {"baseline": self.network.model_dump(mode="json")}
+
+
+SpecT = TypeVar("SpecT", bound=TrainingSpec)
 
 
 class Score(NamedTuple):
@@ -124,7 +177,7 @@ class EpochTrainer:
         return TrainedEpoch(row, score), reached
 
 
-class Course:
+class Course(Generic[SpecT]):
     """One training on its way: its state, its curve and its checkpoints.
 
     Args:
@@ -149,7 +202,7 @@ class Course:
     def __init__(
         self,
         name: str,
-        spec: TrainingSpec,
+        spec: SpecT,
         source: ImageSource,
         validation: ImageSource | None,
         folder: Path,
@@ -158,12 +211,7 @@ class Course:
     ) -> None:
         self.name, self.spec, self.source, self.validation = name, spec, source, validation
         self._timer = Timer(checkpoint_seconds)
-        key = {
-            "training": spec.config.model_dump(mode="json"),
-            "network": spec.network.model_dump(mode="json"),
-            "genotype": str(spec.genotype),
-            **context,
-        }
+        key = {"training": spec.config.model_dump(mode="json"), **spec.design(), **context}
         self._checkpoints = Checkpoints(folder, keep=2, configuration=configuration_hash(key))
         self.state: TrainingState | None = None
         self.history: list[dict[str, float]] = []
@@ -191,7 +239,7 @@ class Course:
         return self.epoch >= self.spec.config.epochs
 
     @property
-    def network(self) -> Network:
+    def network(self) -> ImageClassifier:
         """What the finished training gave."""
         assert self.finished
         assert self.state is not None
@@ -224,7 +272,10 @@ class Trainers(Protocol):
     """Who computes the epochs of courses."""
 
     def run(
-        self, courses: Sequence[Course], progressed: Callable[[Course], None], interruption: Interruption
+        self,
+        courses: Sequence[Course[SpecT]],
+        progressed: Callable[[Course[SpecT]], None],
+        interruption: Interruption,
     ) -> None:
         """Bring all courses to their end, each from where it is.
 
@@ -249,7 +300,10 @@ class LocalTrainers:
     """This process, one course after the other."""
 
     def run(
-        self, courses: Sequence[Course], progressed: Callable[[Course], None], interruption: Interruption
+        self,
+        courses: Sequence[Course[SpecT]],
+        progressed: Callable[[Course[SpecT]], None],
+        interruption: Interruption,
     ) -> None:
         """See `Trainers`."""
         trainer = EpochTrainer()
@@ -266,7 +320,7 @@ class LocalTrainers:
         return {}
 
 
-def _advance(trainer: EpochTrainer, course: Course) -> None:
+def _advance(trainer: EpochTrainer, course: Course[SpecT]) -> None:
     course.add(
         *trainer.advance(
             course.spec, course.source, course.validation, lambda: course.state, epoch=course.epoch
@@ -275,7 +329,7 @@ def _advance(trainer: EpochTrainer, course: Course) -> None:
 
 
 @contextmanager
-def kept(courses: Sequence[Course]) -> Iterator[None]:
+def kept(courses: Sequence[Course[SpecT]]) -> Iterator[None]:
     """Save every course when the block is left by an error, whichever of them it came from."""
     try:
         yield

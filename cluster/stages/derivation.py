@@ -9,7 +9,7 @@ from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress
 from cluster.stages.checkpoints import configuration_hash
-from cluster.stages.courses import Course, TrainingSpec
+from cluster.stages.courses import Course, GenotypeSpec
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import Experiment
@@ -69,10 +69,12 @@ def derive_genotype(
         return derive(team.strategy, team.children, config.derivation, retrain, extra, kept.scores, scored)
 
 
-def _course(number: int, genotype: Genotype, run: RunFolder, experiment: Experiment, team: Team) -> Course:
+def _course(
+    number: int, genotype: Genotype, run: RunFolder, experiment: Experiment, team: Team
+) -> Course[GenotypeSpec]:
     """One candidate, to be trained from scratch."""
     config = experiment.config
-    spec = TrainingSpec(
+    spec = GenotypeSpec(
         genotype=genotype,
         network=experiment.network(genotype, config.derivation.parameters),
         config=retraining_config(config),
@@ -91,13 +93,15 @@ def _course(number: int, genotype: Genotype, run: RunFolder, experiment: Experim
     )
 
 
-def _retrain(courses: Sequence[Course], team: Team, progress: Progress, interruption: Interruption) -> None:
+def _retrain(
+    courses: Sequence[Course[GenotypeSpec]], team: Team, progress: Progress, interruption: Interruption
+) -> None:
     """Train all candidates, and say of each what became of it."""
 
     def epochs_done() -> int:
         return sum(course.epoch for course in courses)
 
-    def progressed(course: Course) -> None:
+    def progressed(course: Course[GenotypeSpec]) -> None:
         accuracy = course.history[-1]["accuracy"]
         progress.advance(epochs_done(), f"{course.name}, training accuracy {accuracy:.3f}")
         if course.score is not None:
@@ -112,7 +116,7 @@ def _retrain(courses: Sequence[Course], team: Team, progress: Progress, interrup
     team.trainers.run(courses, progressed, interruption)
 
 
-def _facts(course: Course) -> dict[str, Any]:
+def _facts(course: Course[GenotypeSpec]) -> dict[str, Any]:
     """What the retraining of a candidate gave, as plain data."""
     assert course.score is not None
     return {
@@ -125,7 +129,7 @@ def _facts(course: Course) -> dict[str, Any]:
     }
 
 
-def _quality(course: Course) -> float:
+def _quality(course: Course[GenotypeSpec]) -> float:
     """Validation accuracy; the loss decides between equals."""
     assert course.score is not None
     return course.score.accuracy - LOSS_WEIGHT * course.score.loss

@@ -4,30 +4,26 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
-from cluster.distributed.teams import open_trainers
 from cluster.files import write_json
-from cluster.interruption import Interruption
-from cluster.progress import Progress, SilentProgress, duration
+from cluster.progress import Progress, SilentProgress
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.report.results import write_results
 from cluster.settings import difference
-from cluster.stages.courses import Course, TrainingSpec
+from cluster.stages.courses import Course, GenotypeSpec
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import keypoints_of, open_lifter
 from cluster.stages.preparation import Experiment, environment
-from cluster.stages.schedule import Remaining
+from cluster.stages.seeds import SeedPlan, Seeds, train_seeds
 from cluster.tracking.recording import Pack, open_tracker, record_model, start_training, watched
-from cluster.tracking.system import SystemMonitor
-from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
+from cluster.tracking.tracker import Tracker
 from encoding.datasets import load
 from lifting.mapping import map_confidence, map_joints
 from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
-from nas.images import ImageSource
 from nas.network import Network, num_parameters
 
 __all__ = ["TrainingOutcome", "run_training"]
@@ -92,7 +88,7 @@ def run_training(
         genotype = run.genotype()
         config = _changed(run, changes or {})
         experiment = Experiment.load(config)
-        plan = _plan(config, seeds, "resources.workers" in (changes or {}))
+        plan = SeedPlan.of(config, seeds, "resources.workers" in (changes or {}))
         size = num_parameters(Network(genotype, experiment.network(genotype, config.parameters)))
         progress.say(experiment.split.describe())
         progress.say(f"network of {size:,} parameters, {plan.threads} torch threads")
@@ -100,8 +96,10 @@ def run_training(
         tracker = tracker or open_tracker(config, run, progress)
         start_training(tracker, run, experiment, size)
         with watched(tracker):
-            courses = _train(run, experiment, plan, progress, tracker)
-            classifier = _save(run, experiment, courses, plan)
+            courses = _courses(run, experiment, plan)
+            several = f" --seeds {','.join(map(str, plan.seeds))}" if len(courses) > 1 else ""
+            train_seeds(courses, run, config, f"posenas train {run.path}{several}", progress, tracker)
+            classifier = _save(run, experiment, courses)
             write_results(run, experiment, "training")
             record_model(tracker, run, experiment, classifier, _packing(experiment, classifier))
     return TrainingOutcome(
@@ -109,7 +107,7 @@ def run_training(
         model=run.model,
         genotype=genotype,
         num_parameters=size,
-        epochs=tuple(courses[plan.main].history),
+        epochs=tuple(courses.main.history),
         seeds=plan.seeds,
         seconds=time.perf_counter() - begin,
     )
@@ -137,29 +135,6 @@ def _packing(experiment: Experiment, classifier: TrainedClassifier) -> Pack:
     return pack
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Which seeds, which of them gives the run's model, on how many workers and threads."""
-
-    seeds: tuple[int, ...]
-    main: int
-    workers: int | Literal["auto"]
-    threads: int
-
-
-def _plan(config: ExperimentConfig, seeds: Sequence[int] | None, workers_named: bool) -> _Plan:
-    own = config.training.seed
-    chosen = tuple(seeds) if seeds else (own,)
-    wrong = [seed for seed in chosen if seed < 0 or chosen.count(seed) > 1]
-    if wrong:
-        raise ValueError(f"the seeds are {list(chosen)}; different numbers of 0 or more are needed")
-    beside = len(chosen) > 1 or workers_named
-    workers = config.resources.workers if beside else 0
-    # Trainings that share the cores have one thread each, so that the number of workers is not in the result.
-    threads = config.resources.threads or (1 if beside else config.resources.training_threads)
-    return _Plan(chosen, own if own in chosen else chosen[0], workers, threads)
-
-
 def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
     """The run's settings with changes; those that the result depends on only while nothing is trained."""
     before = run.config()
@@ -181,102 +156,45 @@ def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
     return after
 
 
-def _train(
-    run: RunFolder, experiment: Experiment, plan: _Plan, progress: Progress, tracker: Tracker
-) -> dict[int, Course]:
-    """All trainings to their end, by seed."""
-    config = experiment.config
-    clips = experiment.split.development
+def _courses(run: RunFolder, experiment: Experiment, plan: SeedPlan) -> Seeds[GenotypeSpec]:
+    """All trainings by seed, each where it was left."""
+    config, genotype, clips = experiment.config, run.genotype(), experiment.split.development
     source = experiment.images(clips, experiment.statistics(clips))
-    courses = {seed: _course(seed, run, experiment, source, plan) for seed in plan.seeds}
-    total = len(courses) * config.training.epochs
-    remaining, monitor = Remaining(total), SystemMonitor(run.started, run.path)
 
-    def epochs_done() -> int:
-        return sum(course.epoch for course in courses.values())
+    def course(name: str, seed: int) -> Course[GenotypeSpec]:
+        spec = GenotypeSpec(
+            genotype=genotype,
+            network=experiment.network(genotype, config.parameters),
+            config=config.training.model_copy(update={"seed": seed}),
+            compute=config.compute,
+            threads=plan.threads,
+        )
+        return Course(
+            name,
+            spec,
+            source,
+            None,
+            run.training / f"seed-{seed}",
+            config.training_settings(),
+            config.resources.training_checkpoint_seconds,
+        )
 
-    def progressed(course: Course) -> None:
-        row, done = course.history[-1], epochs_done()
-        tracker.log_history([_point(course, row, plan), *monitor.due()])
-        progress.advance(done, f"{course.name}accuracy {row['accuracy']:.3f}")
-        line = _epoch_line(row, config.training.epochs)
-        progress.say(f"{course.name}{line}  left {duration(remaining.seconds(done))}")
-
-    tracker.log_history(_point(course, row, plan) for course in courses.values() for row in course.history)
-
-    if all(course.finished for course in courses.values()):
-        return courses
-    several = f" --seeds {','.join(map(str, plan.seeds))}" if len(courses) > 1 else ""
-    command = f"posenas train {run.path}{several}"
-    with (
-        open_trainers(config, plan.workers, len(courses), progress) as trainers,
-        Interruption(f"`{command}` continues exactly here") as interruption,
-    ):
-        for course in courses.values():
-            for note in course.notes:
-                progress.say(note)
-        progress.begin("training", total, epochs_done())
-        remaining.begin(epochs_done())
-        monitor.watch(trainers.machines)
-        trainers.run(list(courses.values()), progressed, interruption)
-    return courses
+    return Seeds(plan, course)
 
 
-def _course(seed: int, run: RunFolder, experiment: Experiment, source: ImageSource, plan: _Plan) -> Course:
-    config, genotype = experiment.config, run.genotype()
-    spec = TrainingSpec(
-        genotype=genotype,
-        network=experiment.network(genotype, config.parameters),
-        config=config.training.model_copy(update={"seed": seed}),
-        compute=config.compute,
-        threads=plan.threads,
-    )
-    return Course(
-        f"seed {seed}  " if len(plan.seeds) > 1 else "",
-        spec,
-        source,
-        None,
-        run.training / f"seed-{seed}",
-        config.training_settings(),
-        config.resources.training_checkpoint_seconds,
-    )
-
-
-def _point(course: Course, row: Mapping[str, float], plan: _Plan) -> MetricPoint:
-    """An epoch as it is recorded: the run's own seed under plain names, others with theirs."""
-    point, seed = epoch_point(row), course.spec.config.seed
-    if seed == plan.main:
-        return point
-    return replace(point, metrics={f"{name}_seed_{seed}": value for name, value in point.metrics.items()})
-
-
-def _epoch_line(row: Mapping[str, float], epochs: int) -> str:
-    done = int(row["epoch"])
-    return (
-        f"epoch {done:>{len(str(epochs))}}/{epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
-    )
-
-
-def _save(
-    run: RunFolder, experiment: Experiment, courses: Mapping[int, Course], plan: _Plan
-) -> TrainedClassifier:
+def _save(run: RunFolder, experiment: Experiment, courses: Seeds[GenotypeSpec]) -> TrainedClassifier:
     """Every classifier in its folder; returns that of the run's own seed."""
+    main = courses.plan.main
     classifiers = {seed: _classifier(experiment, course) for seed, course in courses.items()}
     for seed, classifier in classifiers.items():
-        classifier.save(run.model if seed == plan.main else run.seed_model(seed))
-    write_json(
-        run.training_file,
-        {
-            "seed": plan.main,
-            "epochs": courses[plan.main].history,
-            "seeds": [{"seed": seed, "epochs": course.history} for seed, course in courses.items()],
-        },
-    )
-    return classifiers[plan.main]
+        classifier.save(run.model if seed == main else run.seed_model(seed))
+    write_json(run.training_file, {"seed": main, "epochs": courses.main.history, "seeds": courses.rows()})
+    return classifiers[main]
 
 
-def _classifier(experiment: Experiment, course: Course) -> TrainedClassifier:
+def _classifier(experiment: Experiment, course: Course[GenotypeSpec]) -> TrainedClassifier:
     split, network = experiment.split, course.network
+    assert isinstance(network, Network)  # a genotype's
     return TrainedClassifier(
         network=network.eval(),
         class_names=split.class_names,

@@ -12,6 +12,7 @@ training.json       curves of the final training
 model/              the trained classifier: all that prediction needs
 models/             those of further seeds, a folder each
 evaluation.json     accuracy per original test sequence, confusion matrix, every prediction
+baseline.json       the same of a baseline, in a folder of its own (`posenas baseline`)
 pictures/           cells, network, curves and images as SVG and PNG
 report.html         all of it on one page
 outbox/             what MLflow is told, kept until it has been told
@@ -50,6 +51,7 @@ class RunFolder:
         self.model = path / "model"
         self.models = path / "models"
         self.evaluation_file = path / "evaluation.json"
+        self.baseline_file = path / "baseline.json"
         self.pictures = path / "pictures"
         self.report_file = path / "report.html"
         self.outbox = path / "outbox"

@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from nas.network import Network
+from nas.image_classifier import ImageClassifier
 from nas.threads import torch_threads
 
 __all__ = ["median_latency"]
@@ -13,7 +13,7 @@ __all__ = ["median_latency"]
 _WARM_UP = 5
 
 
-def median_latency(network: Network, repeats: int = 50) -> float:
+def median_latency(network: ImageClassifier, repeats: int = 50) -> float:
     """Median milliseconds from one image to its logits, on one thread of the CPU.
 
     Processor time of that thread: where nothing else runs it is the time that a person waits, and where much
@@ -37,7 +37,7 @@ def median_latency(network: Network, repeats: int = 50) -> float:
         return statistics.median(_milliseconds(network, image) for _ in range(repeats))
 
 
-def _milliseconds(network: Network, image: torch.Tensor) -> float:
+def _milliseconds(network: ImageClassifier, image: torch.Tensor) -> float:
     begin = time.thread_time()
     network(image)
     return (time.thread_time() - begin) * 1000

@@ -19,7 +19,7 @@ from cluster.distributed.processes import NotPreparedError
 from cluster.distributed.runtime import Runtime
 from cluster.distributed.trainer import RayTrainers, Trainer
 from cluster.interruption import Interrupted, Interruption
-from cluster.stages.courses import Course, LocalTrainers, TrainingSpec
+from cluster.stages.courses import Course, GenotypeSpec, LocalTrainers
 from nas.compute import ComputeConfig
 from nas.images import IntArray
 from nas.network import NetworkConfig
@@ -27,7 +27,7 @@ from nas.train import TrainingConfig
 
 pytestmark = pytest.mark.ray
 EPOCHS = 3
-MakeCourses = Callable[..., list[Course]]
+MakeCourses = Callable[..., list[Course[Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +66,11 @@ def courses(searches: Any, tmp_path: Path) -> MakeCourses:
     """Three genotypes, each with a seed of its own, in folders of their own for every `name`."""
     genotypes = searches.local().strategy.sample(3, "weights", 0)
 
-    def make(name: str, source: Any = None) -> list[Course]:
+    def make(name: str, source: Any = None) -> list[Course[Any]]:
         return [
             Course(
                 f"candidate {seed}",
-                TrainingSpec(
+                GenotypeSpec(
                     genotype=genotype,
                     network=NetworkConfig(
                         num_classes=3, image_size=8, channels=4, normal_cells=1, stem_stride=1
@@ -109,7 +109,7 @@ def trainers(dispatcher: Dispatcher) -> RayTrainers:
     return RayTrainers(dispatcher)
 
 
-def facts(courses: list[Course]) -> list[Any]:
+def facts(courses: list[Course[Any]]) -> list[Any]:
     """Everything that trainings gave, without the time."""
     found = []
     for course in courses:
@@ -119,11 +119,13 @@ def facts(courses: list[Course]) -> list[Any]:
     return found
 
 
-def ignore(_: Course) -> None:
+def ignore(_: Course[Any]) -> None:
     """No news."""
 
 
-def run(trainers: Any, courses: list[Course], progressed: Callable[[Course], None] = ignore) -> list[Any]:
+def run(
+    trainers: Any, courses: list[Course[Any]], progressed: Callable[[Course[Any]], None] = ignore
+) -> list[Any]:
     with Interruption() as interruption:
         trainers.run(courses, progressed, interruption)
     return facts(courses)
@@ -149,7 +151,7 @@ def test_a_worker_killed_in_an_epoch_costs_that_epoch_alone(
     before = dispatcher.repeated
     killed = courses("killed")
 
-    def progressed(course: Course) -> None:
+    def progressed(course: Course[Any]) -> None:
         if course is killed[0] and course.epoch == 1:
             searches.set_trap(signal.SIGKILL)
 
@@ -165,7 +167,7 @@ def test_a_straggler_holds_up_nobody_else(
     slow.source = Gated(searches.sources[0], tmp_path / "open")
     ended: list[str] = []
 
-    def progressed(course: Course) -> None:
+    def progressed(course: Course[Any]) -> None:
         if course.finished:
             ended.append(course.name)
         if len(ended) == 2:
@@ -180,7 +182,7 @@ def test_a_stopped_training_is_saved_and_goes_on_anywhere(
 ) -> None:
     stopped = courses("stopped")
 
-    def progressed(course: Course) -> None:
+    def progressed(course: Course[Any]) -> None:
         if course.epoch == 2:
             signal.raise_signal(signal.SIGINT)
 

@@ -74,9 +74,31 @@ def test_a_pipeline_trains_the_genotype_from_several_seeds(
         "train", training.folder, "--seeds", "0,1,2", "--address", "auto",
     ]  # fmt: skip
     with pytest.raises(
-        ValueError, match=r"line 2: training_seeds is for the kind pipeline; a search job has"
+        ValueError, match=r"line 2: training_seeds is for the kinds pipeline and baseline; a search job has"
     ):
         plan_of(write("kind: search", "training_seeds: [0]"))
+
+
+def test_every_baseline_is_a_job_in_a_folder_of_its_own(
+    write: Write, registry: Registry, tmp_path: Path
+) -> None:
+    plan = plan_of(
+        write(
+            "kind: baseline",
+            "baselines: [densenet, neighbour]",
+            "training_seeds: [0, 1]",
+            "limits: {epochs: 9}",
+        )
+    )
+    assert [(job.kind, job.run, job.after) for job in plan.jobs] == [
+        ("baseline", "mine-densenet", ()), ("baseline", "mine-neighbour", ()),
+    ]  # fmt: skip
+    assert plan.jobs[0].settings["config"]["training"]["epochs"] == 9
+    job, _ = submit(registry, plan, Options(out=str(tmp_path))).jobs
+    assert COMMANDS["baseline"](job, tmp_path, None)[3:] == [
+        "baseline", "densenet", "--config", str(tmp_path / "experiment.json"), "--out", job.folder,
+        "--seeds", "0,1",
+    ]  # fmt: skip
 
 
 def test_dotted_and_nested_settings_are_the_same(write: Write) -> None:
@@ -148,6 +170,12 @@ WRONG = [
         ["kind: search", "limits: {epochs: 3}", "configuration: {search.epochs: 5}"],
         "line 3: search.epochs is limits.epochs too; give one of them",
     ),
+    (["kind: baseline"], "line 1: baselines is missing: what to train"),
+    (["kind: search", "baselines: [residual]"], "line 2: baselines is not for search"),
+    (
+        ["kind: baseline", "baselines: [resnet]"],
+        "line 2: baselines are resnet; different ones of residual, d",
+    ),
     (["kind: search", "seeds: 1", "grid: {search.seed: [2]}"], "line 3: search.seed is seeds too"),
     (["kind: [search"], "line 2: this is no YAML: expected ',' or ']'"),
 ]
@@ -162,8 +190,8 @@ def test_a_wrong_file_is_answered_with_its_line(write: Write, lines: list[str], 
 def test_every_kind_of_job_has_a_command(write: Write) -> None:
     kinds = {
         job.kind
-        for kind in ("pipeline", "encode", "lift-train", "lift-tune")
-        for job in plan_of(write(f"kind: {kind}")).jobs
+        for kind in ("pipeline", "encode", "lift-train", "lift-tune", "baseline")
+        for job in plan_of(write(f"kind: {kind}", *["baselines: [densenet]"] * (kind == "baseline"))).jobs
     }
     assert kinds == set(COMMANDS)
 

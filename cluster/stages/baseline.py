@@ -1,0 +1,246 @@
+"""What a run is held against: a network made by hand, or the nearest neighbour, on the same data and images.
+
+Everything but the network is the experiment's: split, encoding, augmentation, training, parameter budget. So
+a difference between `baseline.json` here and `evaluation.json` there is one of the networks.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.config import ExperimentConfig
+from cluster.files import read_json, write_json
+from cluster.progress import Progress, SilentProgress
+from cluster.report.figures import confusion_counts, confusion_figure
+from cluster.stages.courses import BaselineSpec, Course
+from cluster.stages.folder import RunFolder
+from cluster.stages.latency import median_latency
+from cluster.stages.preparation import Experiment, environment
+from cluster.stages.seeds import SeedPlan, Seeds, train_seeds
+from cluster.tracking.facts import environment_tags
+from cluster.tracking.recording import open_tracker, watched
+from cluster.tracking.tracker import SPLIT, Tracker
+from encoding.augment import AugmentationConfig
+from nas.baselines import BaselineKind, baseline_for_budget, nearest_neighbour
+from nas.draw import save_figure
+from nas.evaluate import evaluate
+from nas.image_classifier import num_parameters
+from nas.threads import torch_threads
+
+__all__ = ["COMPARISONS", "BaselineOutcome", "Comparison", "run_baseline"]
+
+Comparison = Literal["residual", "densenet", "neighbour"]
+COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
+
+_COMPARISON = "baseline"
+"""The key of run.json that says what a folder is a baseline of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineOutcome:
+    """The score of a baseline; every original test sequence counts once.
+
+    Attributes:
+        folder: where it lies.
+        seeds: accuracy by seed; of the nearest neighbour, which has no chance in it, one.
+        total: test sequences.
+        num_parameters: of the network; 0 for the nearest neighbour.
+        latency: median milliseconds from one image to its logits on one thread; None for the neighbour.
+        seconds: spent in this call.
+    """
+
+    folder: Path
+    seeds: dict[int, float]
+    total: int
+    num_parameters: int
+    latency: float | None
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy over the seeds."""
+        return float(np.mean(list(self.seeds.values())))
+
+
+def run_baseline(
+    config: ExperimentConfig,
+    folder: Path,
+    comparison: Comparison,
+    *,
+    seeds: Sequence[int] | None = None,
+    progress: Progress | None = None,
+    tracker: Tracker | None = None,
+) -> BaselineOutcome:
+    """Train a baseline on what an experiment trains its final network on, and score it on the same test part.
+
+    Called again after a stop it goes on where it was, and with more seeds it trains those that are new.
+
+    Args:
+        config: the experiment; of its search, nothing matters.
+        folder: new, or of an earlier call with the same experiment and comparison.
+        comparison: "residual" or "densenet", of as many parameters as `config.parameters`; or "neighbour".
+        seeds: of the trainings; by default the experiment's `training.seed` alone.
+        progress: hears of every epoch.
+        tracker: records it; by default the one that the experiment names.
+
+    Raises:
+        FileExistsError: the folder holds something else. FileNotFoundError: the data is not there.
+        BlockingIOError: another process works on it.
+        ValueError: there is no such comparison or no test clip, or the training diverges.
+        Interrupted: SIGINT or SIGTERM came; the state is saved.
+    """
+    if comparison not in COMPARISONS:
+        raise ValueError(f"there is no baseline {comparison!r}; there are {', '.join(COMPARISONS)}")
+    progress, begin = progress or SilentProgress(), time.perf_counter()
+    plan = SeedPlan.of(config, seeds)
+    experiment = Experiment.load(config)
+    if not experiment.split.test:
+        raise ValueError(f"{experiment.split.name} has no test clip to evaluate on")
+    run = _folder(folder, config, comparison)
+    with run.locked():
+        progress.say(experiment.split.describe())
+        run.note_environment("training", environment(plan.threads))
+        tracker = tracker or open_tracker(config, run, progress)
+        tags = {**environment_tags(), SPLIT: experiment.split.name, "posenas.baseline": comparison}
+        tracker.start(run.run_id, run.path.name, config.to_dict(), tags)
+        with watched(tracker):
+            if comparison == "neighbour":
+                score = _neighbour(experiment)
+            else:
+                trained = _seeds(run, experiment, comparison, plan)
+                size = num_parameters(trained.main.spec.build())
+                progress.say(f"{comparison} of {size:,} parameters, {plan.threads} torch threads")
+                command = f"posenas baseline {comparison} --config {run.experiment_file} --out {run.path}"
+                several = f" --seeds {','.join(map(str, plan.seeds))}" if len(plan.seeds) > 1 else ""
+                train_seeds(trained, run, config, command + several, progress, tracker)
+                score = _score(experiment, trained)
+            _keep(run, experiment, comparison, score, tracker)
+    return BaselineOutcome(
+        folder=run.path,
+        seeds={row["seed"]: row["accuracy"] for row in score["seeds"]},
+        total=score["total"],
+        num_parameters=score["parameters"],
+        latency=score["latency_ms"],
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _folder(folder: Path, config: ExperimentConfig, comparison: Comparison) -> RunFolder:
+    run = RunFolder(Path(folder))
+    if not run.experiment_file.exists():
+        run = RunFolder.create(run.path, config)
+        write_json(run.identity_file, {**read_json(run.identity_file), _COMPARISON: comparison})
+        return run
+    before = read_json(run.identity_file).get(_COMPARISON)
+    if before != comparison or run.config().hash != config.hash:
+        if before is None:
+            held = "a run"
+        else:
+            held = "this baseline with other settings" if before == comparison else f"the baseline {before!r}"
+        raise FileExistsError(f"{folder} holds {held}; give a new folder with --out")
+    run.replace_config(config)
+    return run
+
+
+def _seeds(
+    run: RunFolder, experiment: Experiment, comparison: BaselineKind, plan: SeedPlan
+) -> Seeds[BaselineSpec]:
+    config, split = experiment.config, experiment.split
+    source = experiment.images(split.development, experiment.statistics(split.development))
+    if config.parameters is None:
+        raise ValueError("`parameters` is null; a baseline needs the number of parameters to have as many")
+    network = baseline_for_budget(
+        comparison,
+        split.num_classes,
+        config.encoding.image_size,
+        config.parameters,
+        config.network.stem_stride,
+    )
+
+    def course(name: str, seed: int) -> Course[BaselineSpec]:
+        spec = BaselineSpec(
+            network=network,
+            config=config.training.model_copy(update={"seed": seed}),
+            compute=config.compute,
+            threads=plan.threads,
+        )
+        return Course(
+            name,
+            spec,
+            source,
+            None,
+            run.training / f"seed-{seed}",
+            config.training_settings(),
+            config.resources.training_checkpoint_seconds,
+        )
+
+    return Seeds(plan, course)
+
+
+def _score(experiment: Experiment, trained: Seeds[BaselineSpec]) -> dict[str, Any]:
+    """Every network on the test part, each sequence once."""
+    split = experiment.split
+    images = experiment.images(
+        split.test, experiment.statistics(split.development), AugmentationConfig.none()
+    )
+    with torch_threads(trained.plan.threads):
+        scores = {seed: evaluate(course.network, images) for seed, course in trained.items()}
+    network = trained.main.network
+    return {
+        "seeds": [{"seed": seed, "accuracy": score.accuracy} for seed, score in scores.items()],
+        "parameters": num_parameters(network),
+        "latency_ms": median_latency(network),
+        **_counts(experiment, scores[trained.plan.main].predictions),
+        "training": trained.rows(),
+    }
+
+
+def _neighbour(experiment: Experiment) -> dict[str, Any]:
+    split = experiment.split
+    statistics = experiment.statistics(split.development)
+    known, unknown = (experiment.images(clips, statistics) for clips in (split.development, split.test))
+    counts = _counts(experiment, nearest_neighbour(known, unknown))
+    accuracy = counts["correct"] / counts["total"]
+    return {"seeds": [{"seed": 0, "accuracy": accuracy}], "parameters": 0, "latency_ms": None, **counts}
+
+
+def _counts(experiment: Experiment, answers: NDArray[np.int64]) -> dict[str, Any]:
+    split = experiment.split
+    labels = np.array([clip.label for clip in split.test], np.int64)
+    confusion = confusion_counts(labels, answers, split.num_classes)
+    return {
+        "correct": int((answers == labels).sum()),
+        "total": len(labels),
+        "class_names": list(split.class_names),
+        "confusion": confusion.tolist(),
+    }
+
+
+def _keep(
+    run: RunFolder, experiment: Experiment, comparison: Comparison, score: dict[str, Any], tracker: Tracker
+) -> None:
+    """baseline.json, the confusion matrix as a picture, and both for MLflow."""
+    accuracies = [row["accuracy"] for row in score["seeds"]]
+    content = {
+        "baseline": comparison,
+        "split": experiment.split.name,
+        "mean": float(np.mean(accuracies)),
+        "spread": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0,
+        "counted": "every original test sequence once, without augmentation",
+        **score,
+    }
+    write_json(run.baseline_file, content)
+    run.pictures.mkdir(exist_ok=True)
+    for ending in ("svg", "png"):
+        figure = confusion_figure(score["confusion"], score["class_names"])
+        save_figure(figure, run.pictures / f"confusion.{ending}")
+    latency = {} if score["latency_ms"] is None else {"latency_ms": score["latency_ms"]}
+    tracker.log(0, {"test_accuracy": content["mean"], "parameters": float(score["parameters"]), **latency})
+    for path in (run.baseline_file, run.experiment_file, run.environment_file):
+        tracker.log_artifact(path)
+    tracker.log_artifact(run.pictures, "pictures")
