@@ -27,6 +27,7 @@ from cluster.commands import (
     queue,
     recognize,
     record,
+    reproduce,
     worker,
 )
 from cluster.interruption import Interrupted
@@ -98,7 +99,20 @@ def posenas(
     """
 
 
-for group in (recognize, experiment, detect, lift, lift_tune, data, cells, queue, worker, record, machine):
+for group in (
+    recognize,
+    experiment,
+    reproduce,
+    detect,
+    lift,
+    lift_tune,
+    data,
+    cells,
+    queue,
+    worker,
+    record,
+    machine,
+):
     group.register(app)
 
 

@@ -1,0 +1,217 @@
+"""What the runs of the tables came to: scores by method and part, as tables and as a picture."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cluster.files import read_json
+from cluster.progress import duration
+from cluster.report.figures import COLOURS
+from cluster.reproduction.protocol import METHODS, PUBLISHED, TABLES, Measurement, Method, Poses, Table
+from cluster.scheduling.records import Experiment, Job
+from cluster.scheduling.registry import Registry
+from lifting.tables import as_text
+
+__all__ = ["Score", "as_markdown", "collect", "size_figure"]
+
+_ROWS: Mapping[Method, str] = {
+    "enas": "searched (ENAS)",
+    "random": "searched, random sampling",
+    "residual": "residual network",
+    "densenet": "DenseNet",
+    "neighbour": "nearest neighbour",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A cell of a table.
+
+    Attributes:
+        part, poses, method: which.
+        accuracies: of every network trained, on the original test sequences, each once.
+        total: test sequences.
+        parameters: of the network; 0 for the nearest neighbour.
+        latency: median milliseconds an answer; None for the nearest neighbour.
+        validation: mean validation accuracy of the genotypes chosen, when retrained; None without a search.
+        search_seconds, training_seconds: mean time of these jobs, for one search and for all its trainings.
+        genotypes: those found.
+        folders: the runs.
+    """
+
+    part: str
+    poses: Poses
+    method: Method
+    accuracies: tuple[float, ...]
+    total: int
+    parameters: int
+    latency: float | None
+    validation: float | None
+    search_seconds: float
+    training_seconds: float
+    genotypes: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation (n - 1) of the accuracies; 0 for a single one."""
+        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For results.json."""
+        return {**asdict(self), "mean": self.mean, "spread": self.spread}
+
+
+def collect(
+    registry: Registry, measurements: Iterable[Measurement], known: Mapping[str, Experiment]
+) -> list[Score]:
+    """The scores of all measurements of which at least one run is finished."""
+    scores = []
+    for measurement in measurements:
+        experiment = known.get(measurement.name)
+        jobs = [] if experiment is None else list(registry.jobs(experiment_id=experiment.id))
+        folders = sorted({job.folder for job in jobs})
+        runs = [found for folder in folders if (found := _run(Path(folder), jobs)) is not None]
+        if runs:
+            scores.append(_score(measurement, runs))
+    return scores
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A finished run: its score, and how long its jobs took."""
+
+    folder: Path
+    content: Mapping[str, Any]
+    search_seconds: float
+    training_seconds: float
+
+
+def _run(folder: Path, jobs: Sequence[Job]) -> _Run | None:
+    files = [folder / name for name in ("evaluation.json", "baseline.json") if (folder / name).exists()]
+    if not files:
+        return None
+    seconds = {"search": 0.0, "train": 0.0, "baseline": 0.0}
+    for job in jobs:
+        if job.folder == str(folder) and job.kind in seconds and job.ended_at and job.started_at:
+            seconds[job.kind] = job.ended_at - job.started_at
+    return _Run(folder, read_json(files[0]), seconds["search"], seconds["train"] + seconds["baseline"])
+
+
+def _score(measurement: Measurement, runs: Sequence[_Run]) -> Score:
+    searches = [
+        read_json(run.folder / "search.json") for run in runs if (run.folder / "search.json").exists()
+    ]
+    chosen = [row["retrained"] for search in searches for row in search["candidates"] if row["chosen"]]
+    first = runs[0].content
+    return Score(
+        part=measurement.part.name,
+        poses=measurement.poses,
+        method=measurement.method,
+        accuracies=tuple(row["accuracy"] for run in runs for row in run.content["seeds"]),
+        total=first["total"],
+        parameters=round(float(np.mean([run.content["parameters"] for run in runs]))),
+        latency=first["latency_ms"],
+        validation=float(np.mean(chosen)) if chosen else None,
+        search_seconds=float(np.mean([run.search_seconds for run in runs])),
+        training_seconds=float(np.mean([run.training_seconds for run in runs])),
+        genotypes=tuple(search["genotype"] for search in searches),
+        folders=tuple(str(run.folder) for run in runs),
+    )
+
+
+def as_markdown(table: Table, parts: Sequence[str], scores: Sequence[Score]) -> str:
+    """A table of accuracies, methods down and parts across, and one of costs; published rows below."""
+    sections = [f"### {TABLES[table]}"]
+    for poses in ("sensor", "lifted"):
+        found = {method: _of(scores, poses, method) for method in METHODS}
+        rows = [_accuracy_row(method, parts, mine) for method, mine in found.items() if mine]
+        if not rows:
+            continue
+        if poses == "sensor":
+            rows += [_published_row(parts, *published) for published in PUBLISHED[table]]
+        head = [f"{poses} poses", *parts, "mean", "parameters", "ms an answer"]
+        sections.append(as_text([head, *rows], markdown=True))
+    sections.append(as_text(_cost_rows(scores), markdown=True))
+    return "\n\n".join(sections)
+
+
+def _of(scores: Iterable[Score], poses: str, method: Method) -> dict[str, Score]:
+    return {score.part: score for score in scores if (score.poses, score.method) == (poses, method)}
+
+
+def _accuracy_row(method: Method, parts: Sequence[str], found: Mapping[str, Score]) -> list[str]:
+    cells = [_cell(found[part]) if part in found else "not run" for part in parts]
+    means = [found[part].mean for part in parts if part in found]
+    mean = f"{np.mean(means):.3f}" if len(means) == len(parts) else ""
+    size = round(float(np.mean([score.parameters for score in found.values()])))
+    latencies = [score.latency for score in found.values() if score.latency is not None]
+    latency = f"{np.median(latencies):.1f}" if latencies else ""
+    return [_ROWS[method], *cells, mean, f"{size:,}" if size else "", latency]
+
+
+def _cell(score: Score) -> str:
+    several = f" ± {score.spread:.3f} ({len(score.accuracies)})" if len(score.accuracies) > 1 else ""
+    return f"{score.mean:.3f}{several}"
+
+
+def _published_row(parts: Sequence[str], name: str, values: Mapping[str, float], mean: float) -> list[str]:
+    cells = [f"{values[part]:.4f}" if part in values else "" for part in parts]
+    return [f"{name}, published", *cells, f"{mean:.4f}", "", ""]
+
+
+def _cost_rows(scores: Sequence[Score]) -> list[list[str]]:
+    head = ["part, poses, method", "networks", "validation", "search", "trainings", "test sequences"]
+    rows = [
+        [
+            f"{score.part}, {score.poses}, {score.method}",
+            str(len(score.accuracies)),
+            "" if score.validation is None else f"{score.validation:.3f}",
+            duration(score.search_seconds) if score.search_seconds else "",
+            duration(score.training_seconds) if score.training_seconds else "",
+            str(score.total),
+        ]
+        for score in scores
+    ]
+    return [head, *rows]
+
+
+def size_figure(scores: Sequence[Score]) -> Figure:
+    """Accuracy against parameters: a point a score, its spread as a bar, a colour a method."""
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for colour, method in zip(COLOURS, METHODS, strict=False):
+        mine = [score for score in scores if score.method == method and score.parameters]
+        if mine:
+            axes.errorbar(
+                [score.parameters for score in mine],
+                [score.mean for score in mine],
+                yerr=[score.spread for score in mine],
+                fmt="o",
+                capsize=3,
+                color=colour,
+                label=_ROWS[method],
+            )
+            for score in mine:
+                axes.annotate(
+                    score.part + (", lifted" if score.poses == "lifted" else ""),
+                    (score.parameters, score.mean),
+                    xytext=(6, 3),
+                    textcoords="offset points",
+                    fontsize=8,
+                )
+    axes.set_xlabel("parameters")
+    axes.set_ylabel("accuracy on original test sequences")
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8)
+    return figure

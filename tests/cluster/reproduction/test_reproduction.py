@@ -1,0 +1,139 @@
+"""The tables: what is planned, that it runs through the queue once, and what is written of it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.files import read_json, write_json
+from cluster.reproduction.protocol import METHODS, Measurement, Part, Protocol, lifter_file, parts_of
+from cluster.reproduction.results import Score, as_markdown, collect, size_figure
+from cluster.reproduction.running import experiments_by_name, hand_in, work
+from cluster.scheduling.planning import plan_of
+from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.records import Room
+from cluster.scheduling.registry import Registry
+from cluster.scheduling.worker import WorkerConfig
+
+TINY = yaml.safe_load((Path(__file__).parents[1] / "tiny.yaml").read_text())
+PART = Part(table="msr", name="AS1", data={"name": "synthetic", **TINY.pop("data")})
+
+
+def tiny_protocol(**changes: object) -> Protocol:
+    settings = {name: value for name, value in TINY.items() if name not in ("preset", "tracking")}
+    return Protocol(
+        methods=("enas", "residual", "neighbour"),
+        training_seeds=(0, 1),
+        workers=0,
+        settings=settings,
+        **changes,
+    )  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with Registry.open(f"sqlite:///{tmp_path / 'posenas.db'}") as registry:
+        yield registry
+
+
+@pytest.mark.parametrize("table", ["msr", "sbu"])
+def test_every_experiment_file_of_the_tables_is_right(table: str, tmp_path: Path) -> None:
+    parts = parts_of(table, tmp_path)  # type: ignore[arg-type]
+    assert len(parts) == {"msr": 3, "sbu": 5}[table]
+    for part in parts:
+        measurements = Protocol().measurements(part, "sensor")
+        assert [one.method for one in measurements] == list(METHODS)
+        plans = [plan_of(_written(tmp_path, one.file)) for one in measurements]
+        kinds = [[job.kind for job in plan.jobs] for plan in plans]
+        chain = ["search", "train", "evaluate"]
+        assert kinds == [chain, chain * 3, ["baseline"], ["baseline"], ["baseline"]]
+        enas, sampled = (plan.jobs[0].settings["config"] for plan in plans[:2])
+        assert (enas["search"]["strategy"], sampled["search"]["strategy"]) == ("enas", "random")
+        apart = {name for name in enas if enas[name] != sampled[name]}
+        assert apart == {"search"}  # the controller is all that differs
+
+
+def test_lifted_poses_name_their_lifter_which_the_queue_trains(tmp_path: Path) -> None:
+    lifter = tmp_path / "lifter"
+    (one,) = Protocol(methods=("enas",)).measurements(parts_of("msr", tmp_path)[0], "lifted", lifter)
+    assert one.name == "msr-as1-lifted-enas"
+    config = plan_of(_written(tmp_path, one.file)).jobs[0].settings["config"]
+    assert config["poses"]["source"] == "lifted"
+    assert config["poses"]["lifter"] == str(lifter)
+    (job,) = plan_of(_written(tmp_path, lifter_file(tmp_path, None))).jobs
+    tuned = yaml.safe_load((Path(__file__).parents[3] / "benchmarks" / "lift_tuned_msr.yaml").read_text())
+    for section in ("model", "normalization", "training"):
+        assert tuned[section].items() <= job.settings["config"][section].items()
+
+
+@pytest.mark.slow
+def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
+    registry: Registry, tmp_path: Path
+) -> None:
+    measurements = tiny_protocol().measurements(PART, "sensor")
+    files = [one.file for one in measurements]
+    said: list[str] = []
+    assert hand_in(registry, tmp_path, files, said.append) == 5
+    assert hand_in(registry, tmp_path, files, said.append) == 0
+    quick = WorkerConfig(cpus=2, gpus=0, poll_seconds=0.2, retry_seconds=0.1, until_empty=True)
+    assert work(registry, quick, said.append) == ()
+    scores = collect(registry, measurements, experiments_by_name(registry))
+    assert [score.method for score in scores] == ["enas", "residual", "neighbour"]
+    assert [len(score.accuracies) for score in scores] == [2, 2, 1]
+    assert scores[0].search_seconds > 0
+    assert scores[0].validation is not None
+    run = Path(scores[0].folders[0])
+    assert scores[0].accuracies == tuple(
+        row["accuracy"] for row in read_json(run / "evaluation.json")["seeds"]
+    )
+    assert scores[0].genotypes == ((read_json(run / "search.json")["genotype"]),)
+    text = as_markdown("msr", ["AS1", "AS2"], scores)
+    assert f"| {scores[0].mean:.3f} ± {scores[0].spread:.3f} (2) |" in text
+    assert "not run" in text  # AS2 is not
+    assert "0.9787" in text  # published
+    assert len(size_figure(scores).axes) == 1
+
+    with pytest.raises(
+        ValueError, match=r"msr-as1-enas was handed in with other settings .*; a table has one"
+    ):
+        hand_in(registry, tmp_path, [{**files[0], "seeds": [4]}], said.append)
+
+
+def test_what_failed_is_queued_again(registry: Registry, tmp_path: Path) -> None:
+    (one,) = Protocol(methods=("neighbour",), workers=0).measurements(PART, "sensor")
+    hand_in(registry, tmp_path, [one.file], lambda _: None)
+    queue = Queue(registry)
+    claim = queue.claim("w", Place(name="here", capacity=Room(cpus=1)))
+    assert claim is not None
+    queue.fail(claim, "the disk is full", final=True)
+    said: list[str] = []
+    assert hand_in(registry, tmp_path, [one.file], said.append) == 1
+    assert said == ["msr-as1-neighbour-neighbour: job 1 was failed and is tried again"]
+
+
+def _written(folder: Path, content: object) -> Path:
+    path = folder / "file.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def _measurement(method: str) -> Measurement:
+    (one,) = Protocol(methods=(method,)).measurements(PART, "sensor")  # type: ignore[arg-type]
+    return one
+
+
+def test_a_part_without_runs_has_no_score(registry: Registry, tmp_path: Path) -> None:
+    assert collect(registry, [_measurement("enas")], {}) == []
+    hand_in(registry, tmp_path, [_measurement("neighbour").file], lambda _: None)
+    assert collect(registry, [_measurement("neighbour")], experiments_by_name(registry)) == []
+    (job,) = registry.jobs()
+    write_json(
+        Path(job.folder) / "baseline.json",
+        {"seeds": [{"seed": 0, "accuracy": 0.5}], "total": 4, "parameters": 0, "latency_ms": None},
+    )
+    (score,) = collect(registry, [_measurement("neighbour")], experiments_by_name(registry))
+    assert (score.mean, score.spread, score.validation) == (0.5, 0.0, None)
+    shutil.rmtree(job.folder)
+    assert isinstance(score, Score)
