@@ -14,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.poses import PoseSequence3D
+from lifting.skeleton import Skeleton
 
 VERTICAL = 1  # axis of xyz
+WARPED_PARTS = 4
+"""Parts of equal length of a clip, each of which has a speed of its own in a time warp."""
 
 
 class AugmentationConfig(BaseModel):
@@ -44,6 +47,21 @@ class AugmentationConfig(BaseModel):
         ge=0,
         description="standard deviation of the noise added to each coordinate, millimetres",
     )
+    tilt_degrees: float = Field(
+        default=0.0, ge=0, le=90, description="largest tilt forwards and sideways, to either side, degrees"
+    )
+    bone_spread: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="standard deviation of the logarithm of each bone's change of length",
+    )
+    time_warp: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="standard deviation of the logarithm of the speed, drawn for each quarter of the clip",
+    )
     image_flip: float = Field(
         default=0.0, ge=0, le=1, description="probability of flipping the finished image, which reverses time"
     )
@@ -51,15 +69,16 @@ class AugmentationConfig(BaseModel):
     @classmethod
     def none(cls) -> Self:
         """Nothing is changed."""
-        return cls(temporal_crop=1, mirror=0, rotation_degrees=0, scale=0, joint_noise_mm=0, image_flip=0)
+        return cls(temporal_crop=1, rotation_degrees=0, scale=0, joint_noise_mm=0)
 
 
 def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Generator) -> PoseSequence3D:
     """A changed copy of the clip.
 
-    In this order: temporal crop, mirror, rotation about the vertical through the centre of all joints,
-    scale about that centre, joint noise. Two people are turned and scaled together, about their common
-    centre. A joint stays missing where it was; a crop that would lose all sight of a joint is not made.
+    In this order: temporal crop, time warp, mirror, bone lengths, tilt and rotation about the vertical
+    through the centre of all joints, scale about that centre, joint noise. Two people are turned and scaled
+    together, about their common centre; each has bones of their own. A joint stays missing where it was,
+    between its frames too; a crop that would lose all sight of a joint is not made.
 
     Every call draws the same count of random numbers for clips of the same shape, whatever the options, so
     that switching one option off leaves the others' draws as they were.
@@ -71,14 +90,25 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
     """
     length, start, side, turn, size = rng.random(5)
     noise = rng.standard_normal(poses.xyz.shape, dtype=np.float32)
+    tilts = rng.random(2)
+    bones = rng.standard_normal(poses.xyz.shape[1:-1], dtype=np.float32)
+    speeds = rng.standard_normal(WARPED_PARTS)
     first, last = _crop(poses, config.temporal_crop, length, start)
     xyz = poses.xyz[first:last]
+    if config.time_warp:
+        xyz = _warped(xyz, np.exp(config.time_warp * speeds))
     if side < config.mirror:
         xyz = mirror(replace(poses, xyz=xyz)).xyz
+    if config.bone_spread:
+        xyz = _stretched(xyz, np.exp(config.bone_spread * bones), poses.skeleton)
     centre = _centre(xyz)
     angle = np.radians(config.rotation_degrees) * (2 * turn - 1)
     factor = 1 + config.scale * (2 * size - 1)
-    changed = (xyz - centre) @ (factor * rotation_about_vertical(angle).T).astype(np.float32) + centre
+    rotation = rotation_about_vertical(angle)
+    if config.tilt_degrees:
+        forwards, sideways = np.radians(config.tilt_degrees) * (2 * tilts - 1)
+        rotation = _tilt(forwards, sideways) @ rotation
+    changed = (xyz - centre) @ (factor * rotation.T).astype(np.float32) + centre
     changed += np.float32(config.joint_noise_mm) * noise[first:last]
     return replace(poses, xyz=changed)
 
@@ -111,6 +141,62 @@ def encode_augmented(
     flipped = rng.random(len(clips)) < augmentation.image_flip
     images[flipped] = images[flipped, :, ::-1]
     return images
+
+
+def _tilt(forwards: float, sideways: float) -> NDArray[np.float64]:
+    """(3, 3) rotation about x by `forwards`, then about z by `sideways`, radians."""
+    a, b, c, d = np.cos(forwards), np.sin(forwards), np.cos(sideways), np.sin(sideways)
+    about_z, about_x = (
+        np.array([[c, -d, 0], [d, c, 0], [0, 0, 1]]),
+        np.array([[1, 0, 0], [0, a, -b], [0, b, a]]),
+    )
+    tilted: NDArray[np.float64] = about_z @ about_x
+    return tilted
+
+
+def _warped(xyz: NDArray[np.float32], speeds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """As many frames, at moments that pass through each part of the clip at its speed; from end to end.
+
+    Not done where all sight of a joint would be lost, which is seen in single frames alone.
+    """
+    T = len(xyz)
+    if T < 2:
+        return xyz
+    passed = np.concatenate([[0.0], np.cumsum(speeds)]) / speeds.sum()
+    moments = np.interp(np.linspace(0, 1, T), np.linspace(0, 1, len(passed)), passed) * (T - 1)
+    before = np.minimum(moments.astype(np.int64), T - 2)
+    share = (moments - before).astype(np.float32).reshape(-1, *(1,) * (xyz.ndim - 1))
+    between: NDArray[np.float32] = xyz[before] * (1 - share) + xyz[before + 1] * share
+    # An end of the clip is a frame as it is, even beside one in which a joint is missing.
+    between[0], between[-1] = xyz[0], xyz[-1]
+    seen, left = (np.isfinite(frames).all(axis=-1).any(axis=0) for frames in (xyz, between))
+    return between if np.array_equal(seen, left) else xyz
+
+
+def _stretched(
+    xyz: NDArray[np.float32], factors: NDArray[np.float32], skeleton: Skeleton
+) -> NDArray[np.float32]:
+    """Bones by their factors (of the child), from the root outwards; all that hangs on a bone moves with it.
+
+    A bone of which an end is missing keeps its length in that frame.
+    """
+    shifts = np.zeros_like(xyz)
+    for joint in _outwards(skeleton):
+        parent = skeleton.parents[joint]
+        bone = np.nan_to_num(xyz[..., joint, :] - xyz[..., parent, :])
+        shifts[..., joint, :] = shifts[..., parent, :] + bone * (factors[..., joint, None] - 1)
+    stretched: NDArray[np.float32] = xyz + shifts
+    return stretched
+
+
+def _outwards(skeleton: Skeleton) -> list[int]:
+    """Every joint but the root, each after its parent."""
+
+    def depth(joint: int) -> int:
+        parent = skeleton.parents[joint]
+        return 0 if parent < 0 else 1 + depth(parent)
+
+    return sorted((joint for joint in range(skeleton.num_joints) if joint != skeleton.root), key=depth)
 
 
 def _centre(xyz: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -168,9 +168,76 @@ def test_a_clip_with_nothing_seen_comes_back_unseen(clip: Make) -> None:
     assert np.isnan(augment(blank, AugmentationConfig(), np.random.default_rng(0)).xyz).all()
 
 
+def test_a_tilt_keeps_lengths_and_stays_within_its_angle(random_clip: Make) -> None:
+    poses = random_clip(6)
+    up = np.array([0.0, 1.0, 0.0])
+    angles = []
+    for seed in range(100):
+        tilted = changed(poses, seed, tilt_degrees=20)
+        np.testing.assert_allclose(bone_lengths(tilted), bone_lengths(poses.xyz), rtol=1e-4)
+        # the rotation that took one set of differences to the other
+        before, after = (xyz[0, 1:] - xyz[0, :1] for xyz in (poses.xyz, tilted))
+        rotation = np.linalg.lstsq(before, after, rcond=None)[0].T
+        angles.append(np.degrees(np.arccos(np.clip((rotation @ up) @ up, -1, 1))))
+    assert 15 < max(angles) <= np.degrees(np.arccos(np.cos(np.radians(20)) ** 2)) + 0.1
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_bones_change_their_length_and_keep_their_direction_in_all_frames(
+    random_clip: Make, people: int
+) -> None:
+    poses = random_clip(6, people=people)
+    stretched = changed(poses, 3, bone_spread=0.2)
+    ratios = []
+    for parent, child in poses.skeleton.bones:
+        before, after = (xyz[..., child, :] - xyz[..., parent, :] for xyz in (poses.xyz, stretched))
+        ratio = np.linalg.norm(after, axis=-1) / np.linalg.norm(before, axis=-1)
+        np.testing.assert_allclose(after, before * ratio[..., None], atol=0.05)
+        assert np.ptp(ratio, axis=0).max() < 1e-3  # the same in every frame
+        ratios += np.atleast_1d(ratio[0]).tolist()
+    assert np.ptp(ratios) > 0.05  # a factor of its own for each bone and person
+    root = poses.skeleton.root
+    np.testing.assert_allclose(stretched[..., root, :], poses.xyz[..., root, :], atol=1e-3)
+
+
+def test_a_bone_with_a_missing_end_keeps_its_length(random_clip: Make) -> None:
+    xyz = random_clip(6).xyz.copy()
+    parent, child = random_clip(6).skeleton.bones[0]
+    xyz[2, parent] = np.nan
+    poses = PoseSequence3D(xyz=xyz, fps=15, skeleton=random_clip(6).skeleton)
+    stretched = changed(poses, bone_spread=0.3)
+    assert np.array_equal(np.isnan(stretched), np.isnan(xyz))
+    np.testing.assert_allclose(stretched[2, child], xyz[2, child], atol=1e-3)
+
+
+def test_a_time_warp_goes_from_end_to_end_through_moments_between(random_clip: Make) -> None:
+    slow = np.linspace(0, 990, 34)[:, None, None] * np.ones((1, 4, 3))
+    poses = PoseSequence3D(xyz=slow.astype(np.float32), fps=15, skeleton=random_clip(2).skeleton)
+    speeds = set()
+    for seed in range(20):
+        warped = changed(poses, seed, time_warp=0.4)
+        assert warped.shape == poses.xyz.shape
+        np.testing.assert_allclose(warped[[0, -1]], poses.xyz[[0, -1]], atol=1e-3)
+        steps = np.diff(warped[:, 0, 0])
+        assert (steps > 0).all()
+        speeds.add(round(float(steps[0]), 3))
+    assert len(speeds) > 10
+    assert min(speeds) < 25 < 35 < max(speeds)  # 30 without a warp
+
+
+def test_a_time_warp_that_would_lose_a_joint_is_not_made(random_clip: Make) -> None:
+    xyz = random_clip(20).xyz.copy()
+    xyz[:, 2] = np.nan
+    xyz[7, 2] = 1  # seen once
+    poses = PoseSequence3D(xyz=xyz, fps=15, skeleton=random_clip(20).skeleton)
+    for seed in range(20):
+        assert np.isfinite(changed(poses, seed, time_warp=0.5)[:, 2]).any()
+
+
 def test_an_option_switched_off_leaves_the_draws_of_the_others(random_clip: Make) -> None:
     states = set()
-    for config in (AugmentationConfig(mirror=1), AugmentationConfig.none(), only(temporal_crop=0.5)):
+    strong = only(tilt_degrees=9, bone_spread=0.1, time_warp=0.2)
+    for config in (AugmentationConfig(mirror=1), AugmentationConfig.none(), only(temporal_crop=0.5), strong):
         rng = np.random.default_rng(5)
         augment(random_clip(12), config, rng)
         states.add(rng.random())
@@ -213,7 +280,16 @@ def test_training_images_repeat_with_the_generator_and_differ_without(random_cli
 
 @pytest.mark.parametrize(
     "option",
-    [{"temporal_crop": 0}, {"mirror": 1.5}, {"rotation_degrees": 200}, {"scale": 1}, {"joint_noise_mm": -1}],
+    [
+        {"temporal_crop": 0},
+        {"mirror": 1.5},
+        {"rotation_degrees": 200},
+        {"scale": 1},
+        {"joint_noise_mm": -1},
+        {"tilt_degrees": 91},
+        {"bone_spread": -1},
+        {"time_warp": 2},
+    ],
 )
 def test_an_option_out_of_range_is_refused(option: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=next(iter(option))):

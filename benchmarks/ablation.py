@@ -1,0 +1,216 @@
+"""What matters: the choices of encoding, augmentation and training, one by one, on training subjects.
+
+    python benchmarks/ablation.py --data FOLDER --out runs/ablation
+    python benchmarks/ablation.py --only enhancement=off image_size=48
+    python benchmarks/ablation.py --try 'augmentation.rotation_degrees=40 augmentation.scale=0.2'
+
+Each training subject of MSR Action3D AS1, AS2 and AS3 in turn is left out, a small residual network is trained
+on the others, and scored on the one left out; the test part is not looked at. Answers of every clip are kept,
+so that a row is compared with the defaults clip by clip. Whatever is done already is not done again: start it
+again after a stop, or once more beside on another core.
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from cluster.config import ExperimentConfig
+from cluster.files import read_json, write_json
+from cluster.locking import locked
+from cluster.stages.preparation import Experiment
+from encoding.augment import AugmentationConfig
+from encoding.datasets import Clip
+from lifting.tables import as_text
+from nas.baselines import Baseline, baseline_for_budget
+from nas.evaluate import evaluate
+from nas.threads import torch_threads
+from nas.train import Training
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("POSENAS_DATA", REPOSITORY.parent / "shared" / "data"))  # as in the tests
+SUBSETS = ("AS1", "AS2", "AS3")
+
+# A network that learns in half a minute what the others need minutes for; its budget is a row below.
+BASE: dict[str, Any] = {
+    "encoding.distance_scope": "sequence", "parameters": 100_000, "network.stem_stride": 2,
+    "training.epochs": 60, "data.validation_fraction": 0.0, "tracking": None,
+}  # fmt: skip
+
+ROWS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "enhancement=off": {"encoding.enhancement": "off"},
+    "enhancement=hsv": {"encoding.enhancement": "hsv"},
+    "clip_limit=2": {"encoding.clip_limit": 2.0},
+    "clip_limit=4": {"encoding.clip_limit": 4.0},
+    "pairs=ordered": {"encoding.pairs": "ordered"},
+    "distance_scope=train": {"encoding.distance_scope": "train"},
+    "smooth=no": {"encoding.smooth": False},
+    "image_size=48": {"encoding.image_size": 48},
+    "image_size=64": {"encoding.image_size": 64},
+    "no crop": {"augmentation.temporal_crop": 1.0},
+    "crop=0.6": {"augmentation.temporal_crop": 0.6},
+    "no rotation": {"augmentation.rotation_degrees": 0.0},
+    "rotation=45": {"augmentation.rotation_degrees": 45.0},
+    "no scale": {"augmentation.scale": 0.0},
+    "no noise": {"augmentation.joint_noise_mm": 0.0},
+    "noise=25": {"augmentation.joint_noise_mm": 25.0},
+    "mirror=0.5": {"augmentation.mirror": 0.5},
+    "tilt=15": {"augmentation.tilt_degrees": 15.0},
+    "bones=0.1": {"augmentation.bone_spread": 0.1},
+    "bones=0.2": {"augmentation.bone_spread": 0.2},
+    "warp=0.3": {"augmentation.time_warp": 0.3},
+    "warp=0.6": {"augmentation.time_warp": 0.6},
+    "tilt, bones, warp": {
+        "augmentation.tilt_degrees": 15.0, "augmentation.bone_spread": 0.1, "augmentation.time_warp": 0.3,
+    },
+    "epochs=30": {"training.epochs": 30},
+    "epochs=150": {"training.epochs": 150},
+    "ema=0.99": {"training.ema_decay": 0.99},
+    "no smoothing of labels": {"training.label_smoothing": 0.0},
+    "batch=32": {"training.batch_size": 32},
+    "parameters=30k": {"parameters": 30_000},
+    "parameters=400k": {"parameters": 400_000},
+    "stem_stride=1": {"network.stem_stride": 1},
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure what is missing, then print the table."""
+    given = _arguments()
+    rows = {name: ROWS[name] for name in (["defaults", *given.only] if given.only else ROWS)}
+    for text in given.attempts:
+        changes = dict(part.split("=", 1) for part in text.split())
+        rows[text] = {name: yaml.safe_load(value) for name, value in changes.items()}
+    subsets = given.subsets or SUBSETS
+    if not given.report:
+        for name, changes in rows.items():
+            folder = file_of(given.out, name, "", "", 0).parent
+            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(BlockingIOError), locked(folder):  # another process is at it
+                for subset in subsets:
+                    measure(given.data, given.out, name, changes, subset, given.seed)
+    print(report(given.out, list(rows), subsets, given.seed))
+    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, one thread each.")
+
+
+def measure(data: Path, out: Path, name: str, changes: Mapping[str, Any], subset: str, seed: int) -> None:
+    """Leave out each training subject in turn; one file a subject."""
+    settings = {**BASE, "data.name": "msr", "data.root": str(data / "msr_action3d"), "data.subset": subset}
+    config = ExperimentConfig.preset("small", {**settings, "training.seed": seed, **changes})
+    experiment = Experiment.load(config)
+    clips = experiment.split.development
+    for subject in sorted({str(clip.unit) for clip in clips}):
+        path = file_of(out, name, subset, subject, seed)
+        if path.exists() and read_json(path)["changes"] == dict(changes):
+            continue
+        begin = time.perf_counter()
+        kept = [clip for clip in clips if str(clip.unit) != subject]
+        content = fold(experiment, kept, [clip for clip in clips if str(clip.unit) == subject])
+        seconds = time.perf_counter() - begin
+        write_json(path, {"changes": dict(changes), "seconds": seconds, **content})
+        print(
+            f"{name}, {subset} without {subject}: {np.mean(content['right']):.3f}, {seconds:.0f} s",
+            flush=True,
+        )
+
+
+def fold(experiment: Experiment, kept: Sequence[Clip], left_out: Sequence[Clip]) -> dict[str, Any]:
+    """Train on some clips; which of the others are right, by name, and their mean loss."""
+    config, statistics = experiment.config, experiment.statistics(kept)
+    assert config.parameters is not None
+    sizes = experiment.split.num_classes, config.encoding.image_size, config.parameters
+    network = Baseline(
+        baseline_for_budget("residual", *sizes, config.network.stem_stride), config.training.seed
+    )
+    with torch_threads(1):
+        training = Training(network, experiment.images(kept, statistics), config.training)
+        for _ in range(config.training.epochs):
+            metrics = training.run_epoch()
+        images = experiment.images(left_out, statistics, AugmentationConfig.none())
+        score = evaluate(training.use_average(), images)
+    right = score.predictions == images.labels
+    return {
+        "right": right.astype(int).tolist(),
+        "clips": [clip.name for clip in left_out],
+        "loss": score.loss,
+        "training_accuracy": metrics.accuracy,
+    }
+
+
+def file_of(out: Path, name: str, subset: str, subject: str, seed: int) -> Path:
+    """Where a result lies."""
+    word = "".join(letter if letter.isalnum() or letter in "=.-" else "_" for letter in name)
+    return out / word / f"{subset}-{subject}-{seed}.json"
+
+
+def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -> str:
+    """Accuracy of each row, and its difference from the defaults with the standard error over clips."""
+    base = right_by_clip(out, "defaults", subsets, seed)
+    rows = [["", *subsets, "mean", "difference", "loss", "minutes"]]
+    for name in names:
+        found = right_by_clip(out, name, subsets, seed)
+        contents = _contents(out, name, subsets, seed)
+        if not contents or len(found) < len(base):
+            continue
+        by_subset = [np.mean([right for key, right in found.items() if key[0] == one]) for one in subsets]
+        apart = np.array([found[key] - base[key] for key in base])
+        error = apart.std(ddof=1) / np.sqrt(len(apart))
+        rows.append(
+            [
+                name,
+                *(f"{value:.3f}" for value in by_subset),
+                f"{np.mean(by_subset):.3f}",
+                f"{apart.mean():+.3f} ± {error:.3f}" if name != "defaults" else "",
+                f"{np.mean([content['loss'] for content in contents]):.3f}",
+                f"{sum(content['seconds'] for content in contents) / 60:.1f}",
+            ]
+        )
+    return as_text(rows, markdown=True)
+
+
+def right_by_clip(out: Path, name: str, subsets: Sequence[str], seed: int) -> dict[tuple[str, str], int]:
+    """Whether each clip, by subset and name, was right when its subject was left out."""
+    found: dict[tuple[str, str], int] = {}
+    for subset in subsets:
+        for content in _contents(out, name, [subset], seed):
+            found |= {
+                (subset, clip): right for clip, right in zip(content["clips"], content["right"], strict=True)
+            }
+    return found
+
+
+def _contents(out: Path, name: str, subsets: Sequence[str], seed: int) -> list[dict[str, Any]]:
+    paths = [
+        path
+        for subset in subsets
+        for path in sorted(file_of(out, name, subset, "*", seed).parent.glob(f"{subset}-*-{seed}.json"))
+    ]
+    return [read_json(path) for path in paths]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="where results lie")
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), help="rows to measure; by default all")
+    parser.add_argument(
+        "--try", dest="attempts", nargs="+", default=[], help="further rows: settings with blanks between"
+    )
+    parser.add_argument("--subsets", nargs="+", choices=SUBSETS, help="by default all three")
+    parser.add_argument("--seed", type=int, default=0, help="of the trainings")
+    parser.add_argument("--report", action="store_true", help="train nothing, only print the table")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
