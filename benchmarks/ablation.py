@@ -4,10 +4,10 @@
     python benchmarks/ablation.py --only enhancement=off image_size=48
     python benchmarks/ablation.py --try 'augmentation.rotation_degrees=40 augmentation.scale=0.2'
 
-Each training subject of MSR Action3D AS1, AS2 and AS3 in turn is left out, a small residual network is trained
-on the others, and scored on the one left out; the test part is not looked at. Answers of every clip are kept,
-so that a row is compared with the defaults clip by clip. Whatever is done already is not done again: start it
-again after a stop, or once more beside on another core.
+Each training subject of MSR Action3D AS1, AS2 and AS3 in turn is left out, a small residual network is
+trained on the others, and scored on the one left out; the test part is not looked at. Answers of every clip
+are kept, so that a row is compared with the defaults clip by clip. What is done already is not done again:
+start it again after a stop, or once more beside on another core.
 """
 
 import argparse

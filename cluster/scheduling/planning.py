@@ -111,7 +111,7 @@ def variants(file: ExperimentFile) -> list[Variant]:
     names = _short_names(list(file.grid))
     found = []
     for baseline, seed, values in itertools.product(baselines, seeds, itertools.product(*file.grid.values())):
-        parts = [baseline] if baseline is not None else []
+        parts = [baseline] if baseline is not None and len(baselines) > 1 else []
         parts += [f"seed-{seed}"] if len(seeds) > 1 else []
         parts += [f"{names[name]}-{_word(value)}" for name, value in zip(file.grid, values, strict=True)]
         changes = dict(zip(file.grid, values, strict=True))

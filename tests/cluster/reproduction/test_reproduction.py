@@ -110,7 +110,7 @@ def test_what_failed_is_queued_again(registry: Registry, tmp_path: Path) -> None
     queue.fail(claim, "the disk is full", final=True)
     said: list[str] = []
     assert hand_in(registry, tmp_path, [one.file], said.append) == 1
-    assert said == ["msr-as1-neighbour-neighbour: job 1 was failed and is tried again"]
+    assert said == ["msr-as1-neighbour: job 1 was failed and is tried again"]
 
 
 def _written(folder: Path, content: object) -> Path:
