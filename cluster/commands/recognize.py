@@ -106,6 +106,15 @@ def recognize(
             show_default=False,
         ),
     ] = None,
+    detect_every: Annotated[
+        int,
+        typer.Option(
+            "--detect-every",
+            help="Look for people in every so many frames alone; those between are filled in.",
+            rich_help_panel=_SOURCE,
+            min=1,
+        ),
+    ] = 1,
     layout: Annotated[
         str,
         typer.Option(
@@ -160,12 +169,18 @@ def recognize(
     wanted = LiveOptions(
         windows=_windows(recognizer.model.windows, window, stride, enter, leave),
         whole=clip,
-        gaps=GapConfig(lookahead=lookahead),
+        gaps=GapConfig(lookahead=max(lookahead, detect_every - 1)),  # to where they are seen next
         smoothing=OneEuroConfig() if smooth else None,
         focal=focal,
     )
     if Path(source).suffix == ".npz":
-        given = {"--film": film, "--detector": detector, "--video": video, "--max-latency": max_latency}
+        given = {
+            "--film": film,
+            "--detector": detector,
+            "--detect-every": None if detect_every == 1 else detect_every,
+            "--video": video,
+            "--max-latency": max_latency,
+        }
         wrong = [name for name, value in given.items() if value is not None]
         if wrong:
             raise ValueError(
@@ -178,7 +193,15 @@ def recognize(
     from cluster.recognition.stopwatch import StageTimes
 
     times = StageTimes()
-    people = open_source(source, detector=detector, layout=layout, fps=fps, video=video, times=times)
+    people = open_source(
+        source,
+        detector=detector,
+        layout=layout,
+        fps=fps,
+        video=video,
+        times=times,
+        detect_every=detect_every,
+    )
     with opened_progress() as progress:
         outcome = recognize_source(
             recognizer,

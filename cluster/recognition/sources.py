@@ -8,7 +8,7 @@ interpreter's lock.
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,10 +138,13 @@ class VideoSource:
         fps: in place of what the video's header says.
         min_confidence: a keypoint below it is missing.
         times: hears what decoding and detecting cost.
+        detect_every: the detector is asked in every so many frames alone; the others show nobody, and whoever
+            fills gaps fills these.
 
     Raises:
         FileNotFoundError: no such video or model, or MediaPipe's environment has not been built.
-        ValueError: the video cannot be decoded, gives no frame rate, or the model is none that is known.
+        ValueError: the video cannot be decoded, gives no frame rate, the model is none that is known, or
+            `detect_every` is below 1.
     """
 
     live = False
@@ -153,8 +156,10 @@ class VideoSource:
         fps: float | None = None,
         min_confidence: float = MIN_CONFIDENCE,
         times: StageTimes | None = None,
+        detect_every: int = 1,
     ) -> None:
         self._video = open_video(path, fps)
+        self._every = _checked(detect_every)
         self._times = times or StageTimes()
         self.image_size, self.fps = self._video.image_size, self._video.fps
         self.num_frames = self._video.num_frames
@@ -190,8 +195,10 @@ class VideoSource:
                     seconds = (
                         stamp if stamp > before and (stamp > 0 or number == 0) else before + 1 / self.fps
                     )
+                asked = number % self._every == 0
                 before, number = seconds, number + 1
-                yield _detect(detector, np.asarray(picture, np.uint8), self.image_size, seconds, self._times)
+                image = np.asarray(picture, np.uint8)
+                yield _detect(detector if asked else None, image, self.image_size, seconds, self._times)
         finally:
             capture.release()
 
@@ -201,7 +208,7 @@ class CameraSource:
 
     Args:
         number: of the camera, from 0.
-        detector, min_confidence, times: as in `VideoSource`.
+        detector, min_confidence, times, detect_every: as in `VideoSource`.
         fps: frames per second, where the camera does not say.
 
     Raises:
@@ -219,7 +226,9 @@ class CameraSource:
         fps: float | None = None,
         min_confidence: float = MIN_CONFIDENCE,
         times: StageTimes | None = None,
+        detect_every: int = 1,
     ) -> None:
+        self._every = _checked(detect_every)
         self._capture = cv2.VideoCapture(number)
         self._number, self._times = number, times or StageTimes()
         read, picture = self._capture.read() if self._capture.isOpened() else (False, None)
@@ -263,10 +272,14 @@ class CameraSource:
                 self._capture.release()
 
     def _detected(self, detector: Detector, newest: "_Newest") -> Generator[SourceFrame]:
-        begin = time.perf_counter()
+        begin, number = time.perf_counter(), 0
         while (taken := newest.take(_CAMERA_SECONDS)) is not None:
             arrived, picture = taken
-            yield _detect(detector, picture, self.image_size, arrived - begin, self._times, arrived)
+            asked, number = number % self._every == 0, number + 1
+            seconds = arrived - begin
+            yield _detect(
+                detector if asked else None, picture, self.image_size, seconds, self._times, arrived
+            )
 
     def _read(self, newest: "_Newest", stop: threading.Event) -> None:
         while not stop.is_set():
@@ -304,6 +317,7 @@ def open_source(
     fps: float | None = None,
     video: Path | None = None,
     times: StageTimes | None = None,
+    detect_every: int = 1,
 ) -> Source:
     """A source by its name: a number is a camera, a folder holds OpenPose JSON, a file is a video.
 
@@ -312,14 +326,24 @@ def open_source(
     """
     path = Path(name)
     if name.isdigit() and not path.exists():
-        return CameraSource(int(name), detector, fps, times=times)
+        return CameraSource(int(name), detector, fps, times=times, detect_every=detect_every)
     if path.is_dir():
+        if detect_every != 1:
+            raise ValueError(
+                f"--detect-every is for videos and cameras; {name} holds keypoints: leave it out"
+            )
         return KeypointSource(path, video, layout, fps)
-    return VideoSource(path, detector, fps, times=times)
+    return VideoSource(path, detector, fps, times=times, detect_every=detect_every)
+
+
+def _checked(detect_every: int) -> int:
+    if detect_every < 1:
+        raise ValueError(f"detect_every is {detect_every}; 1 (every frame) or more is needed")
+    return detect_every
 
 
 def _detect(
-    detector: Detector,
+    detector: Detector | None,
     picture: Image,
     image_size: tuple[int, int],
     seconds: float,
@@ -329,8 +353,10 @@ def _detect(
     here = time.perf_counter() if arrived is None else arrived
     if picture.shape[1::-1] != image_size:  # some streams change their size on the way
         picture = np.asarray(cv2.resize(picture, image_size, interpolation=cv2.INTER_AREA), np.uint8)
-    with times.measured("detect"):
-        people = detector.detect(picture)
+    people: Sequence[DetectedPerson] = ()
+    if detector is not None:  # else this frame is not looked at
+        with times.measured("detect"):
+            people = detector.detect(picture)
     return SourceFrame(seconds=seconds, arrived=here, people=tuple(people), picture=picture)
 
 

@@ -45,10 +45,12 @@ class Watching:
     Attributes:
         noise: what a detector adds; None: keypoints as the data set has them.
         seed: of the noise; each clip has draws of its own.
+        every: in every so many frames alone; the others are filled in.
     """
 
     noise: DetectorNoise | None = None
     seed: int = 0
+    every: int = 1
 
 
 def open_lifter(config: PosesConfig) -> TwoStreamLifter:
@@ -130,7 +132,14 @@ def lift_clip(
 ) -> PoseSequence3D | None:
     """The clip's poses, from the first frame that can be lifted to the last; None where there are too few."""
     seen = keypoints if watching.noise is None else _noisy(clip, keypoints, watching.noise, watching.seed)
-    poses = lifter.lift(seen, gaps=GapConfig(lookahead=lookahead))
+    if watching.every > 1:
+        looked_at = np.arange(seen.num_frames) % watching.every == 0
+        seen = replace(
+            seen,
+            xy=np.where(looked_at[:, None, None], seen.xy, np.float32(np.nan)),
+            confidence=np.where(looked_at[:, None], seen.confidence, np.float32(0)),
+        )
+    poses = lifter.lift(seen, gaps=GapConfig(lookahead=max(lookahead, watching.every - 1)))
     known = np.flatnonzero(np.isfinite(poses.xyz).all(axis=(1, 2)))
     if len(known) < _FRAMES_NEEDED:
         return None

@@ -29,11 +29,14 @@ CONDITIONS: Mapping[str, Watching | None] = {
     "true poses": None,
     "lifted, true 2D": Watching(),
     "lifted, noisy 2D": Watching(noise=DetectorNoise()),
+    "every second frame": Watching(every=2),
+    "every fourth frame": Watching(every=4),
     "5 % of joints missing": Watching(noise=DetectorNoise(**_CLEAN, missed=0.05)),
     "20 % of joints missing": Watching(noise=DetectorNoise(**_CLEAN, missed=0.2)),
     "50 % of joints missing": Watching(noise=DetectorNoise(**_CLEAN, missed=0.5)),
 }
-"""How the people are seen: None is the sensor's poses themselves; missing joints are of the keypoints."""
+"""How the people are seen: None is the sensor's poses themselves; frames and joints of the keypoints that are
+missing are filled in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,13 @@ from cluster.recognition.live import LiveOptions
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.running import within_latency
 from cluster.recognition.sources import CameraSource, KeypointSource, VideoSource
+from cluster.recognition.stopwatch import StageTimes
 from cluster.recognition.windows import WindowConfig
 from cluster.video_file import ffmpeg_program
 from encoding.datasets.plain import save_clips
 from encoding.datasets.synthetic import synthetic
 from fake_detector import install_fake_detector
+from lifting.gaps import GapConfig
 from lifting.openpose import frame_file_name, write_people
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import BODY_25, SBU_15
@@ -105,6 +107,28 @@ def test_a_video_goes_through_the_detector_as_it_runs(recognizer: Recognizer, tm
     assert all(len(frame.people) == 1 for frame in frames)
     prediction = recognizer.predict(VideoSource(video(tmp_path / "again.avi")))
     assert prediction.label in recognizer.class_names
+
+
+@pytest.mark.usefixtures("detector")
+def test_frames_between_those_the_detector_sees_are_filled_in(
+    model_folder: Path, recognizer: Recognizer, tmp_path: Path
+) -> None:
+    path, times = video(tmp_path / "walk.avi"), StageTimes()
+    source = VideoSource(path, times=times, detect_every=3)
+    frames = list(source.frames())
+    assert [len(frame.people) for frame in frames] == [1, 0, 0] * 6 + [1, 0]
+    assert times.calls["detect"] == 7
+    options = LiveOptions(gaps=GapConfig(lookahead=2))
+    live = recognizer.stream(source.skeleton, fps=25, image_size=source.image_size, options=options)
+    shown = [one for frame in frames for one in live.push(frame.people)] + live.finish()
+    # somebody in every frame, always the same
+    assert [[person.track for person in frame.people] for frame in shown] == [[0]] * 20
+    text = said(["recognize", str(path), "--model", str(model_folder), "--detect-every", "3"])
+    assert "20 frames" in text
+    text = said(["recognize", str(tmp_path), "--model", str(model_folder), "--detect-every", "3"], code=2)
+    assert "--detect-every is for videos and cameras" in text
+    with pytest.raises(ValueError, match=r"detect_every is 0; 1 .every frame. or more is needed"):
+        VideoSource(path, detect_every=0)
 
 
 @pytest.mark.usefixtures("detector")
