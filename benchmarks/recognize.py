@@ -28,6 +28,7 @@ import torch
 
 from cluster.classifier import TrainedClassifier
 from cluster.lifter.trained import TrainedStream, TwoStreamLifter
+from cluster.recognition.live import LiveOptions
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.running import RecognitionOutput, recognize_source
@@ -35,6 +36,7 @@ from cluster.recognition.sources import VideoSource
 from cluster.recognition.stopwatch import StageTimes
 from encoding.spmf import EncodingConfig, EncodingStatistics
 from lifting.datasets import LiftingDataConfig, load_pairs
+from lifting.gaps import GapConfig
 from lifting.model import Lifter, LifterConfig
 from lifting.normalize import KeypointNormalizer, NormalizationConfig, PoseNormalizer
 from lifting.poses import PoseSequence3D
@@ -52,6 +54,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200, help="of every stage")
     parser.add_argument("--runtime", choices=("onnx", "int8"), default="onnx", help="of the lifter")
     parser.add_argument("--videos", type=Path, nargs="*", default=[], help="files, or folders of .mp4")
+    parser.add_argument(
+        "--detect-every", type=int, default=1, help="the detector looks at one in so many frames"
+    )
     parser.add_argument("--film", action="store_true", help="write the annotated video too")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -65,7 +70,8 @@ def main() -> None:
         cold_start(folder)
         for place in options.videos:
             for video in sorted(place.glob("*.mp4")) if place.is_dir() else [place]:
-                run(recognizer, video, Path(scratch) / "film.mp4" if options.film else None)
+                film = Path(scratch) / "film.mp4" if options.film else None
+                run(recognizer, video, film, options.detect_every)
 
 
 def build() -> RecognitionModel:
@@ -149,14 +155,21 @@ def cold_start(folder: Path) -> None:
     )
 
 
-def run(recognizer: Recognizer, video: Path, film: Path | None) -> None:
+def run(recognizer: Recognizer, video: Path, film: Path | None, every: int) -> None:
     """One video, by MediaPipe."""
     times = StageTimes()
-    source = VideoSource(video, times=times)
-    outcome = recognize_source(recognizer, source, output=RecognitionOutput(film=film), times=times)
+    source = VideoSource(video, times=times, detect_every=every)
+    outcome = recognize_source(
+        recognizer,
+        source,
+        options=LiveOptions(gaps=GapConfig(lookahead=every - 1)),
+        output=RecognitionOutput(film=film),
+        times=times,
+    )
     width, height = source.image_size
     parts = ", ".join(f"{stage} {times.milliseconds(stage):.1f} ms" for stage in times.seconds)
     how = f"{outcome.frames_per_second:.1f} frames/s{' with its film' if film else ''}"
+    how += f", the detector in one of {every}" * (every > 1)
     print(f"{video.name} {width}x{height}: {outcome.num_frames} frames, {how}; {parts}")
 
 

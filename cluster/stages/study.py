@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -155,7 +156,7 @@ def study_figure(accuracies: Mapping[str, Mapping[str, float]]) -> Figure:
         heights = [100 * values[condition] for condition in conditions]
         bars = axes.bar(left, heights, width * 0.92, label=name, color=COLOURS[number % len(COLOURS)])
         axes.bar_label(bars, fmt="%.0f", fontsize=8, color="#24292f", padding=2)
-    names = [condition.replace(" of ", "\nof ").replace(", ", ",\n") for condition in conditions]
+    names = [fill(condition, 12) for condition in conditions]
     axes.set_xticks(places, names, fontsize=8)
     axes.set_ylim(0, 108)
     axes.set_ylabel("test sequences right, %")
