@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cluster.report.figures import COLOURS
 from cluster.tuning.importance import FEWEST_TRIALS, Importance
 from cluster.tuning.journal import SCORE, TrialRecord, best_of
-from cluster.tuning.space import Distribution, SearchSpace
+from cluster.tuning.space import Distribution, SearchSpace, in_words
 
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
@@ -115,14 +115,16 @@ def _scale(name: str, distribution: Distribution) -> _Scale:
         return _Scale(
             name,
             lambda record: choices.index(record.settings[name]) * step,
-            [(number * step, str(choice)) for number, choice in enumerate(choices)],
+            [(number * step, in_words(choice)) for number, choice in enumerate(choices)],
         )
     low, high = distribution.range
     warp: Callable[[float], float] = np.log if distribution.log_uniform is not None else float
     span = warp(high) - warp(low)
 
     def place(record: TrialRecord) -> float:
-        return float((warp(float(record.settings[name])) - warp(low)) / span)
+        value = record.settings[name]
+        assert value is not None, "only a choice may be off"
+        return float((warp(float(value)) - warp(low)) / span)
 
     values = np.geomspace(low, high, 4) if distribution.log_uniform else np.linspace(low, high, 5)
     if distribution.integer is not None:

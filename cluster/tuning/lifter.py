@@ -24,6 +24,7 @@ DEFAULT_SPACE: Mapping[str, Mapping[str, Any]] = {
     "model.dropout_kind": {"choice": ["standard", "alpha"]},
     "model.init": {"choice": ["he", "lecun", "xavier", "torch"]},
     "model.residual": {"choice": ["none_after", "activation_after", "pre_activation"]},
+    "model.max_norm": {"choice": [None, 1.0]},
     "normalization.kind": {"choice": ["z", "root"]},
     "normalization.inputs": {"choice": ["xy", "xy_seen", "xy_confidence"]},
     "training.loss": {"choice": ["huber", "mse", "l1", "mpjpe"]},

@@ -13,7 +13,7 @@ from cluster.tuning.figures import curves_figure, importance_figure, parallel_fi
 from cluster.tuning.folder import TuningFolder
 from cluster.tuning.importance import importance
 from cluster.tuning.journal import SCORE, TrialRecord
-from cluster.tuning.space import Scalar, SearchSpace
+from cluster.tuning.space import SearchSpace, in_words
 from nas.drawing.theme import save_figure
 
 __all__ = ["table_rows", "trials_table", "write_best", "write_results"]
@@ -49,7 +49,7 @@ def trials_table(records: Sequence[TrialRecord], most: int = 10) -> Table:
     table.add_column("settings", overflow="fold")
     for row in rows[:most]:
         error = "" if row[SCORE] == "" else f"{row[SCORE]:.1f}"
-        settings = " ".join(f"{name.rpartition('.')[2]}={_short(row[name])}" for name in names)
+        settings = " ".join(f"{name.rpartition('.')[2]}={in_words(row[name])}" for name in names)
         table.add_row(f"{row['trial']:04d}", error, str(row["epochs"]), str(row["state"]), settings)
     if len(rows) > most:
         table.caption = f"and {len(rows) - most} more in trials.csv"
@@ -88,7 +88,3 @@ def write_results(
         for ending in ("svg", "png"):
             save_figure(figure, folder.pictures / f"{name}.{ending}")
     return found.shares
-
-
-def _short(value: Scalar) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

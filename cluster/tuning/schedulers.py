@@ -115,6 +115,7 @@ def perturbed(
             place = distribution.choice.index(value) + int(rng.choice([-1, 1]))
             result[name] = distribution.choice[min(max(place, 0), len(distribution.choice) - 1)]
         else:
+            assert value is not None, "only a choice may be off"
             result[name] = distribution.clipped(float(value) * float(rng.choice([0.8, 1.2])))
     return result
 

@@ -20,9 +20,9 @@ from nas.random import generator
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "Scalar", "SearchSpace"]
+__all__ = ["DISTRIBUTIONS", "Distribution", "Scalar", "SearchSpace", "in_words"]
 
-Scalar = bool | int | float | str
+Scalar = bool | int | float | str | None
 
 DISTRIBUTIONS = ("choice", "uniform", "log_uniform", "integer")
 
@@ -31,7 +31,7 @@ class Distribution(BaseModel):
     """Where one hyperparameter is drawn from: exactly one of these is given.
 
     Attributes:
-        choice: one of two or more values.
+        choice: one of two or more values, null among them where a setting may be off.
         uniform: a real number from low to high.
         log_uniform: a real number whose logarithm is uniform; low is above 0.
         integer: a whole number from low to high, both included.
@@ -212,6 +212,13 @@ def _checked(name: str, given: Any, source: str) -> Distribution:
                 f"one of {', '.join(DISTRIBUTIONS)} is needed"
             )
     return check_settings(Distribution, given, f"{source}: {name}")
+
+
+def in_words(value: Scalar) -> str:
+    """A value for people, three digits of a real number; "off" for null."""
+    if value is None:
+        return "off"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _number(value: Any) -> Any:

@@ -14,7 +14,7 @@ from cluster.tuning.space import SearchSpace
 
 Make = Callable[..., TrialRecord]
 
-SPACE = SearchSpace({"x": {"uniform": [0, 1]}, "y": {"uniform": [0, 1]}, "kind": {"choice": ["a", "b"]}})
+SPACE = SearchSpace({"x": {"uniform": [0, 1]}, "y": {"uniform": [0, 1]}, "kind": {"choice": [None, 1.0]}})
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def records(trial: Make) -> list[TrialRecord]:
     found = []
     for number in range(16):
         settings = SPACE.sample(0, number)
-        error = 40 + 50 * float(settings["x"]) + 2 * float(settings["y"])
+        error = 40 + 50 * float(settings["x"] or 0) + 2 * float(settings["y"] or 0)
         errors = [error] if number % 2 else [error, 30 + error]
         found.append(trial(number, errors, "stopped" if number % 2 else "finished", **settings))
     return found
@@ -60,7 +60,9 @@ def test_a_tuning_leaves_table_importance_and_pictures(records: list[TrialRecord
     assert names == {
         f"{n}.{e}" for n in ("trials", "parallel_coordinates", "importance") for e in ("svg", "png")
     }
-    assert "validation error" in (folder.pictures / "parallel_coordinates.svg").read_text()
+    picture = (folder.pictures / "parallel_coordinates.svg").read_text()
+    assert "validation error" in picture
+    assert ">off<" in picture  # the choice of null
 
 
 def test_pictures_of_nothing_are_refused(trial: Make) -> None:

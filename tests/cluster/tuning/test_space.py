@@ -83,9 +83,11 @@ def test_optuna_sees_the_same_ranges() -> None:
             "b": {"uniform": [0, 1]},
             "c": {"log_uniform": [0.1, 1]},
             "d": {"integer": [1, 4]},
+            "e": {"choice": [None, 1.0]},
         }
     )
-    a, b, c, d = space.for_optuna().values()
+    a, b, c, d, e = space.for_optuna().values()
+    assert e.choices == (None, 1.0)  # type: ignore[attr-defined]
     assert a.choices == ("x", "y")  # type: ignore[attr-defined]
     assert (b.low, b.high, b.log) == (0, 1, False)  # type: ignore[attr-defined]
     assert (c.low, c.high, c.log) == (0.1, 1, True)  # type: ignore[attr-defined]
