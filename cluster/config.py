@@ -37,6 +37,7 @@ DATA_FOLDERS = {"msr": "msr_action3d", "sbu": "sbu"}
 
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
+_LATER_AUGMENTATION = ("tilt_degrees", "bone_spread", "time_warp")
 _OUTSIDE_RESULT = ("resources", "tracking")
 _SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
 
@@ -215,8 +216,12 @@ class ExperimentConfig(BaseModel):
         root = settings["data"].pop("root")
         if self.data.name == "npz" and root is not None:
             settings["data"]["file"] = Path(root).name  # here the file says which data it is
+        # Runs that were begun when there was no choice go on.
+        for name in _LATER_AUGMENTATION:
+            if not settings["augmentation"][name]:
+                del settings["augmentation"][name]
         if self.poses.source == "sensor":
-            del settings["poses"]  # runs that were begun when there was no choice go on
+            del settings["poses"]
         else:
             del settings["poses"]["lifter"]  # its SHA-256 says which one it is
         return settings

@@ -90,11 +90,12 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
     """
     length, start, side, turn, size = rng.random(5)
     noise = rng.standard_normal(poses.xyz.shape, dtype=np.float32)
-    tilts = rng.random(2)
-    bones = rng.standard_normal(poses.xyz.shape[1:-1], dtype=np.float32)
-    speeds = rng.standard_normal(WARPED_PARTS)
     first, last = _crop(poses, config.temporal_crop, length, start)
     xyz = poses.xyz[first:last]
+    # A stream of their own, keyed by the first draw: runs begun before there were these go on unchanged.
+    extra = np.random.default_rng(int(length * 2**53))
+    speeds, tilts = extra.standard_normal(WARPED_PARTS), extra.random(2)
+    bones = extra.standard_normal(poses.xyz.shape[1:-1], dtype=np.float32)
     if config.time_warp:
         xyz = _warped(xyz, np.exp(config.time_warp * speeds))
     if side < config.mirror:

@@ -100,6 +100,13 @@ def test_override_leaves_the_original_alone_and_difference_finds_what_changed() 
     assert difference(before, after) == [("a.b", 1, 5), ("e", None, 6)]
 
 
+def test_augmentation_that_came_later_enters_the_hash_where_it_is_on() -> None:
+    """Or no run that was begun before it could be resumed."""
+    off = ExperimentConfig.preset("small")
+    assert "time_warp" not in off.result_settings()["augmentation"]
+    assert off.hash != off.changed({"augmentation.time_warp": 0.3}).hash
+
+
 def test_where_the_data_lies_is_written_out_and_does_not_enter_the_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
