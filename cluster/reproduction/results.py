@@ -18,6 +18,8 @@ from lifting.tables import as_text
 
 __all__ = ["Score", "as_markdown", "collect", "size_figure"]
 
+_PARTS: Mapping[Table, int] = {"msr": 3, "sbu": 5}
+
 _ROWS: Mapping[Method, str] = {
     "enas": "searched (ENAS)",
     "random": "searched, random sampling",
@@ -130,15 +132,19 @@ def _score(measurement: Measurement, runs: Sequence[_Run]) -> Score:
 
 
 def as_markdown(table: Table, parts: Sequence[str], scores: Sequence[Score]) -> str:
-    """A table of accuracies, methods down and parts across, and one of costs; published rows below."""
+    """A table of accuracies, methods down and parts across, and one of costs; published rows below.
+
+    Means stand where all parts of the table do: those of some are not to be compared with published ones.
+    """
+    whole = len(parts) == _PARTS[table]
     sections = [f"### {TABLES[table]}"]
     for poses in ("sensor", "lifted"):
         found = {method: _of(scores, poses, method) for method in METHODS}
-        rows = [_accuracy_row(method, parts, mine) for method, mine in found.items() if mine]
+        rows = [_accuracy_row(method, parts, mine, whole) for method, mine in found.items() if mine]
         if not rows:
             continue
         if poses == "sensor":
-            rows += [_published_row(parts, *published) for published in PUBLISHED[table]]
+            rows += [_published_row(parts, *published, whole=whole) for published in PUBLISHED[table]]
         head = [f"{poses} poses", *parts, "mean", "parameters", "ms an answer"]
         sections.append(as_text([head, *rows], markdown=True))
     sections.append(as_text(_cost_rows(scores), markdown=True))
@@ -149,10 +155,10 @@ def _of(scores: Iterable[Score], poses: str, method: Method) -> dict[str, Score]
     return {score.part: score for score in scores if (score.poses, score.method) == (poses, method)}
 
 
-def _accuracy_row(method: Method, parts: Sequence[str], found: Mapping[str, Score]) -> list[str]:
+def _accuracy_row(method: Method, parts: Sequence[str], found: Mapping[str, Score], whole: bool) -> list[str]:
     cells = [_cell(found[part]) if part in found else "not run" for part in parts]
     means = [found[part].mean for part in parts if part in found]
-    mean = f"{np.mean(means):.3f}" if len(means) == len(parts) else ""
+    mean = f"{np.mean(means):.3f}" if whole and len(means) == len(parts) else ""
     size = round(float(np.mean([score.parameters for score in found.values()])))
     latencies = [score.latency for score in found.values() if score.latency is not None]
     latency = f"{np.median(latencies):.1f}" if latencies else ""
@@ -164,9 +170,11 @@ def _cell(score: Score) -> str:
     return f"{score.mean:.3f}{several}"
 
 
-def _published_row(parts: Sequence[str], name: str, values: Mapping[str, float], mean: float) -> list[str]:
+def _published_row(
+    parts: Sequence[str], name: str, values: Mapping[str, float], mean: float, whole: bool
+) -> list[str]:
     cells = [f"{values[part]:.4f}" if part in values else "" for part in parts]
-    return [f"{name}, published", *cells, f"{mean:.4f}", "", ""]
+    return [f"{name}, published", *cells, f"{mean:.4f}" if whole else "", "", ""]
 
 
 def _cost_rows(scores: Sequence[Score]) -> list[list[str]]:

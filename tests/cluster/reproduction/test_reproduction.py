@@ -93,6 +93,7 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     assert f"| {scores[0].mean:.3f} ± {scores[0].spread:.3f} (2) |" in text
     assert "not run" in text  # AS2 is not
     assert "0.9787" in text  # published
+    assert "0.9798" not in text  # the mean of three parts
     assert len(size_figure(scores).axes) == 1
 
     with pytest.raises(
