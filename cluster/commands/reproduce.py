@@ -95,9 +95,8 @@ def reproduce(
         failed = [] if only_tables else _work(registry, out, data, protocol, parts, wanted, address)
         _write(registry, out, protocol, parts, wanted)
     if failed:
-        raise RuntimeError(
-            f"{len(failed)} jobs have failed, the first with: {failed[0]}; the same command tries them again"
-        )
+        _print(f"{len(failed)} jobs have failed, the first: {failed[0]}\nthe same command tries them again")
+        raise typer.Exit(1)
 
 
 def _list(protocol: "Protocol", parts: list["Part"], poses: tuple[str, ...]) -> None:
@@ -191,6 +190,10 @@ def _parts(data: Path, tables: list[str] | None, names: list[str] | None) -> lis
     from cluster.reproduction.protocol import TABLES, parts_of
 
     chosen = _chosen("--table", tables, tuple(TABLES))
+    if not data.is_dir():
+        raise FileNotFoundError(
+            f"--data is {str(data)!r}, where no folder is; that of the data sets is needed"
+        )
     parts = [part for table in TABLES if table in chosen for part in parts_of(table, data.absolute())]
     wanted = _chosen("--part", names, tuple(part.name for part in parts))
     return [part for part in parts if part.name in wanted]

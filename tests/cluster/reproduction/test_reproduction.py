@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from cluster.cli import app
 from cluster.files import read_json, write_json
 from cluster.reproduction.protocol import METHODS, Measurement, Part, Protocol, lifter_file, parts_of
 from cluster.reproduction.results import Score, as_markdown, collect, size_figure
@@ -138,3 +140,32 @@ def test_a_part_without_runs_has_no_score(registry: Registry, tmp_path: Path) ->
     assert (score.mean, score.spread, score.validation) == (0.5, 0.0, None)
     shutil.rmtree(job.folder)
     assert isinstance(score, Score)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--table", "mrs"], "--table is 'mrs'; it must be one of msr, sbu"),
+        (["--part", "AS4"], "--part is 'AS4'; it must be one of AS1, AS2, AS3, fold 1"),
+        (["--method", "darts"], "--method is 'darts'; it must be one of enas, random"),
+        (["--poses", "lidar"], "--poses is 'lidar'; it must be one of sensor, lifted"),
+        (["--seeds", "one"], "--seeds is 'one'; numbers of 0 or more with commas between"),
+        (["--data", "nowhere"], "--data is 'nowhere', where no folder is"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["reproduce", "--data", str(tmp_path), *arguments, "--dry-run"])
+    assert result.exit_code == 2, result.output
+    assert sentence in " ".join(result.stderr.split())
+
+
+def test_a_dry_run_lists_every_experiment_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["reproduce", "--data", str(tmp_path), "--dry-run", "--poses", "lifted"])
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert len(lines) == 3 * 5  # SBU has no 2D
+    assert lines[1].split("  ") == ["msr-as1-lifted-random", "pipeline, 3 searches"]
+    assert list(tmp_path.iterdir()) == []
