@@ -92,7 +92,7 @@ def main() -> None:
     subsets = given.subsets or SUBSETS
     if not given.report:
         for name, changes in rows.items():
-            folder = file_of(given.out, name, "", "", 0).parent
+            folder = folder_of(given.out, name)
             folder.mkdir(parents=True, exist_ok=True)
             with suppress(BlockingIOError), locked(folder):  # another process is at it
                 for subset in subsets:
@@ -108,7 +108,7 @@ def measure(data: Path, out: Path, name: str, changes: Mapping[str, Any], subset
     experiment = Experiment.load(config)
     clips = experiment.split.development
     for subject in sorted({str(clip.unit) for clip in clips}):
-        path = file_of(out, name, subset, subject, seed)
+        path = folder_of(out, name) / f"{subset}-{subject}-{seed}.json"
         if path.exists() and read_json(path)["changes"] == dict(changes):
             continue
         begin = time.perf_counter()
@@ -145,10 +145,9 @@ def fold(experiment: Experiment, kept: Sequence[Clip], left_out: Sequence[Clip])
     }
 
 
-def file_of(out: Path, name: str, subset: str, subject: str, seed: int) -> Path:
-    """Where a result lies."""
-    word = "".join(letter if letter.isalnum() or letter in "=.-" else "_" for letter in name)
-    return out / word / f"{subset}-{subject}-{seed}.json"
+def folder_of(out: Path, name: str) -> Path:
+    """Where the results of a row lie, a file for each subset and subject left out."""
+    return out / "".join(letter if letter.isalnum() or letter in "=.-" else "_" for letter in name)
 
 
 def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -> str:
@@ -188,12 +187,8 @@ def right_by_clip(out: Path, name: str, subsets: Sequence[str], seed: int) -> di
 
 
 def _contents(out: Path, name: str, subsets: Sequence[str], seed: int) -> list[dict[str, Any]]:
-    paths = [
-        path
-        for subset in subsets
-        for path in sorted(file_of(out, name, subset, "*", seed).parent.glob(f"{subset}-*-{seed}.json"))
-    ]
-    return [read_json(path) for path in paths]
+    folder = folder_of(out, name)
+    return [read_json(path) for subset in subsets for path in sorted(folder.glob(f"{subset}-*-{seed}.json"))]
 
 
 def _arguments() -> argparse.Namespace:

@@ -69,7 +69,7 @@ class AugmentationConfig(BaseModel):
     @classmethod
     def none(cls) -> Self:
         """Nothing is changed."""
-        return cls(temporal_crop=1, rotation_degrees=0, scale=0, joint_noise_mm=0)
+        return cls(**{**dict.fromkeys(cls.model_fields, 0), "temporal_crop": 1})
 
 
 def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Generator) -> PoseSequence3D:
@@ -147,10 +147,8 @@ def encode_augmented(
 def _tilt(forwards: float, sideways: float) -> NDArray[np.float64]:
     """(3, 3) rotation about x by `forwards`, then about z by `sideways`, radians."""
     a, b, c, d = np.cos(forwards), np.sin(forwards), np.cos(sideways), np.sin(sideways)
-    about_z, about_x = (
-        np.array([[c, -d, 0], [d, c, 0], [0, 0, 1]]),
-        np.array([[1, 0, 0], [0, a, -b], [0, b, a]]),
-    )
+    about_x = np.array([[1, 0, 0], [0, a, -b], [0, b, a]])
+    about_z = np.array([[c, -d, 0], [d, c, 0], [0, 0, 1]])
     tilted: NDArray[np.float64] = about_z @ about_x
     return tilted
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.commands import options
-from cluster.commands.options import changes, data_changes, opened_progress, place_changes
+from cluster.commands.options import changes, data_changes, numbers, opened_progress, place_changes
 
 if TYPE_CHECKING:
     from cluster.config import ExperimentConfig
@@ -181,25 +181,15 @@ def train(
     if source is not None:
         branch_run(source, run)
     with opened_progress() as progress:
-        outcome = run_training(run, seeds=_seeds(seeds), changes=given, progress=progress)
+        outcome = run_training(
+            run, seeds=None if seeds is None else numbers("--seeds", seeds), changes=given, progress=progress
+        )
     _show(
         f"trained   {outcome.num_parameters:,} parameters, {len(outcome.epochs)} epochs, "
         f"{duration(outcome.seconds)}" + (f", {len(outcome.seeds)} seeds" if len(outcome.seeds) > 1 else ""),
         f"model     {outcome.model}",
         f"next      posenas evaluate {run}",
     )
-
-
-def _seeds(text: str | None) -> list[int] | None:
-    """The numbers of "0,1,2"."""
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() for part in parts):
-        raise ValueError(
-            f"--seeds is {text!r}; numbers of 0 or more with commas between are needed, as 0,1,2"
-        )
-    return [int(part) for part in parts]
 
 
 def evaluate(
@@ -318,7 +308,7 @@ def baseline(
             experiment,
             folder,
             comparison,  # type: ignore[arg-type]
-            seeds=_seeds(seeds),
+            seeds=None if seeds is None else numbers("--seeds", seeds),
             progress=progress,
         )
     each = ", ".join(f"seed {seed}: {accuracy:.4f}" for seed, accuracy in outcome.seeds.items())

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Address", "Config", "Data", "Device", "FileList", "Fold", "Gpus", "LifterRuntime", "Mlflow", "Placement",
     "PlacementTimeout", "Precision", "Preset", "Protocol", "Root", "Seed", "Settings", "Subset", "Threads",
-    "Tracking", "Workers", "changes", "data_changes", "lifter_runtime", "opened_progress", "parse_settings",
-    "place_changes",
+    "Tracking", "Workers", "changes", "data_changes", "lifter_runtime", "numbers", "opened_progress",
+    "parse_settings", "place_changes",
 ]  # fmt: skip
 
 _DATA, _WHERE, _EXPERIMENT = "Data", "Where it runs", "Experiment"
@@ -200,6 +200,20 @@ def changes(options: Mapping[str, Any], settings: list[str] | None) -> dict[str,
     """Settings by dotted name: the options that were given, then what --set says."""
     given = {name: _plain(name, value) for name, value in options.items() if value is not None}
     return {**given, **parse_settings(settings or [])}
+
+
+def numbers(option: str, text: str) -> tuple[int, ...]:
+    """The numbers of "0,1,2".
+
+    Raises:
+        ValueError: the text is something else; the sentence names the option.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(
+            f"{option} is {text!r}; numbers of 0 or more with commas between are needed, as 0,1,2"
+        )
+    return tuple(map(int, parts))
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

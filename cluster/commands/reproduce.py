@@ -1,20 +1,22 @@
 """`posenas reproduce`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from cluster.reproduction.protocol import Measurement, Part, Protocol
-    from cluster.scheduling.registry import Registry
+from cluster.commands.options import numbers, parse_settings
 
-from cluster.commands.options import parse_settings
+if TYPE_CHECKING:
+    from cluster.reproduction.protocol import Measurement, Part
 
 __all__ = ["register"]
+
+Word = TypeVar("Word", bound=str)
 
 
 def register(app: typer.Typer) -> None:
@@ -70,120 +72,55 @@ def reproduce(
 
     One column: [bold]posenas reproduce --data DATA --table msr --part AS1 --method enas[/bold]
 
-    From Python: cluster.reproduction.running.hand_in and work, cluster.reproduction.results.collect.
+    From Python: cluster.reproduction.running.run_tables, cluster.reproduction.results.write_tables.
     """
-    from cluster.reproduction.protocol import METHODS, Protocol
+    from cluster.reproduction.protocol import METHODS, POSES, Protocol
+    from cluster.reproduction.results import write_tables
+    from cluster.reproduction.running import run_tables
     from cluster.scheduling.registry import Registry
+    from cluster.scheduling.worker import WorkerConfig
 
     store = tracking or f"sqlite:///{out.absolute() / 'mlflow.db'}"
     protocol = Protocol(
-        methods=tuple(one for one in METHODS if one in _chosen("--method", method, METHODS)),
-        searches=_numbers("--searches", searches),
-        random_searches=_numbers("--random-searches", random_searches),
-        training_seeds=_numbers("--seeds", seeds),
+        methods=_chosen("--method", method, METHODS),
+        searches=numbers("--searches", searches),
+        random_searches=numbers("--random-searches", random_searches),
+        training_seeds=numbers("--seeds", seeds),
         workers=workers,
         settings=parse_settings(settings or []),
         tracking=store,
     )
-    wanted = _chosen("--poses", poses or ["sensor"], ("sensor", "lifted"))
+    wanted = _chosen("--poses", poses or ["sensor"], POSES)
     parts = _parts(data, table, part)
     if dry_run:
-        _list(protocol, parts, wanted)
+        for kind in wanted:
+            _list(protocol.measurements(parts, kind, Path("LIFTER")))
         return
     out.mkdir(parents=True, exist_ok=True)
     with Registry.open(f"sqlite:///{out.absolute() / 'posenas.db'}") as registry:
-        failed = [] if only_tables else _work(registry, out, data, protocol, parts, wanted, address)
-        _write(registry, out, protocol, parts, wanted)
+        worker = WorkerConfig(address=address, until_empty=True)
+        failed = (
+            ()
+            if only_tables
+            else run_tables(registry, out, data.absolute(), parts, wanted, protocol, worker, _say)
+        )
+        text = write_tables(registry, out)
+    if text:
+        _print(f"{text}\n\ntables    {out / 'results.md'}\nruns      posenas ui --tracking {store}")
+    else:
+        _print("no run is finished yet: there is no table to write")
     if failed:
-        _print(f"{len(failed)} jobs have failed, the first: {failed[0]}\nthe same command tries them again")
+        first = f"job {failed[0].id} {failed[0].name}: {failed[0].error}"
+        _print(f"{len(failed)} jobs have failed, the first: {first}\nthe same command tries them again")
         raise typer.Exit(1)
 
 
-def _list(protocol: "Protocol", parts: list["Part"], poses: tuple[str, ...]) -> None:
-    for measurement in _measurements(protocol, parts, poses, Path("LIFTER")):
-        seeds = measurement.file.get("training_seeds", [])
-        trained = f", {len(seeds)} trainings" if seeds and measurement.method != "neighbour" else ""
-        searched = f", {len(measurement.file['seeds'])} searches" if "seeds" in measurement.file else ""
-        _print(f"{measurement.name}  {measurement.file['kind']}{searched}{trained}")
-
-
-def _work(
-    registry: "Registry",
-    out: Path,
-    data: Path,
-    protocol: "Protocol",
-    parts: list["Part"],
-    poses: tuple[str, ...],
-    address: str | None,
-) -> list[str]:
-    """Sensor poses and the lifter first; then what needs the lifter. Returns why jobs failed."""
-    from cluster.reproduction.protocol import lifter_file
-    from cluster.reproduction.running import hand_in, work
-    from cluster.scheduling.worker import WorkerConfig
-
-    config = WorkerConfig(address=address, until_empty=True)
-    files = [one.file for one in _measurements(protocol, parts, poses, None) if one.poses == "sensor"]
-    if "lifted" in poses:
-        files.insert(0, lifter_file(data, protocol.tracking))
-    hand_in(registry, out, files, _say)
-    failed = work(registry, config, _say)
-    lifter = _lifter(registry) if "lifted" in poses else None
-    if lifter is not None:
-        lifted = [one for one in _measurements(protocol, parts, poses, lifter) if one.poses == "lifted"]
-        hand_in(registry, out, [one.file for one in lifted], _say)
-        failed = work(registry, config, _say)
-    return [f"job {job.id} {job.name}: {job.error}" for job in failed]
-
-
-def _lifter(registry: "Registry") -> Path | None:
-    """Where the lifter lies, once it is trained."""
-    from cluster.reproduction.running import experiments_by_name
-
-    experiment = experiments_by_name(registry).get("msr-lifter")
-    jobs = registry.jobs(("finished",), experiment.id) if experiment is not None else ()
-    return Path(jobs[0].folder) if jobs else None
-
-
-def _write(
-    registry: "Registry", out: Path, protocol: "Protocol", parts: list["Part"], poses: tuple[str, ...]
-) -> None:
-    """results.md, results.json and the picture, from whatever is finished."""
-    from cluster.files import write_atomically, write_json
-    from cluster.reproduction.protocol import TABLES
-    from cluster.reproduction.results import as_markdown, collect, size_figure
-    from cluster.reproduction.running import experiments_by_name
-    from nas.draw import save_figure
-
-    known = experiments_by_name(registry)
-    texts: list[str] = []
-    contents: dict[str, list[dict[str, Any]]] = {}
-    for table in TABLES:
-        columns = [part for part in parts if part.table == table]
-        scores = collect(registry, _measurements(protocol, columns, poses, Path("LIFTER")), known)
-        if scores:
-            texts.append(as_markdown(table, [part.name for part in columns], scores))
-            contents[table] = [score.to_dict() for score in scores]
-            save_figure(size_figure(scores), out / f"{table}_sizes.png")
-    if not texts:
-        _print("no run is finished yet: there is no table to write")
-        return
-    write_atomically(out / "results.md", "\n\n".join(texts) + "\n")
-    write_json(out / "results.json", contents)
-    _print("\n\n".join(texts))
-    _print(f"\ntables    {out / 'results.md'}\nruns      posenas ui --tracking {protocol.tracking}")
-
-
-def _measurements(
-    protocol: "Protocol", parts: list["Part"], poses: tuple[str, ...], lifter: Path | None
-) -> list["Measurement"]:
-    """Part by part, so that a column is whole before the next begins; lifted poses are MSR's alone."""
-    return [
-        measurement
-        for kind in poses
-        for part in parts
-        if kind == "sensor" or (part.table == "msr" and lifter is not None)
-        for measurement in protocol.measurements(part, kind, lifter if kind == "lifted" else None)  # type: ignore[arg-type]
-    ]
+def _list(measurements: Sequence["Measurement"]) -> None:
+    for one in measurements:
+        seeds = one.file.get("training_seeds", [])
+        trained = f", {len(seeds)} trainings" if seeds and one.method != "neighbour" else ""
+        searched = f", {len(one.file['seeds'])} searches" if "seeds" in one.file else ""
+        _print(f"{one.file['name']}  {one.file['kind']}{searched}{trained}")
 
 
 def _parts(data: Path, tables: list[str] | None, names: list[str] | None) -> list["Part"]:
@@ -199,20 +136,12 @@ def _parts(data: Path, tables: list[str] | None, names: list[str] | None) -> lis
     return [part for part in parts if part.name in wanted]
 
 
-def _chosen(option: str, given: list[str] | None, allowed: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen(option: str, given: Sequence[str] | None, allowed: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Those of the allowed words that are given, in their own order; all where none is."""
     for one in given or ():
         if one not in allowed:
             raise ValueError(f"{option} is {one!r}; it must be one of {', '.join(allowed)}")
-    return tuple(given or allowed)
-
-
-def _numbers(option: str, text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() for part in parts):
-        raise ValueError(
-            f"{option} is {text!r}; numbers of 0 or more with commas between are needed, as 0,1,2"
-        )
-    return tuple(map(int, parts))
+    return tuple(one for one in allowed if not given or one in given)
 
 
 def _say(line: str) -> None:

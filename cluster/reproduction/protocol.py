@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from cluster.stages.baseline import COMPARISONS
+
 __all__ = [
+    "LIFTER",
     "METHODS",
+    "POSES",
     "PUBLISHED",
     "TABLES",
     "Measurement",
@@ -20,15 +24,16 @@ __all__ = [
     "Poses",
     "Protocol",
     "Table",
+    "experiment_name",
     "lifter_file",
     "parts_of",
 ]
 
 Method = Literal["enas", "random", "residual", "densenet", "neighbour"]
 METHODS: tuple[Method, ...] = get_args(Method)
-BASELINES: tuple[Method, ...] = ("residual", "densenet", "neighbour")
 
 Poses = Literal["sensor", "lifted"]
+POSES: tuple[Poses, ...] = get_args(Poses)
 Table = Literal["msr", "sbu"]
 TABLES: dict[Table, str] = {"msr": "MSR Action3D, cross-subject", "sbu": "SBU Kinect Interaction, five folds"}
 
@@ -45,7 +50,10 @@ PUBLISHED: dict[Table, list[tuple[str, Mapping[str, float], float]]] = {
 """Published rows, by part and their mean. By the counts given, they score 21 augmented images of each test
 sequence; we score the sequence."""
 
-# What benchmarks/lift_tuned_msr.yaml says, for as long as docs/results.md trains it.
+LIFTER = "msr-lifter"
+"""The experiment that trains the lifter."""
+
+# As benchmarks/lift_tuned_msr.yaml, which an installed posenas does not have; a test holds the two together.
 _LIFTER = {
     "model": {
         "blocks": 1, "activation": "leaky_relu", "dropout": 0.0755, "residual": "activation_after",
@@ -88,6 +96,11 @@ def parts_of(table: Table, root: Path) -> list[Part]:
     return [Part(table="sbu", name=f"fold {fold}", data={**data, "fold": fold}) for fold in range(1, 6)]
 
 
+def experiment_name(part: Part, poses: Poses, method: Method) -> str:
+    """The name by which the registry knows a cell of a table, as "msr-as1-lifted-enas"."""
+    return f"{part.label}-{'lifted-' if poses == 'lifted' else ''}{method}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """A cell of a table: a method on a part, with its experiment file.
@@ -96,14 +109,12 @@ class Measurement:
         part: the column.
         poses: of the sensor, or lifted from its 2D.
         method: the row.
-        name: of the experiment.
-        file: its content.
+        file: the content of the experiment file.
     """
 
     part: Part
     poses: Poses
     method: Method
-    name: str
     file: Mapping[str, Any]
 
 
@@ -129,16 +140,21 @@ class Protocol:
     settings: Mapping[str, Any] = field(default_factory=dict)
     tracking: str | None = None
 
-    def measurements(self, part: Part, poses: Poses, lifter: Path | None = None) -> list[Measurement]:
-        """Every method on one part.
+    def measurements(
+        self, parts: Sequence[Part], poses: Poses, lifter: Path | None = None
+    ) -> list[Measurement]:
+        """Every method on every part, part by part, so that a column is whole before the next begins.
 
         Args:
-            part: where.
+            parts: where; those without 2D have no lifted poses and are left out.
             poses: which.
             lifter: a trained lifter's folder, for lifted poses.
         """
-        label = part.label + ("-lifted" if poses == "lifted" else "")
-        lifted = {} if lifter is None else {"poses.source": "lifted", "poses.lifter": str(lifter)}
+        seen = [part for part in parts if poses == "sensor" or part.table == "msr"]
+        return [one for part in seen for one in self._on(part, poses, lifter)]
+
+    def _on(self, part: Part, poses: Poses, lifter: Path | None) -> list[Measurement]:
+        lifted = {"poses.source": "lifted", "poses.lifter": str(lifter)} if poses == "lifted" else {}
         shared = {
             "data": dict(part.data),
             "configuration": {**self.settings, **lifted, **self._recorded},
@@ -152,7 +168,7 @@ class Protocol:
                     **shared, "kind": "baseline", "baselines": [method],
                     "training_seeds": list(self.training_seeds),
                 }
-                for method in BASELINES
+                for method in COMPARISONS
             },
         }  # fmt: skip
         return [
@@ -160,8 +176,7 @@ class Protocol:
                 part=part,
                 poses=poses,
                 method=method,
-                name=f"{label}-{method}",
-                file={"name": f"{label}-{method}", **files[method]},
+                file={"name": experiment_name(part, poses, method), **files[method]},
             )
             for method in self.methods
         ]
@@ -181,7 +196,7 @@ def lifter_file(root: Path, tracking: str | None) -> dict[str, Any]:
     """The experiment file of the lifter of MSR Action3D: trained on training subjects alone."""
     recorded: dict[str, Any] = {"tracking": None} if tracking is None else {"tracking": {"uri": tracking}}
     return {
-        "name": "msr-lifter",
+        "name": LIFTER,
         "kind": "lift-train",
         "data": {"name": "msr", "root": str(root / "msr_action3d")},
         "configuration": {**_LIFTER, **recorded},

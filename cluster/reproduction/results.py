@@ -2,23 +2,35 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from cluster.files import read_json
+from cluster.files import read_json, write_atomically, write_json
 from cluster.progress import duration
 from cluster.report.figures import COLOURS
-from cluster.reproduction.protocol import METHODS, PUBLISHED, TABLES, Measurement, Method, Poses, Table
-from cluster.scheduling.records import Experiment, Job
+from cluster.reproduction.protocol import (
+    METHODS,
+    POSES,
+    PUBLISHED,
+    TABLES,
+    Method,
+    Part,
+    Poses,
+    Table,
+    experiment_name,
+    parts_of,
+)
+from cluster.reproduction.running import experiments_by_name
+from cluster.scheduling.records import Job
 from cluster.scheduling.registry import Registry
 from lifting.tables import as_text
+from nas.draw import save_figure
 
-__all__ = ["Score", "as_markdown", "collect", "size_figure"]
-
-_PARTS: Mapping[Table, int] = {"msr": 3, "sbu": 5}
+__all__ = ["Score", "as_markdown", "collect", "size_figure", "write_tables"]
 
 _ROWS: Mapping[Method, str] = {
     "enas": "searched (ENAS)",
@@ -73,18 +85,40 @@ class Score:
         return {**asdict(self), "mean": self.mean, "spread": self.spread}
 
 
-def collect(
-    registry: Registry, measurements: Iterable[Measurement], known: Mapping[str, Experiment]
-) -> list[Score]:
-    """The scores of all measurements of which at least one run is finished."""
+def write_tables(registry: Registry, folder: Path) -> str:
+    """Write results.md, results.json and a picture of each table, from whatever is finished.
+
+    Args:
+        registry: of the tables.
+        folder: where they go.
+
+    Returns:
+        The text of results.md; empty, and nothing is written, where no run is finished.
+    """
+    scores = {table: found for table in TABLES if (found := collect(registry, table))}
+    text = "\n\n".join(as_markdown(table, found) for table, found in scores.items())
+    if scores:
+        write_atomically(folder / "results.md", text + "\n")
+        contents: dict[str, Any] = {
+            table: [score.to_dict() for score in found] for table, found in scores.items()
+        }
+        write_json(folder / "results.json", contents)
+        for table, found in scores.items():
+            save_figure(size_figure(found), folder / f"{table}_sizes.png")
+    return text
+
+
+def collect(registry: Registry, table: Table) -> list[Score]:
+    """The scores of all cells of a table of which at least one run is finished."""
+    known = experiments_by_name(registry)
     scores = []
-    for measurement in measurements:
-        experiment = known.get(measurement.name)
-        jobs = [] if experiment is None else list(registry.jobs(experiment_id=experiment.id))
+    for poses, part, method in product(POSES, parts_of(table, Path()), METHODS):
+        experiment = known.get(experiment_name(part, poses, method))
+        jobs = () if experiment is None else registry.jobs(experiment_id=experiment.id)
         folders = sorted({job.folder for job in jobs})
         runs = [found for folder in folders if (found := _run(Path(folder), jobs)) is not None]
         if runs:
-            scores.append(_score(measurement, runs))
+            scores.append(_score(part, poses, method, runs))
     return scores
 
 
@@ -109,16 +143,16 @@ def _run(folder: Path, jobs: Sequence[Job]) -> _Run | None:
     return _Run(folder, read_json(files[0]), seconds["search"], seconds["train"] + seconds["baseline"])
 
 
-def _score(measurement: Measurement, runs: Sequence[_Run]) -> Score:
+def _score(part: Part, poses: Poses, method: Method, runs: Sequence[_Run]) -> Score:
     searches = [
         read_json(run.folder / "search.json") for run in runs if (run.folder / "search.json").exists()
     ]
     chosen = [row["retrained"] for search in searches for row in search["candidates"] if row["chosen"]]
     first = runs[0].content
     return Score(
-        part=measurement.part.name,
-        poses=measurement.poses,
-        method=measurement.method,
+        part=part.name,
+        poses=poses,
+        method=method,
         accuracies=tuple(row["accuracy"] for run in runs for row in run.content["seeds"]),
         total=first["total"],
         parameters=round(float(np.mean([run.content["parameters"] for run in runs]))),
@@ -131,50 +165,48 @@ def _score(measurement: Measurement, runs: Sequence[_Run]) -> Score:
     )
 
 
-def as_markdown(table: Table, parts: Sequence[str], scores: Sequence[Score]) -> str:
+def as_markdown(table: Table, scores: Sequence[Score]) -> str:
     """A table of accuracies, methods down and parts across, and one of costs; published rows below.
 
-    Means stand where all parts of the table do: those of some are not to be compared with published ones.
+    What was not run says so, and a row has a mean where it is whole.
     """
-    whole = len(parts) == _PARTS[table]
+    parts = [part.name for part in parts_of(table, Path())]
     sections = [f"### {TABLES[table]}"]
-    for poses in ("sensor", "lifted"):
+    for poses in POSES:
         found = {method: _of(scores, poses, method) for method in METHODS}
-        rows = [_accuracy_row(method, parts, mine, whole) for method, mine in found.items() if mine]
+        rows = [_accuracy_row(method, parts, mine) for method, mine in found.items() if mine]
         if not rows:
             continue
         if poses == "sensor":
-            rows += [_published_row(parts, *published, whole=whole) for published in PUBLISHED[table]]
+            rows += [_published_row(parts, *published) for published in PUBLISHED[table]]
         head = [f"{poses} poses", *parts, "mean", "parameters", "ms an answer"]
         sections.append(as_text([head, *rows], markdown=True))
     sections.append(as_text(_cost_rows(scores), markdown=True))
     return "\n\n".join(sections)
 
 
-def _of(scores: Iterable[Score], poses: str, method: Method) -> dict[str, Score]:
+def _of(scores: Iterable[Score], poses: Poses, method: Method) -> dict[str, Score]:
     return {score.part: score for score in scores if (score.poses, score.method) == (poses, method)}
 
 
-def _accuracy_row(method: Method, parts: Sequence[str], found: Mapping[str, Score], whole: bool) -> list[str]:
+def _accuracy_row(method: Method, parts: Sequence[str], found: Mapping[str, Score]) -> list[str]:
     cells = [_cell(found[part]) if part in found else "not run" for part in parts]
-    means = [found[part].mean for part in parts if part in found]
-    mean = f"{np.mean(means):.3f}" if whole and len(means) == len(parts) else ""
+    whole = len(found) == len(parts)
+    mean = f"{np.mean([score.mean for score in found.values()]):.3f}" if whole else ""
     size = round(float(np.mean([score.parameters for score in found.values()])))
     latencies = [score.latency for score in found.values() if score.latency is not None]
     latency = f"{np.median(latencies):.1f}" if latencies else ""
     return [_ROWS[method], *cells, mean, f"{size:,}" if size else "", latency]
 
 
+def _published_row(parts: Sequence[str], name: str, values: Mapping[str, float], mean: float) -> list[str]:
+    cells = [f"{values[part]:.4f}" if part in values else "" for part in parts]
+    return [f"{name}, published", *cells, f"{mean:.4f}", "", ""]
+
+
 def _cell(score: Score) -> str:
     several = f" ± {score.spread:.3f} ({len(score.accuracies)})" if len(score.accuracies) > 1 else ""
     return f"{score.mean:.3f}{several}"
-
-
-def _published_row(
-    parts: Sequence[str], name: str, values: Mapping[str, float], mean: float, whole: bool
-) -> list[str]:
-    cells = [f"{values[part]:.4f}" if part in values else "" for part in parts]
-    return [f"{name}, published", *cells, f"{mean:.4f}" if whole else "", "", ""]
 
 
 def _cost_rows(scores: Sequence[Score]) -> list[list[str]]:

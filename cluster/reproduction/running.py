@@ -4,22 +4,65 @@ Everything is kept in one folder: the registry, the experiment files, the runs, 
 command goes on where it was stopped, adds what was not asked for before, and tries again what has failed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cluster.files import write_atomically
+from cluster.reproduction.protocol import LIFTER, Part, Poses, Protocol, lifter_file
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.records import Experiment, Job
 from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 from cluster.scheduling.worker import WorkerConfig, run_worker
 
-__all__ = ["experiments_by_name", "hand_in", "work"]
+__all__ = ["experiments_by_name", "hand_in", "run_tables"]
 
 Say = Callable[[str], None]
+
+
+def run_tables(
+    registry: Registry,
+    folder: Path,
+    data: Path,
+    parts: Sequence[Part],
+    poses: Sequence[Poses],
+    protocol: Protocol,
+    worker: WorkerConfig,
+    say: Say = lambda _: None,
+) -> tuple[Job, ...]:
+    """Run whatever is missing: what needs the sensor alone and the lifter first, then what needs the lifter.
+
+    Args:
+        registry: of this folder.
+        folder: for experiment files and runs.
+        data: the folder of the data sets.
+        parts, poses: of the tables.
+        protocol: how much of everything.
+        worker: how this process works on the queue; it ends when that is empty.
+        say: hears a line for everything that happens.
+
+    Returns:
+        The jobs that have failed.
+
+    Raises:
+        ValueError: as `hand_in`, or the Ray cluster cannot be joined.
+        Interrupted: SIGINT or SIGTERM came; the jobs are saved and back in the queue.
+    """
+    files = [one.file for one in protocol.measurements(parts, "sensor")] if "sensor" in poses else []
+    if "lifted" in poses:
+        files.insert(0, lifter_file(data, protocol.tracking))
+    hand_in(registry, folder, files, say)
+    run_worker(registry, worker, say)
+    lifter = experiments_by_name(registry).get(LIFTER) if "lifted" in poses else None
+    trained = registry.jobs(("finished",), lifter.id) if lifter is not None else ()
+    if trained:
+        lifted = protocol.measurements(parts, "lifted", Path(trained[0].folder))
+        hand_in(registry, folder, [one.file for one in lifted], say)
+        run_worker(registry, worker, say)
+    return registry.jobs(("failed",))
 
 
 def hand_in(registry: Registry, folder: Path, files: Iterable[Mapping[str, Any]], say: Say) -> int:
@@ -65,17 +108,6 @@ def _again(registry: Registry, experiment: Experiment, say: Say) -> int:
         say(f"{job.name}: job {job.id} was {job.state} and is tried again")
         count += 1
     return count
-
-
-def work(registry: Registry, config: WorkerConfig, say: Say) -> tuple[Job, ...]:
-    """Work until the queue is empty; returns the jobs that have failed.
-
-    Raises:
-        Interrupted: SIGINT or SIGTERM came; the jobs are saved and back in the queue.
-        ValueError: the Ray cluster cannot be joined.
-    """
-    run_worker(registry, config, say)
-    return registry.jobs(("failed",))
 
 
 def experiments_by_name(registry: Registry) -> dict[str, Experiment]:

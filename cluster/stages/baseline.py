@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.config import ExperimentConfig
-from cluster.files import read_json, write_json
+from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts, confusion_figure
-from cluster.stages.courses import BaselineSpec, Course
+from cluster.stages.courses import BaselineSpec
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
 from cluster.stages.preparation import Experiment, environment
-from cluster.stages.seeds import SeedPlan, Seeds, train_seeds
+from cluster.stages.seeds import SeedPlan, Seeds
 from cluster.tracking.facts import environment_tags
 from cluster.tracking.recording import open_tracker, watched
 from cluster.tracking.tracker import SPLIT, Tracker
@@ -31,14 +31,12 @@ from nas.draw import save_figure
 from nas.evaluate import evaluate
 from nas.image_classifier import num_parameters
 from nas.threads import torch_threads
+from nas.train import TrainingConfig
 
 __all__ = ["COMPARISONS", "BaselineOutcome", "Comparison", "run_baseline"]
 
 Comparison = Literal["residual", "densenet", "neighbour"]
 COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
-
-_COMPARISON = "baseline"
-"""The key of run.json that says what a folder is a baseline of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +114,7 @@ def run_baseline(
                 size = num_parameters(trained.main.spec.build())
                 progress.say(f"{comparison} of {size:,} parameters, {plan.threads} torch threads")
                 command = f"posenas baseline {comparison} --config {run.experiment_file} --out {run.path}"
-                several = f" --seeds {','.join(map(str, plan.seeds))}" if len(plan.seeds) > 1 else ""
-                train_seeds(trained, run, config, command + several, progress, tracker)
+                trained.train(command, progress, tracker)
                 score = _score(experiment, trained)
             _keep(run, experiment, comparison, score, tracker)
     return BaselineOutcome(
@@ -133,15 +130,13 @@ def run_baseline(
 def _folder(folder: Path, config: ExperimentConfig, comparison: Comparison) -> RunFolder:
     run = RunFolder(Path(folder))
     if not run.experiment_file.exists():
-        run = RunFolder.create(run.path, config)
-        write_json(run.identity_file, {**read_json(run.identity_file), _COMPARISON: comparison})
-        return run
-    before = read_json(run.identity_file).get(_COMPARISON)
-    if before != comparison or run.config().hash != config.hash:
-        if before is None:
+        return RunFolder.create(run.path, config, baseline=comparison)
+    if run.baseline != comparison or run.config().hash != config.hash:
+        if run.baseline is None:
             held = "a run"
         else:
-            held = "this baseline with other settings" if before == comparison else f"the baseline {before!r}"
+            same = run.baseline == comparison
+            held = "this baseline with other settings" if same else f"the baseline {run.baseline!r}"
         raise FileExistsError(f"{folder} holds {held}; give a new folder with --out")
     run.replace_config(config)
     return run
@@ -162,24 +157,10 @@ def _seeds(
         config.network.stem_stride,
     )
 
-    def course(name: str, seed: int) -> Course[BaselineSpec]:
-        spec = BaselineSpec(
-            network=network,
-            config=config.training.model_copy(update={"seed": seed}),
-            compute=config.compute,
-            threads=plan.threads,
-        )
-        return Course(
-            name,
-            spec,
-            source,
-            None,
-            run.training / f"seed-{seed}",
-            config.training_settings(),
-            config.resources.training_checkpoint_seconds,
-        )
+    def spec(training: TrainingConfig, threads: int) -> BaselineSpec:
+        return BaselineSpec(network=network, config=training, compute=config.compute, threads=threads)
 
-    return Seeds(plan, course)
+    return Seeds(plan, run, config, source, spec)
 
 
 def _score(experiment: Experiment, trained: Seeds[BaselineSpec]) -> dict[str, Any]:

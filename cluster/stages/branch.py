@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from cluster.files import read_json, write_json
+from cluster.files import read_json
 from cluster.stages.folder import RunFolder
 
 __all__ = ["branch_run"]
@@ -29,8 +29,7 @@ def branch_run(source: Path, folder: Path) -> RunFolder:
     begun.genotype()
     run = RunFolder(Path(folder))
     if not run.experiment_file.exists():
-        run = RunFolder.create(run.path, begun.config())
-        write_json(run.identity_file, {**read_json(run.identity_file), _FROM: begun.run_id})
+        run = RunFolder.create(run.path, begun.config(), **{_FROM: begun.run_id})
     elif read_json(run.identity_file).get(_FROM) != begun.run_id:
         raise FileExistsError(f"{folder} holds a run that did not begin with {source}; give a new folder")
     if not run.genotype_file.exists():

@@ -17,7 +17,7 @@ from cluster.stages.courses import Course, GenotypeSpec
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import keypoints_of, open_lifter
 from cluster.stages.preparation import Experiment, environment
-from cluster.stages.seeds import SeedPlan, Seeds, train_seeds
+from cluster.stages.seeds import SeedPlan, Seeds
 from cluster.tracking.recording import Pack, open_tracker, record_model, start_training, watched
 from cluster.tracking.tracker import Tracker
 from encoding.datasets import load
@@ -25,6 +25,7 @@ from lifting.mapping import map_confidence, map_joints
 from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
 from nas.network import Network, num_parameters
+from nas.train import TrainingConfig
 
 __all__ = ["TrainingOutcome", "run_training"]
 
@@ -97,8 +98,7 @@ def run_training(
         start_training(tracker, run, experiment, size)
         with watched(tracker):
             courses = _courses(run, experiment, plan)
-            several = f" --seeds {','.join(map(str, plan.seeds))}" if len(courses) > 1 else ""
-            train_seeds(courses, run, config, f"posenas train {run.path}{several}", progress, tracker)
+            courses.train(f"posenas train {run.path}", progress, tracker)
             classifier = _save(run, experiment, courses)
             write_results(run, experiment, "training")
             record_model(tracker, run, experiment, classifier, _packing(experiment, classifier))
@@ -157,29 +157,15 @@ def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
 
 
 def _courses(run: RunFolder, experiment: Experiment, plan: SeedPlan) -> Seeds[GenotypeSpec]:
-    """All trainings by seed, each where it was left."""
     config, genotype, clips = experiment.config, run.genotype(), experiment.split.development
-    source = experiment.images(clips, experiment.statistics(clips))
+    network = experiment.network(genotype, config.parameters)
 
-    def course(name: str, seed: int) -> Course[GenotypeSpec]:
-        spec = GenotypeSpec(
-            genotype=genotype,
-            network=experiment.network(genotype, config.parameters),
-            config=config.training.model_copy(update={"seed": seed}),
-            compute=config.compute,
-            threads=plan.threads,
-        )
-        return Course(
-            name,
-            spec,
-            source,
-            None,
-            run.training / f"seed-{seed}",
-            config.training_settings(),
-            config.resources.training_checkpoint_seconds,
+    def spec(training: TrainingConfig, threads: int) -> GenotypeSpec:
+        return GenotypeSpec(
+            genotype=genotype, network=network, config=training, compute=config.compute, threads=threads
         )
 
-    return Seeds(plan, course)
+    return Seeds(plan, run, config, experiment.images(clips, experiment.statistics(clips)), spec)
 
 
 def _save(run: RunFolder, experiment: Experiment, courses: Seeds[GenotypeSpec]) -> TrainedClassifier:

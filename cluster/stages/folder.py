@@ -57,8 +57,13 @@ class RunFolder:
         self.outbox = path / "outbox"
 
     @classmethod
-    def create(cls, path: Path, config: ExperimentConfig) -> "RunFolder":
+    def create(cls, path: Path, config: ExperimentConfig, **facts: str) -> "RunFolder":
         """Start a run here.
+
+        Args:
+            path: new, or empty.
+            config: its settings.
+            facts: what else run.json shall say of it.
 
         Raises:
             FileExistsError: the folder holds a run already, or files that are not ours.
@@ -66,7 +71,8 @@ class RunFolder:
         run = cls(Path(path))
         run.check_free()
         run.path.mkdir(parents=True, exist_ok=True)
-        write_json(run.identity_file, {"run_id": uuid4().hex, "started": datetime.now(UTC).isoformat()})
+        identity = {"run_id": uuid4().hex, "started": datetime.now(UTC).isoformat(), **facts}
+        write_json(run.identity_file, identity)
         run.replace_config(config)
         return run
 
@@ -88,16 +94,22 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """The run that lies here.
+        """The run of a search that lies here.
 
         Raises:
             FileNotFoundError: there is none.
+            ValueError: what lies here is a baseline, which has no search.
         """
         run = cls(Path(path))
         if not run.experiment_file.exists():
             raise FileNotFoundError(
                 f"{path} holds no run (no {run.experiment_file.name}); "
                 f"`posenas search --out {path}` starts one"
+            )
+        if run.baseline is not None:
+            raise ValueError(
+                f"{path} holds the baseline {run.baseline!r}, which has no search and no genotype; its score "
+                f"is in {run.baseline_file.name}"
             )
         return run
 
@@ -113,6 +125,12 @@ class RunFolder:
     def run_id(self) -> str:
         """The run's own id."""
         return str(read_json(self.identity_file)["run_id"])
+
+    @property
+    def baseline(self) -> str | None:
+        """Which baseline it is; None: the run of a search."""
+        name = read_json(self.identity_file).get("baseline") if self.identity_file.exists() else None
+        return None if name is None else str(name)
 
     @property
     def started(self) -> datetime:

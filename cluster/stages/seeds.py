@@ -13,8 +13,10 @@ from cluster.stages.folder import RunFolder
 from cluster.stages.schedule import Remaining
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
+from nas.images import ImageSource
+from nas.train import TrainingConfig
 
-__all__ = ["SeedPlan", "Seeds", "train_seeds"]
+__all__ = ["SeedPlan", "Seeds"]
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,40 @@ class SeedPlan:
 
 
 class Seeds(dict[int, Course[SpecT]]):
-    """Trainings by seed, made by `course` for every seed of a plan.
+    """The trainings of a run by seed, each where it was left.
 
     Args:
         plan: the seeds.
-        course: makes the training of a seed; its first argument names it for people.
+        run: keeps them.
+        config: the run's settings.
+        source: training images.
+        spec: the training of a network with these settings, on so many threads.
     """
 
-    def __init__(self, plan: SeedPlan, course: Callable[[str, int], Course[SpecT]]) -> None:
+    def __init__(
+        self,
+        plan: SeedPlan,
+        run: RunFolder,
+        config: ExperimentConfig,
+        source: ImageSource,
+        spec: Callable[[TrainingConfig, int], SpecT],
+    ) -> None:
         several = len(plan.seeds) > 1
-        super().__init__({seed: course(f"seed {seed}  " if several else "", seed) for seed in plan.seeds})
-        self.plan = plan
+        super().__init__(
+            {
+                seed: Course(
+                    f"seed {seed}  " if several else "",
+                    spec(config.training.model_copy(update={"seed": seed}), plan.threads),
+                    source,
+                    None,
+                    run.training / f"seed-{seed}",
+                    config.training_settings(),
+                    config.resources.training_checkpoint_seconds,
+                )
+                for seed in plan.seeds
+            }
+        )
+        self.plan, self._run, self._config = plan, run, config
 
     @property
     def main(self) -> Course[SpecT]:
@@ -81,65 +106,55 @@ class Seeds(dict[int, Course[SpecT]]):
         """The curve of every seed, for training.json."""
         return [{"seed": seed, "epochs": course.history} for seed, course in self.items()]
 
-    def points(self) -> list[MetricPoint]:
-        """Everything so far, as it is recorded."""
-        return [self.point(course, row) for course in self.values() for row in course.history]
+    @property
+    def option(self) -> str:
+        """How a command names them, with a blank before; empty for a single one."""
+        return f" --seeds {','.join(map(str, self))}" if len(self) > 1 else ""
 
-    def point(self, course: Course[SpecT], row: Mapping[str, float]) -> MetricPoint:
+    def train(self, command: str, progress: Progress, tracker: Tracker) -> None:
+        """Bring all trainings to their end, each from where it is; what is done already is told again.
+
+        Args:
+            command: what a person types to go on after a stop, but for the seeds.
+            progress: hears of every epoch.
+            tracker: told of every epoch.
+
+        Raises:
+            ValueError: a training diverges, or the cluster has no room.
+            Interrupted: SIGINT or SIGTERM came; the state is saved.
+        """
+        epochs = self._config.training.epochs
+        total = len(self) * epochs
+        remaining, monitor = Remaining(total), SystemMonitor(self._run.started, self._run.path)
+
+        def progressed(course: Course[SpecT]) -> None:
+            row, done = course.history[-1], self.epoch
+            tracker.log_history([self._point(course, row), *monitor.due()])
+            progress.advance(done, f"{course.name}accuracy {row['accuracy']:.3f}")
+            left = duration(remaining.seconds(done))
+            progress.say(f"{course.name}{_epoch_line(row, epochs)}  left {left}")
+
+        tracker.log_history(self._point(course, row) for course in self.values() for row in course.history)
+        if all(course.finished for course in self.values()):
+            return
+        with (
+            open_trainers(self._config, self.plan.workers, len(self), progress) as trainers,
+            Interruption(f"`{command}{self.option}` continues exactly here") as interruption,
+        ):
+            for course in self.values():
+                for note in course.notes:
+                    progress.say(note)
+            progress.begin("training", total, self.epoch)
+            remaining.begin(self.epoch)
+            monitor.watch(trainers.machines)
+            trainers.run(list(self.values()), progressed, interruption)
+
+    def _point(self, course: Course[SpecT], row: Mapping[str, float]) -> MetricPoint:
         """An epoch as it is recorded: the run's own seed under plain names, others with theirs."""
         point, seed = epoch_point(row), course.spec.config.seed
         if seed == self.plan.main:
             return point
         return replace(point, metrics={f"{name}_seed_{seed}": value for name, value in point.metrics.items()})
-
-
-def train_seeds(
-    seeds: Seeds[SpecT],
-    run: RunFolder,
-    config: ExperimentConfig,
-    command: str,
-    progress: Progress,
-    tracker: Tracker,
-) -> None:
-    """Bring all trainings to their end, each from where it is; what is done already is told again.
-
-    Args:
-        seeds: the trainings.
-        run: where they are kept.
-        config: the run's settings.
-        command: what a person types to go on after a stop.
-        progress: hears of every epoch.
-        tracker: told of every epoch.
-
-    Raises:
-        ValueError: a training diverges, or the cluster has no room.
-        Interrupted: SIGINT or SIGTERM came; the state is saved.
-    """
-    epochs = config.training.epochs
-    total = len(seeds) * epochs
-    remaining, monitor = Remaining(total), SystemMonitor(run.started, run.path)
-
-    def progressed(course: Course[SpecT]) -> None:
-        row, done = course.history[-1], seeds.epoch
-        tracker.log_history([seeds.point(course, row), *monitor.due()])
-        progress.advance(done, f"{course.name}accuracy {row['accuracy']:.3f}")
-        left = duration(remaining.seconds(done))
-        progress.say(f"{course.name}{_epoch_line(row, epochs)}  left {left}")
-
-    tracker.log_history(seeds.points())
-    if all(course.finished for course in seeds.values()):
-        return
-    with (
-        open_trainers(config, seeds.plan.workers, len(seeds), progress) as trainers,
-        Interruption(f"`{command}` continues exactly here") as interruption,
-    ):
-        for course in seeds.values():
-            for note in course.notes:
-                progress.say(note)
-        progress.begin("training", total, seeds.epoch)
-        remaining.begin(seeds.epoch)
-        monitor.watch(trainers.machines)
-        trainers.run(list(seeds.values()), progressed, interruption)
 
 
 def _epoch_line(row: Mapping[str, float], epochs: int) -> str:

@@ -44,6 +44,12 @@ def test_nothing_asked_for_changes_nothing(random_clip: Make) -> None:
     np.testing.assert_allclose(changed(poses), poses.xyz, atol=1e-3)
 
 
+def test_none_is_nothing_whatever_the_defaults_are() -> None:
+    changes = AugmentationConfig.none().model_dump()
+    assert changes.pop("temporal_crop") == 1
+    assert set(changes.values()) == {0}
+
+
 def test_the_same_generator_state_gives_the_same_clip(random_clip: Make) -> None:
     config = AugmentationConfig(mirror=0.5)
     first, second = (augment(random_clip(12), config, np.random.default_rng(7)).xyz for _ in range(2))

@@ -1,6 +1,5 @@
 """The tables: what is planned, that it runs through the queue once, and what is written of it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from typer.testing import CliRunner
 
 from cluster.cli import app
 from cluster.files import read_json, write_json
-from cluster.reproduction.protocol import METHODS, Measurement, Part, Protocol, lifter_file, parts_of
-from cluster.reproduction.results import Score, as_markdown, collect, size_figure
-from cluster.reproduction.running import experiments_by_name, hand_in, work
+from cluster.reproduction.protocol import METHODS, Part, Protocol, lifter_file, parts_of
+from cluster.reproduction.results import as_markdown, collect, write_tables
+from cluster.reproduction.running import hand_in, run_tables
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.queue import Place, Queue
 from cluster.scheduling.records import Room
@@ -45,7 +44,7 @@ def test_every_experiment_file_of_the_tables_is_right(table: str, tmp_path: Path
     parts = parts_of(table, tmp_path)  # type: ignore[arg-type]
     assert len(parts) == {"msr": 3, "sbu": 5}[table]
     for part in parts:
-        measurements = Protocol().measurements(part, "sensor")
+        measurements = Protocol().measurements([part], "sensor")
         assert [one.method for one in measurements] == list(METHODS)
         plans = [plan_of(_written(tmp_path, one.file)) for one in measurements]
         kinds = [[job.kind for job in plan.jobs] for plan in plans]
@@ -59,8 +58,8 @@ def test_every_experiment_file_of_the_tables_is_right(table: str, tmp_path: Path
 
 def test_lifted_poses_name_their_lifter_which_the_queue_trains(tmp_path: Path) -> None:
     lifter = tmp_path / "lifter"
-    (one,) = Protocol(methods=("enas",)).measurements(parts_of("msr", tmp_path)[0], "lifted", lifter)
-    assert one.name == "msr-as1-lifted-enas"
+    (one,) = Protocol(methods=("enas",)).measurements(parts_of("msr", tmp_path)[:1], "lifted", lifter)
+    assert one.file["name"] == "msr-as1-lifted-enas"
     config = plan_of(_written(tmp_path, one.file)).jobs[0].settings["config"]
     assert config["poses"]["source"] == "lifted"
     assert config["poses"]["lifter"] == str(lifter)
@@ -74,14 +73,14 @@ def test_lifted_poses_name_their_lifter_which_the_queue_trains(tmp_path: Path) -
 def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     registry: Registry, tmp_path: Path
 ) -> None:
-    measurements = tiny_protocol().measurements(PART, "sensor")
-    files = [one.file for one in measurements]
     said: list[str] = []
-    assert hand_in(registry, tmp_path, files, said.append) == 5
-    assert hand_in(registry, tmp_path, files, said.append) == 0
     quick = WorkerConfig(cpus=2, gpus=0, poll_seconds=0.2, retry_seconds=0.1, until_empty=True)
-    assert work(registry, quick, said.append) == ()
-    scores = collect(registry, measurements, experiments_by_name(registry))
+    table = [PART], ("sensor",), tiny_protocol(), quick, said.append
+    assert run_tables(registry, tmp_path, tmp_path, *table) == ()
+    assert len(registry.jobs(("finished",))) == 5
+    assert run_tables(registry, tmp_path, tmp_path, *table) == ()
+    assert len(registry.jobs()) == 5  # nothing is run twice
+    scores = collect(registry, "msr")
     assert [score.method for score in scores] == ["enas", "residual", "neighbour"]
     assert [len(score.accuracies) for score in scores] == [2, 2, 1]
     assert scores[0].search_seconds > 0
@@ -91,21 +90,23 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
         row["accuracy"] for row in read_json(run / "evaluation.json")["seeds"]
     )
     assert scores[0].genotypes == ((read_json(run / "search.json")["genotype"]),)
-    text = as_markdown("msr", ["AS1", "AS2"], scores)
-    assert f"| {scores[0].mean:.3f} ± {scores[0].spread:.3f} (2) |" in text
-    assert "not run" in text  # AS2 is not
-    assert "0.9787" in text  # published
-    assert "0.9798" not in text  # the mean of three parts
-    assert len(size_figure(scores).axes) == 1
+    text = write_tables(registry, tmp_path)
+    assert text + "\n" == (tmp_path / "results.md").read_text()
+    assert f"| {scores[0].mean:.3f} ± {scores[0].spread:.3f} (2) | not run | not run |" in text
+    assert "| 0.9787 | 0.9681 | 0.9927 | 0.9798 |" in " ".join(text.split())  # published
+    assert read_json(tmp_path / "results.json")["msr"][0]["mean"] == scores[0].mean
+    assert (tmp_path / "msr_sizes.png").exists()
+    assert not (tmp_path / "sbu_sizes.png").exists()
 
+    (first, *_) = tiny_protocol().measurements([PART], "sensor")
     with pytest.raises(
         ValueError, match=r"msr-as1-enas was handed in with other settings .*; a table has one"
     ):
-        hand_in(registry, tmp_path, [{**files[0], "seeds": [4]}], said.append)
+        hand_in(registry, tmp_path, [{**first.file, "seeds": [4]}], said.append)
 
 
 def test_what_failed_is_queued_again(registry: Registry, tmp_path: Path) -> None:
-    (one,) = Protocol(methods=("neighbour",), workers=0).measurements(PART, "sensor")
+    (one,) = Protocol(methods=("neighbour",), workers=0).measurements([PART], "sensor")
     hand_in(registry, tmp_path, [one.file], lambda _: None)
     queue = Queue(registry)
     claim = queue.claim("w", Place(name="here", capacity=Room(cpus=1)))
@@ -122,24 +123,21 @@ def _written(folder: Path, content: object) -> Path:
     return path
 
 
-def _measurement(method: str) -> Measurement:
-    (one,) = Protocol(methods=(method,)).measurements(PART, "sensor")  # type: ignore[arg-type]
-    return one
-
-
-def test_a_part_without_runs_has_no_score(registry: Registry, tmp_path: Path) -> None:
-    assert collect(registry, [_measurement("enas")], {}) == []
-    hand_in(registry, tmp_path, [_measurement("neighbour").file], lambda _: None)
-    assert collect(registry, [_measurement("neighbour")], experiments_by_name(registry)) == []
-    (job,) = registry.jobs()
-    write_json(
-        Path(job.folder) / "baseline.json",
-        {"seeds": [{"seed": 0, "accuracy": 0.5}], "total": 4, "parameters": 0, "latency_ms": None},
-    )
-    (score,) = collect(registry, [_measurement("neighbour")], experiments_by_name(registry))
-    assert (score.mean, score.spread, score.validation) == (0.5, 0.0, None)
-    shutil.rmtree(job.folder)
-    assert isinstance(score, Score)
+def test_a_row_has_a_mean_where_all_of_it_was_run(registry: Registry, tmp_path: Path) -> None:
+    assert write_tables(registry, tmp_path) == ""
+    assert not (tmp_path / "results.md").exists()
+    parts = parts_of("msr", tmp_path)
+    planned = Protocol(methods=("neighbour",), workers=0, tracking=None).measurements(parts, "sensor")
+    hand_in(registry, tmp_path, [one.file for one in planned], lambda _: None)
+    assert collect(registry, "msr") == []
+    for number, job in enumerate(registry.jobs(), start=1):
+        seeds = [{"seed": 0, "accuracy": 0.25 * number}]
+        content = {"seeds": seeds, "total": 4, "parameters": 0, "latency_ms": None}
+        write_json(Path(job.folder) / "baseline.json", content)
+        scores = collect(registry, "msr")
+        assert (scores[-1].mean, scores[-1].spread, scores[-1].validation) == (0.25 * number, 0.0, None)
+        (row,) = [line for line in as_markdown("msr", scores).splitlines() if "| nearest neighbour" in line]
+        assert ("0.500 |            |" in row) == (number == 3)  # the mean, and no parameters
 
 
 @pytest.mark.parametrize(

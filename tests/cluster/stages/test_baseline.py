@@ -17,6 +17,7 @@ from cluster.progress import SilentProgress
 from cluster.stages.baseline import COMPARISONS, Comparison, run_baseline
 from cluster.stages.preparation import Experiment
 from cluster.tracking.tracker import MlflowTracker
+from cluster.worker import run_search, run_training
 from nas.baselines import nearest_neighbour
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
@@ -80,6 +81,12 @@ def test_another_baseline_settings_or_run_in_the_folder_is_refused(tmp_path: Pat
         ValueError, match="there is no baseline 'resnet'; there are residual, densenet, neigh"
     ):
         run_baseline(tiny(), tmp_path / "new", "resnet")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="run holds the baseline 'neighbour', which has no search"):
+        run_training(folder)
+    with pytest.raises(
+        ValueError, match=r"which has no search and no genotype; its score is in baseline.json"
+    ):
+        run_search(None, folder, resume=True)
     with pytest.raises(ValueError, match="`parameters` is null; a baseline needs"):
         run_baseline(tiny(parameters=None), tmp_path / "other", "residual")
 
