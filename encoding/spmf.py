@@ -6,14 +6,15 @@ enhancement, resize. After Pham et al., Sensors 19(8):1932, 2019; what that pape
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from encoding.bones import mean_bone_lengths, with_bone_lengths
 from encoding.colours import distance_colours, orientation_colours
 from encoding.enhance import Enhancement, enhance, resize
 from encoding.features import PairOrder, joint_pairs, lengths, step_vectors
@@ -28,6 +29,11 @@ class EncodingConfig(BaseModel):
 
     pairs: PairOrder = Field(
         default="upper", description='joint pairs: "upper" (j < k) or "ordered" (all j != k)'
+    )
+    bones: Literal["own", "reference"] = Field(
+        default="own",
+        description='lengths of bones: each person\'s "own", or those of a "reference", the mean body of '
+        "the training part, with every bone's direction as seen",
     )
     smooth: bool = Field(default=True, description="Savitzky-Golay smoothing over five frames")
     distance_scope: Literal["train", "sequence"] = Field(
@@ -47,52 +53,68 @@ class EncodingConfig(BaseModel):
     image_size: int = Field(default=32, ge=4, le=1024, description="height and width of the image, pixels")
 
 
+_DISTANCES = ("pose_distance_max", "motion_distance_max")
+
+
 @dataclass(frozen=True, kw_only=True)
 class EncodingStatistics:
-    """The largest joint-joint distances of the training part: what maps to the last colour of JET.
+    """What is known of the training part: the distances of JET's last colour, and the mean body.
 
     Attributes:
-        pose_distance_max: over pose features, millimetres.
+        pose_distance_max: largest joint-joint distance over pose features, millimetres.
         motion_distance_max: over motion features, millimetres.
+        bone_lengths: of the bone above each joint of the mean body, millimetres; None where every person
+            keeps their own.
 
     Raises:
-        ValueError: a distance is not a positive number.
+        ValueError: a distance is not a positive number, or a length not one of 0 or more.
     """
 
     pose_distance_max: float
     motion_distance_max: float
+    bone_lengths: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        for name in _DISTANCES:
+            value = getattr(self, name)
             if not (isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value}; a positive number of millimetres is needed")
+        for value in self.bone_lengths or ():
+            if not (isfinite(value) and value >= 0):
+                raise ValueError(f"a bone length is {value}; 0 or more millimetres are needed")
 
-    def to_dict(self) -> dict[str, float]:
-        """Both numbers by name, for JSON."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers by name, for JSON."""
+        content: dict[str, Any] = {name: getattr(self, name) for name in _DISTANCES}
+        return content if self.bone_lengths is None else {**content, "bone_lengths": [*self.bone_lengths]}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, float]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """What `to_dict` wrote.
 
         Raises:
             ValueError: a name is missing or not known.
         """
-        needed = set(cls.__dataclass_fields__)
-        if set(values) != needed:
-            raise ValueError(f"encoding statistics hold {sorted(values)}; {sorted(needed)} are needed")
-        return cls(**{name: float(value) for name, value in values.items()})
+        if set(values) - {"bone_lengths"} != set(_DISTANCES):
+            raise ValueError(f"encoding statistics hold {sorted(values)}; {sorted(_DISTANCES)} are needed")
+        lengths = values.get("bone_lengths")
+        return cls(
+            **{name: float(values[name]) for name in _DISTANCES},
+            bone_lengths=None if lengths is None else tuple(map(float, lengths)),
+        )
 
 
 def fit_statistics(clips: Iterable[PoseSequence3D], config: EncodingConfig) -> EncodingStatistics:
-    """The largest distances over the training clips, cleaned and smoothed as `encode` does.
+    """Mean body (if it is used) and largest distances over the training clips, prepared as `encode` does.
 
     Clips of one frame have no motion feature; if all are such, the motion maximum is the pose maximum.
 
     Raises:
         ValueError: there is no clip, or every joint of every clip stands at one point.
     """
-    maxima = [_maxima(lengths(_vectors(poses, config))) for poses in clips]
+    clips = list(clips)
+    bones = mean_bone_lengths(clips) if config.bones == "reference" and clips else None
+    maxima = [_maxima(lengths(_vectors(poses, config, bones))) for poses in clips]
     if not maxima:
         raise ValueError(
             "there is no clip to fit the encoding statistics to; at least 1 training clip is needed"
@@ -103,7 +125,7 @@ def fit_statistics(clips: Iterable[PoseSequence3D], config: EncodingConfig) -> E
         raise ValueError(
             f"in all {len(maxima)} clips every joint stands at one point; poses with an extent are needed"
         )
-    return EncodingStatistics(pose_distance_max=pose, motion_distance_max=motion or pose)
+    return EncodingStatistics(pose_distance_max=pose, motion_distance_max=motion or pose, bone_lengths=bones)
 
 
 def encode(
@@ -152,7 +174,7 @@ def feature_image(
     Raises:
         ValueError: as `encode`.
     """
-    vectors = _vectors(poses, config)
+    vectors = _vectors(poses, config, statistics.bone_lengths if statistics else None)
     distances = lengths(vectors)
     pose_max, motion_max = _scale(distances, config, statistics)
     top = distance_colours(distances, pose_max, motion_max)
@@ -177,15 +199,31 @@ def _maxima(distances: NDArray[np.float32]) -> tuple[float, float]:
     return float(distances[:, ::2].max()), float(distances[:, 1::2].max(initial=0))
 
 
-def _vectors(poses: PoseSequence3D, config: EncodingConfig) -> NDArray[np.float32]:
+def _vectors(
+    poses: PoseSequence3D, config: EncodingConfig, bones: tuple[float, ...] | None
+) -> NDArray[np.float32]:
     """Steps 1 to 6: (3, P, 2T-1), millimetres."""
-    points = _joint_set(clean(poses))
-    # Counted from the clip's lower corner, a moved clip gives the same numbers to the last bit. A corner:
-    # it depends neither on the direction of time, as a first frame would, nor on the order of a sum.
-    points = points - points.min(axis=(0, 1))
+    points = _from_corner(clean(poses))
+    if config.bones == "reference":
+        if bones is None:
+            raise ValueError(
+                'bones "reference" needs statistics with bone_lengths; fit_statistics makes them of the '
+                "training clips"
+            )
+        points = with_bone_lengths(points, poses.skeleton, bones)
+    points = _joint_set(points)
     if config.smooth:
         points = smooth(points)
     return step_vectors(points, joint_pairs(points.shape[1], config.pairs))
+
+
+def _from_corner(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Counted from the clip's lower corner, so that a moved clip gives the same numbers to the last bit.
+
+    A corner: it depends neither on the direction of time, as a first frame would, nor on the order of a sum.
+    """
+    corner: NDArray[np.float32] = xyz.min(axis=tuple(range(xyz.ndim - 1)))
+    return xyz - corner
 
 
 def _joint_set(xyz: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ part, 0 after normalisation, and on request a further input says which keypoints
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -28,15 +28,16 @@ class NormalizationConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["z", "root"] = Field(
+    kind: Literal["z", "root", "root_place"] = Field(
         default="z",
         description="z: pixels, standardised for each coordinate (a fixed set of cameras); root: minus the "
-        "root keypoint, over the size of the person, then standardised (any camera)",
+        "root keypoint, over the size of the person, then standardised (any camera); root_place: the same, "
+        "with the root's pixels and the person's size as further inputs (a fixed set of cameras)",
     )
     size: Literal["box", "spread"] = Field(
         default="box",
-        description="size of the person for kind root: longer side of the box around the keypoints seen, or "
-        "their root-mean-square distance from the root",
+        description="size of the person for the kinds with a root: longer side of the box around the "
+        "keypoints seen, or their root-mean-square distance from the root",
     )
     inputs: Literal["xy", "xy_seen", "xy_confidence"] = Field(
         default="xy", description="numbers of a keypoint: x and y; and whether it was seen; or its confidence"
@@ -44,6 +45,11 @@ class NormalizationConfig(BaseModel):
     min_keypoints: int = Field(
         default=4, ge=2, description="a frame with fewer keypoints seen is not lifted but filled"
     )
+
+    @property
+    def tells_place(self) -> bool:
+        """Whether where the person is, and how large, are inputs beside the keypoints from the root."""
+        return self.kind == "root_place"
 
     @classmethod
     def preset(cls, name: LifterPreset, **changes: Any) -> Self:
@@ -64,12 +70,17 @@ class KeypointNormalizer:
         skeleton: layout of the J keypoints.
         mean: float32 (J, 2) of the training part.
         spread: float32 (J, 2), standard deviation of the training part.
+        place_mean: float32 (3,), of the root's pixels and the logarithm of the person's size in pixels, over
+            the training part; zeros unless the kind is root_place.
+        place_spread: float32 (3,), their standard deviation; ones unless it is.
     """
 
     config: NormalizationConfig
     skeleton: Skeleton
     mean: FloatArray
     spread: FloatArray
+    place_mean: FloatArray = field(default_factory=lambda: np.zeros(3, np.float32))
+    place_spread: FloatArray = field(default_factory=lambda: np.ones(3, np.float32))
 
     @classmethod
     def fit(
@@ -102,20 +113,36 @@ class KeypointNormalizer:
                 f"keypoint {skeleton.joints[never[0]]!r} of {skeleton.name!r} is missing in every training "
                 "frame; a layout without it, or frames that show it, are needed"
             )
-        return cls(
+        fitted = cls(
             config=config,
             skeleton=skeleton,
             mean=np.nanmean(placed, axis=0).astype(np.float32),
             spread=_spread(np.nanstd(placed, axis=0)),
         )
+        if not config.tells_place:
+            return fitted
+        place = raw._place(xy[usable], confidence[usable]).astype(np.float64)
+        return replace(
+            fitted,
+            place_mean=place.mean(axis=0).astype(np.float32),
+            place_spread=_spread(place.std(axis=0)),
+        )
+
+    @property
+    def inputs_by_keypoint(self) -> tuple[int, ...]:
+        """Which keypoint each number that describes a frame is of; -1 where it is of all of them."""
+        J = range(self.skeleton.num_joints)
+        further = () if self.config.inputs == "xy" else J
+        place = (-1, -1, -1) if self.config.tells_place else ()
+        return (*(joint for joint in J for _ in "xy"), *further, *place)
 
     @property
     def num_features(self) -> int:
         """How many numbers describe one frame."""
-        return self.skeleton.num_joints * (2 if self.config.inputs == "xy" else 3)
+        return len(self.inputs_by_keypoint)
 
     def usable(self, xy: FloatArray, confidence: FloatArray) -> NDArray[np.bool_]:
-        """Which frames can be lifted: enough keypoints seen, and for kind root also the root.
+        """Which frames can be lifted: enough keypoints seen, and the root unless the kind is z.
 
         Args:
             xy: (N, J, 2) pixels, NaN where missing.
@@ -156,7 +183,8 @@ class KeypointNormalizer:
             confidence: (N, J), 0 where missing.
 
         Returns:
-            float32 (N, num_features): x and y of every keypoint, then the further inputs.
+            float32 (N, num_features): x and y of every keypoint, then the further inputs of each, then the
+            place (see `inputs_by_keypoint`).
 
         Raises:
             ValueError: the arrays do not fit the layout, or a frame is not `usable`.
@@ -175,15 +203,23 @@ class KeypointNormalizer:
             parts.append((~missing).astype(np.float32))
         elif self.config.inputs == "xy_confidence":
             parts.append(np.where(missing, 0, np.minimum(confidence, 1)).astype(np.float32))
+        if self.config.tells_place:
+            parts.append((self._place(xy, confidence) - self.place_mean) / self.place_spread)
         return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
 
     def _placed(self, xy: FloatArray, confidence: FloatArray) -> FloatArray:
-        """Pixels (kind z), or person sizes from the root (kind root); NaN where missing."""
+        """Pixels (kind z), or person sizes from the root; NaN where missing."""
         placed = np.where(_seen(xy, confidence)[..., None], xy, np.float32(np.nan))
         if self.config.kind == "z":
             return placed
         from_root = placed - placed[:, [self.skeleton.root]]
         return (from_root / self._size(placed)[:, None, None]).astype(np.float32, copy=False)
+
+    def _place(self, xy: FloatArray, confidence: FloatArray) -> FloatArray:
+        """(N, 3): the root's pixels, and the logarithm of the person's size in pixels."""
+        seen = np.where(_seen(xy, confidence)[..., None], xy, np.float32(np.nan))
+        place = np.concatenate([xy[:, self.skeleton.root], np.log(self._size(seen))[:, None]], axis=1)
+        return place.astype(np.float32, copy=False)
 
     def _size(self, placed: FloatArray) -> FloatArray:
         """(N,) pixels."""
@@ -202,11 +238,13 @@ class KeypointNormalizer:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
+        place = {"place_mean": self.place_mean.tolist(), "place_spread": self.place_spread.tolist()}
         return {
             "config": self.config.model_dump(mode="json"),
             "skeleton": self.skeleton.name,
             "mean": self.mean.tolist(),
             "spread": self.spread.tolist(),
+            **(place if self.config.tells_place else {}),
         }
 
     @classmethod
@@ -217,12 +255,19 @@ class KeypointNormalizer:
             ValueError: the statistics are not of the layout's size.
         """
         skeleton = get_skeleton(content["skeleton"])
+        config = NormalizationConfig.model_validate(content["config"])
         shape = (skeleton.num_joints, 2)
+        place = {
+            name: _array(content.get(name), (3,), f"{name.removeprefix('place_')} of the place")
+            for name in ("place_mean", "place_spread")
+            if config.tells_place
+        }
         return cls(
-            config=NormalizationConfig.model_validate(content["config"]),
+            config=config,
             skeleton=skeleton,
             mean=_array(content["mean"], shape, "mean of the keypoints"),
             spread=_array(content["spread"], shape, "spread of the keypoints"),
+            **place,
         )
 
 

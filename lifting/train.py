@@ -232,10 +232,9 @@ class LifterTraining:
 
     def _shown(self, hidden: DropoutMasks, rows: int) -> Tensor:
         """1 for every input of a keypoint that stays, 0 (the mean) for those of one that is hidden."""
-        J = self.keypoints.skeleton.num_joints
-        keep = hidden.keep((rows, J), self.config.hide_keypoints)
-        further = [keep] if self.keypoints.num_features == 3 * J else []
-        return torch.cat([keep.repeat_interleave(2, dim=1), *further], dim=1)
+        keep = hidden.keep((rows, self.keypoints.skeleton.num_joints), self.config.hide_keypoints)
+        # Inputs of no single keypoint are numbered -1, and so read the column of ones at the end.
+        return F.pad(keep, (0, 1), value=1.0)[:, list(self.keypoints.inputs_by_keypoint)]
 
     def _tensors(self, samples: "Samples") -> tuple[Tensor, Tensor]:
         """Features and targets of the usable frames."""

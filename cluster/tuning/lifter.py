@@ -25,7 +25,7 @@ DEFAULT_SPACE: Mapping[str, Mapping[str, Any]] = {
     "model.init": {"choice": ["he", "lecun", "xavier", "torch"]},
     "model.residual": {"choice": ["none_after", "activation_after", "pre_activation"]},
     "model.max_norm": {"choice": [None, 1.0]},
-    "normalization.kind": {"choice": ["z", "root"]},
+    "normalization.kind": {"choice": ["z", "root", "root_place"]},
     "normalization.inputs": {"choice": ["xy", "xy_seen", "xy_confidence"]},
     "training.loss": {"choice": ["huber", "mse", "l1", "mpjpe"]},
     "training.learning_rate": {"log_uniform": [3e-4, 3e-3]},

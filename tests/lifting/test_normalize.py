@@ -1,5 +1,7 @@
 """Keypoints and poses as rows of numbers and back; a missing keypoint is no coordinate."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,23 @@ def test_root_features_do_not_change_when_the_person_moves_and_comes_nearer() ->
     np.testing.assert_allclose(
         normalizer.features(moved, SEEN), normalizer.features(TWO_FRAMES, SEEN), atol=1e-4
     )
+
+
+def test_root_place_tells_further_where_the_person_is_and_how_large() -> None:
+    # the hip at (10, 20) and (12, 24), boxes of 40 and 44 pixels; two values standardised are -1 and 1
+    normalizer = fitted("root_place")
+    np.testing.assert_allclose(normalizer.place_mean, [11, 22, (np.log(40) + np.log(44)) / 2], rtol=1e-6)
+    features = normalizer.features(TWO_FRAMES, SEEN)
+    np.testing.assert_allclose(features[:, 6:], [[-1, -1, -1], [1, 1, 1]], atol=1e-4)
+    np.testing.assert_array_equal(features[:, :6], fitted("root").features(TWO_FRAMES, SEEN))
+    nearer = TWO_FRAMES * 2.5 + np.array([100, -30], np.float32)
+    assert not np.allclose(normalizer.features(nearer, SEEN)[:, 6:], features[:, 6:], atol=0.5)
+
+
+def test_every_input_names_its_keypoint() -> None:
+    assert fitted("z").inputs_by_keypoint == (0, 0, 1, 1, 2, 2)
+    assert fitted("root", inputs="xy_seen").inputs_by_keypoint == (0, 0, 1, 1, 2, 2, 0, 1, 2)
+    assert fitted("root_place").inputs_by_keypoint == (0, 0, 1, 1, 2, 2, -1, -1, -1)
 
 
 @pytest.mark.parametrize("kind", ["z", "root"])
@@ -133,8 +152,6 @@ def test_nan_in_a_training_pose_is_named_with_its_place() -> None:
 
 
 def test_normalizers_survive_json() -> None:
-    import json
-
     keypoints = KeypointNormalizer.fit(
         NormalizationConfig(kind="root"), H36M_17, poses()[..., :2] + 500, np.ones((50, 17), np.float32)
     )
@@ -146,6 +163,16 @@ def test_normalizers_survive_json() -> None:
     np.testing.assert_array_equal(
         PoseNormalizer.from_dict(json.loads(json.dumps(joints.to_dict()))).mean, joints.mean
     )
+
+
+def test_the_place_survives_json_and_is_needed_there() -> None:
+    xy, seen = poses()[..., :2] + 500, np.ones((50, 17), np.float32)
+    normalizer = KeypointNormalizer.fit(NormalizationConfig(kind="root_place"), H36M_17, xy, seen)
+    content = json.loads(json.dumps(normalizer.to_dict()))
+    again = KeypointNormalizer.from_dict(content)
+    np.testing.assert_array_equal(again.features(xy, seen), normalizer.features(xy, seen))
+    with pytest.raises(ValueError, match=r"the mean of the place has shape \(2,\).*\(3,\) are needed"):
+        KeypointNormalizer.from_dict({**content, "place_mean": [0, 0]})
 
 
 def test_statistics_of_another_size_are_refused() -> None:

@@ -158,6 +158,18 @@ def test_hidden_keypoints_are_at_the_mean_and_marked_as_not_seen() -> None:
     assert torch.equal(shown[:, 1:34:2], shown[:, 34:])
 
 
+def test_place_and_size_of_the_person_are_never_hidden() -> None:
+    task = LifterTraining(
+        LifterTrainingConfig(hide_keypoints=0.5), SMALL, NormalizationConfig(kind="root_place"), made_up(20)
+    )
+    from lifting.dropout import DropoutMasks
+
+    shown = task._shown(DropoutMasks((0,)), 40)
+    assert shown.shape == (40, 37)
+    assert shown[:, 34:].all()
+    assert not shown[:, :34].all()
+
+
 def test_bf16_learns_what_fp32_learns() -> None:
     full, half = run(training(stream="gt"), 8), run(training(stream="gt", precision="bf16"), 8)
     assert half[-1]["validation_p1"] == pytest.approx(full[-1]["validation_p1"], rel=0.15)

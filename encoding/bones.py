@@ -1,0 +1,111 @@
+"""Everybody's bones at one length, so that an image shows what a body does and not whose it is.
+
+Distances between joints, half of what an image is made of, differ with the length of arms and legs as much
+as with the action. With each bone at the length that it has in the mean body of the training part, its
+direction as seen, people who were never seen before look like those who were.
+
+Source: the paper has no such step. Lengths of one reference skeleton are usual for MSR Action3D since
+    Vemulapalli et al., "Human action recognition by representing 3D skeletons as points in a Lie group"
+    (CVPR 2014), section 4; what it is worth here stands in docs/results.md.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoding.smoothing import clean
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import Skeleton
+
+__all__ = ["bone_lengths", "mean_bone_lengths", "with_bone_lengths"]
+
+
+def bone_lengths(xyz: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.float64]:
+    """Median length over the frames of the bone above each joint, 0 for the root.
+
+    Args:
+        xyz: (T, J, 3) or (T, 2, J, 3), millimetres, all finite.
+        skeleton: layout of the J joints.
+
+    Returns:
+        float64 (J,) or (2, J), millimetres.
+    """
+    lengths: NDArray[np.float64] = np.median(np.linalg.norm(_bones(xyz, skeleton), axis=-1), axis=0)
+    return lengths
+
+
+def mean_bone_lengths(clips: Iterable[PoseSequence3D]) -> tuple[float, ...]:
+    """Lengths of the mean body: of each clip's (and person's) bones, the mean; J values, 0 for the root.
+
+    Raises:
+        ValueError: there is no clip, clips differ in skeleton, or a joint of a clip is never seen.
+    """
+    rows, skeleton = [], None
+    for poses in clips:
+        skeleton = skeleton or poses.skeleton
+        if poses.skeleton.name != skeleton.name:
+            raise ValueError(
+                f"there are clips of skeleton {skeleton.name!r} and of {poses.skeleton.name!r}; one mean "
+                "body needs one skeleton"
+            )
+        lengths = bone_lengths(clean(poses), poses.skeleton)
+        rows.append(lengths.reshape(-1, skeleton.num_joints).mean(axis=0))
+    if not rows:
+        raise ValueError("there is no clip to take lengths of bones from; at least 1 training clip is needed")
+    return tuple(np.mean(rows, axis=0).tolist())
+
+
+def with_bone_lengths(
+    xyz: NDArray[np.float32], skeleton: Skeleton, lengths: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """The same movements by a body with other bones.
+
+    Every bone keeps its direction in each frame. The root's path is scaled by the ratio of all lengths
+    together, so that a larger body's steps, or two people's distance, shrink as they do. A bone without a
+    direction, both its ends on one point, stays so.
+
+    Args:
+        xyz: (T, J, 3) or (T, 2, J, 3), millimetres, all finite.
+        skeleton: layout of the J joints.
+        lengths: of the bone above each of the J joints, millimetres; the root's does not count.
+
+    Returns:
+        float32, the shape of `xyz`.
+
+    Raises:
+        ValueError: there is another number of lengths than of joints.
+    """
+    J = skeleton.num_joints
+    if len(lengths) != J:
+        raise ValueError(
+            f"there are {len(lengths)} lengths of bones; skeleton {skeleton.name!r} has {J} joints"
+        )
+    bones = _bones(xyz, skeleton)
+    seen = np.linalg.norm(bones, axis=-1, keepdims=True)
+    wanted = np.asarray(lengths, np.float32)[:, None]
+    bones *= np.divide(wanted, seen, out=np.zeros_like(seen), where=seen > 0)
+    own = float(bone_lengths(xyz, skeleton).reshape(-1, J).mean(axis=0).sum())
+    ratio = np.float32(sum(lengths) / own if own > 0 else 1)
+    root = xyz[..., [skeleton.root], :] * ratio
+    placed: NDArray[np.float32] = root + _chains(skeleton) @ bones
+    return placed
+
+
+def _bones(xyz: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.float32]:
+    """Vectors from each joint's parent to it; of the root, 0."""
+    parents = [joint if parent < 0 else parent for joint, parent in enumerate(skeleton.parents)]
+    return xyz - xyz[..., parents, :]
+
+
+@lru_cache
+def _chains(skeleton: Skeleton) -> NDArray[np.float32]:
+    """(J, J), 1 where the bone above joint k is on the way from the root to joint j."""
+    chains = np.eye(skeleton.num_joints, dtype=np.float32)
+    for joint in range(skeleton.num_joints):
+        above = skeleton.parents[joint]
+        while above >= 0:
+            chains[joint, above] = 1
+            above = skeleton.parents[above]
+    return chains
