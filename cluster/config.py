@@ -37,7 +37,11 @@ DATA_FOLDERS = {"msr": "msr_action3d", "sbu": "sbu"}
 
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
-_LATER_AUGMENTATION = ("tilt_degrees", "bone_spread", "time_warp")
+# Settings that came later, with what happened before: runs that were begun when there was no choice go on.
+_LATER = {
+    "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
+    "encoding": {"bones": "own"},
+}
 _OUTSIDE_RESULT = ("resources", "tracking")
 _SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
 
@@ -216,10 +220,10 @@ class ExperimentConfig(BaseModel):
         root = settings["data"].pop("root")
         if self.data.name == "npz" and root is not None:
             settings["data"]["file"] = Path(root).name  # here the file says which data it is
-        # Runs that were begun when there was no choice go on.
-        for name in _LATER_AUGMENTATION:
-            if not settings["augmentation"][name]:
-                del settings["augmentation"][name]
+        for section, before in _LATER.items():
+            for name, value in before.items():
+                if settings[section][name] == value:
+                    del settings[section][name]
         if self.poses.source == "sensor":
             del settings["poses"]
         else:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from encoding.bones import on_reference_body
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
@@ -135,9 +136,16 @@ def encode_augmented(
 ) -> NDArray[np.uint8]:
     """One changed copy of each clip as an image: what a training step sees.
 
+    Where the encoding sets all bones to those of a reference body, it is this body that is changed: a spread
+    of its bones is seen in the image.
+
     Returns:
         uint8 (N, image_size, image_size, 3), RGB.
     """
+    if encoding.bones == "reference":
+        lengths = statistics.bone_lengths if statistics else None
+        clips = [on_reference_body(poses, lengths) for poses in clips]
+        encoding = encoding.model_copy(update={"bones": "own"})
     images = encode_all([augment(poses, augmentation, rng) for poses in clips], encoding, statistics)
     flipped = rng.random(len(clips)) < augmentation.image_flip
     images[flipped] = images[flipped, :, ::-1]

@@ -10,6 +10,7 @@ Source: the paper has no such step. Lengths of one reference skeleton are usual 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +20,7 @@ from encoding.smoothing import clean
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
 
-__all__ = ["bone_lengths", "mean_bone_lengths", "with_bone_lengths"]
+__all__ = ["bone_lengths", "mean_bone_lengths", "on_reference_body", "with_bone_lengths"]
 
 
 def bone_lengths(xyz: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.float64]:
@@ -55,6 +56,24 @@ def mean_bone_lengths(clips: Iterable[PoseSequence3D]) -> tuple[float, ...]:
     if not rows:
         raise ValueError("there is no clip to take lengths of bones from; at least 1 training clip is needed")
     return tuple(np.mean(rows, axis=0).tolist())
+
+
+def on_reference_body(poses: PoseSequence3D, lengths: tuple[float, ...] | None) -> PoseSequence3D:
+    """The clip with the bones of the mean body, its gaps filled.
+
+    Args:
+        poses: one or two people.
+        lengths: of the mean body (`EncodingStatistics.bone_lengths`).
+
+    Raises:
+        ValueError: a joint is never seen, or there are no lengths, or not as many as joints.
+    """
+    if lengths is None:
+        raise ValueError(
+            'bones "reference" needs statistics with bone_lengths; fit_statistics makes them of the '
+            "training clips"
+        )
+    return replace(poses, xyz=with_bone_lengths(clean(poses), poses.skeleton, lengths))
 
 
 def with_bone_lengths(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from encoding.bones import mean_bone_lengths, with_bone_lengths
+from encoding.bones import mean_bone_lengths, on_reference_body
 from encoding.colours import distance_colours, orientation_colours
 from encoding.enhance import Enhancement, enhance, resize
 from encoding.features import PairOrder, joint_pairs, lengths, step_vectors
@@ -203,27 +203,15 @@ def _vectors(
     poses: PoseSequence3D, config: EncodingConfig, bones: tuple[float, ...] | None
 ) -> NDArray[np.float32]:
     """Steps 1 to 6: (3, P, 2T-1), millimetres."""
-    points = _from_corner(clean(poses))
     if config.bones == "reference":
-        if bones is None:
-            raise ValueError(
-                'bones "reference" needs statistics with bone_lengths; fit_statistics makes them of the '
-                "training clips"
-            )
-        points = with_bone_lengths(points, poses.skeleton, bones)
-    points = _joint_set(points)
+        poses = on_reference_body(poses, bones)
+    points = _joint_set(clean(poses))
+    # Counted from the clip's lower corner, a moved clip gives the same numbers to the last bit. A corner:
+    # it depends neither on the direction of time, as a first frame would, nor on the order of a sum.
+    points = points - points.min(axis=(0, 1))
     if config.smooth:
         points = smooth(points)
     return step_vectors(points, joint_pairs(points.shape[1], config.pairs))
-
-
-def _from_corner(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Counted from the clip's lower corner, so that a moved clip gives the same numbers to the last bit.
-
-    A corner: it depends neither on the direction of time, as a first frame would, nor on the order of a sum.
-    """
-    corner: NDArray[np.float32] = xyz.min(axis=tuple(range(xyz.ndim - 1)))
-    return xyz - corner
 
 
 def _joint_set(xyz: NDArray[np.float32]) -> NDArray[np.float32]:

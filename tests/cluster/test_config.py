@@ -107,6 +107,14 @@ def test_augmentation_that_came_later_enters_the_hash_where_it_is_on() -> None:
     assert off.hash != off.changed({"augmentation.time_warp": 0.3}).hash
 
 
+def test_bones_that_came_later_enter_the_hash_where_they_are_not_each_persons_own() -> None:
+    plain = ExperimentConfig.preset("paper")
+    assert "bones" not in plain.result_settings()["encoding"]
+    changed = plain.changed({"encoding.bones": "reference"})
+    assert changed.result_settings()["encoding"]["bones"] == "reference"
+    assert changed.hash != plain.hash
+
+
 def test_where_the_data_lies_is_written_out_and_does_not_enter_the_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from encoding import (
     augment,
     encode_all,
     encode_augmented,
+    fit_statistics,
 )
 from encoding.augment import mirror, rotation_about_vertical
 from lifting.poses import PoseSequence3D
@@ -300,3 +301,20 @@ def test_training_images_repeat_with_the_generator_and_differ_without(random_cli
 def test_an_option_out_of_range_is_refused(option: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=next(iter(option))):
         AugmentationConfig(**option)
+
+
+def test_a_spread_of_bones_is_seen_on_the_reference_body(random_clip: Make) -> None:
+    clips = [random_clip(8, seed) for seed in range(3)]
+    config = EncodingConfig(bones="reference", enhancement="off")
+    statistics = fit_statistics(clips, config)
+    still = AugmentationConfig.none()
+    as_they_are = encode_all(clips, config, statistics)
+    rng = np.random.default_rng
+    unchanged = encode_augmented(clips, config, still, statistics, rng(0))
+    assert np.mean(np.abs(unchanged.astype(int) - as_they_are) > 2) < 0.01
+    spread = still.model_copy(update={"bone_spread": 0.3})
+    changed = encode_augmented(clips, config, spread, statistics, rng(0))
+    assert all(
+        np.mean(np.abs(one.astype(int) - two) > 2) > 0.1
+        for one, two in zip(changed, as_they_are, strict=True)
+    )
