@@ -38,9 +38,15 @@ DATA_FOLDERS = {"msr": "msr_action3d", "sbu": "sbu"}
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
 # Settings that came later, with what happened before: runs that were begun when there was no choice go on.
-_LATER = {
+_LATER: dict[str, dict[str, Any]] = {
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
     "encoding": {"bones": "own"},
+}
+# What a few people's clips are best encoded and augmented with (docs/results.md, "What matters"). The other
+# presets keep to SPMF.md, as the paper says nothing of either.
+_SMALL: dict[str, Any] = {
+    "encoding": {"bones": "reference", "distance_scope": "sequence"},
+    "augmentation": {"tilt_degrees": 15.0, "bone_spread": 0.1, "time_warp": 0.3},
 }
 _OUTSIDE_RESULT = ("resources", "tracking")
 _SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
@@ -279,9 +285,7 @@ def _preset_settings(name: Preset) -> dict[str, Any]:
         "network": network,
         "training": TrainingConfig.preset(name).model_dump(mode="json"),
     }
-    if name != "small":
-        settings["derivation"] = {"epochs": 60}
-    return settings
+    return {**settings, **(_SMALL if name == "small" else {"derivation": {"epochs": 60}})}
 
 
 def _merged(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from cluster.config import PRESETS, ExperimentConfig
 from cluster.settings import difference, override, read_settings_file
 from cluster.tracking.mlflow_store import TrackingConfig
+from encoding.spmf import EncodingConfig
 
 SMALL = ExperimentConfig.preset("small")
 
@@ -102,9 +103,16 @@ def test_override_leaves_the_original_alone_and_difference_finds_what_changed() 
 
 def test_augmentation_that_came_later_enters_the_hash_where_it_is_on() -> None:
     """Or no run that was begun before it could be resumed."""
-    off = ExperimentConfig.preset("small")
+    off = ExperimentConfig.preset("paper")
     assert "time_warp" not in off.result_settings()["augmentation"]
     assert off.hash != off.changed({"augmentation.time_warp": 0.3}).hash
+
+
+def test_the_preset_for_small_data_encodes_and_augments_as_the_ablation_says() -> None:
+    small, paper = ExperimentConfig.preset("small"), ExperimentConfig.preset("paper")
+    assert (small.encoding.bones, small.encoding.distance_scope) == ("reference", "sequence")
+    assert (paper.encoding, paper.augmentation.bone_spread) == (EncodingConfig(), 0)
+    assert small.augmentation.bone_spread == 0.1
 
 
 def test_bones_that_came_later_enter_the_hash_where_they_are_not_each_persons_own() -> None:
