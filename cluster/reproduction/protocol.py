@@ -59,7 +59,7 @@ _LIFTER = {
         "blocks": 1, "activation": "leaky_relu", "dropout": 0.0755, "residual": "activation_after",
         "max_norm": 1,
     },
-    "normalization": {"kind": "root", "inputs": "xy_seen"},
+    "normalization": {"kind": "root_place", "inputs": "xy_seen"},
     "training": {
         "loss": "mpjpe", "learning_rate": 0.00133, "weight_decay": 0.00266, "hide_keypoints": 0.0627,
         "steps_per_epoch": 300, "halve_every": 1,

@@ -48,6 +48,8 @@ class Score:
     Attributes:
         part, poses, method: which.
         accuracies: of every network trained, on the original test sequences, each once.
+        together: accuracy of a run's networks that answer as one, mean over the runs; None where a run has
+            one network.
         total: test sequences.
         parameters: of the network; 0 for the nearest neighbour.
         latency: median milliseconds an answer; None for the nearest neighbour.
@@ -61,6 +63,7 @@ class Score:
     poses: Poses
     method: Method
     accuracies: tuple[float, ...]
+    together: float | None
     total: int
     parameters: int
     latency: float | None
@@ -149,11 +152,13 @@ def _score(part: Part, poses: Poses, method: Method, runs: Sequence[_Run]) -> Sc
     ]
     chosen = [row["retrained"] for search in searches for row in search["candidates"] if row["chosen"]]
     first = runs[0].content
+    committees = [run.content["together"] for run in runs if run.content.get("together") is not None]
     return Score(
         part=part.name,
         poses=poses,
         method=method,
         accuracies=tuple(row["accuracy"] for run in runs for row in run.content["seeds"]),
+        together=float(np.mean(committees)) if len(committees) == len(runs) else None,
         total=first["total"],
         parameters=round(float(np.mean([run.content["parameters"] for run in runs]))),
         latency=first["latency_ms"],
@@ -206,7 +211,8 @@ def _published_row(parts: Sequence[str], name: str, values: Mapping[str, float],
 
 def _cell(score: Score) -> str:
     several = f" ± {score.spread:.3f} ({len(score.accuracies)})" if len(score.accuracies) > 1 else ""
-    return f"{score.mean:.3f}{several}"
+    committee = "" if score.together is None else f", together {score.together:.3f}"
+    return f"{score.mean:.3f}{several}{committee}"
 
 
 def _cost_rows(scores: Sequence[Score]) -> list[list[str]]:

@@ -18,6 +18,7 @@ from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts, confusion_figure
 from cluster.stages.courses import BaselineSpec
+from cluster.stages.evaluation import together
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
 from cluster.stages.preparation import Experiment, environment
@@ -174,6 +175,7 @@ def _score(experiment: Experiment, trained: Seeds[BaselineSpec]) -> dict[str, An
     network = trained.main.network
     return {
         "seeds": [{"seed": seed, "accuracy": score.accuracy} for seed, score in scores.items()],
+        "together": together([score.probabilities for score in scores.values()], images.labels),
         "parameters": num_parameters(network),
         "latency_ms": median_latency(network),
         **_counts(experiment, scores[trained.plan.main].predictions),

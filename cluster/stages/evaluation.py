@@ -1,6 +1,6 @@
 """The score of a trained classifier on the test part of its data, which nothing has seen before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from cluster.tracking.tracker import Tracker
 from nas.network import num_parameters
 from nas.threads import torch_threads
 
-__all__ = ["EvaluationOutcome", "class_lines", "run_evaluation", "seed_line"]
+__all__ = ["EvaluationOutcome", "accuracy_of", "class_lines", "run_evaluation", "seed_line", "together"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +36,7 @@ class EvaluationOutcome:
         confusion: int64 (K, K), row the true class, column the answer.
         latency: median milliseconds from one image to its logits, on one thread.
         seeds: accuracy of every seed that was trained, by seed; the above is of the run's own.
+        together: accuracy of the mean of all seeds' probabilities; None for a single seed.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class EvaluationOutcome:
     confusion: NDArray[np.int64]
     latency: float
     seeds: Mapping[int, float]
+    together: float | None
 
     @property
     def mean(self) -> float:
@@ -99,21 +101,22 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
     labels = np.array([clip.label for clip in clips])
     answers = probabilities.argmax(axis=1)
     own, others = _seeds(run)
-    seeds = {own: float((answers == labels).mean())}
+    by_seed = {own: probabilities}
     for seed in others:
-        other = TrainedClassifier.load(run.seed_model(seed)).predict([clip.poses for clip in clips])
-        seeds[seed] = float((other.argmax(axis=1) == labels).mean())
+        other = TrainedClassifier.load(run.seed_model(seed))
+        by_seed[seed] = other.predict([clip.poses for clip in clips])
     names = classifier.class_names
     confusion = confusion_counts(labels, answers, len(names))
     outcome = EvaluationOutcome(
         folder=run.path,
-        accuracy=float((answers == labels).mean()),
+        accuracy=accuracy_of(probabilities, labels),
         correct=int((answers == labels).sum()),
         total=len(clips),
         class_names=names,
         confusion=confusion,
         latency=median_latency(classifier.network),
-        seeds=dict(sorted(seeds.items())),
+        seeds={seed: accuracy_of(row, labels) for seed, row in sorted(by_seed.items())},
+        together=together(list(by_seed.values()), labels),
     )
     predictions = [
         {"clip": clip.name, "class": names[label], "answer": names[answer], "probability": float(row[answer])}
@@ -129,6 +132,7 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
             "seeds": [{"seed": seed, "accuracy": accuracy} for seed, accuracy in outcome.seeds.items()],
             "mean": outcome.mean,
             "spread": outcome.spread,
+            "together": outcome.together,
             "counted": "every original test sequence once, without augmentation",
             "parameters": num_parameters(classifier.network),
             "latency_ms": outcome.latency,
@@ -139,6 +143,16 @@ def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassif
         },
     )
     return outcome
+
+
+def accuracy_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Fraction of the clips whose likeliest class is right: (N, K) probabilities against N labels."""
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def together(probabilities: Sequence[NDArray[np.float32]], labels: NDArray[np.int64]) -> float | None:
+    """Accuracy of several networks that answer as one, by the mean of their probabilities; None for one."""
+    return accuracy_of(np.mean(probabilities, axis=0), labels) if len(probabilities) > 1 else None
 
 
 def _class_rows(names: tuple[str, ...], confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
@@ -161,10 +175,13 @@ def _seeds(run: RunFolder) -> tuple[int, list[int]]:
 
 
 def seed_line(outcome: EvaluationOutcome) -> str:
-    """Mean and spread over seeds, for a person."""
+    """Mean and spread over several seeds, and how they do together, for a person."""
     each = ", ".join(f"{accuracy:.4f}" for accuracy in outcome.seeds.values())
     names = ", ".join(map(str, outcome.seeds))
-    return f"{outcome.mean:.4f} ± {outcome.spread:.4f} over seeds {names} ({each})"
+    return (
+        f"{outcome.mean:.4f} ± {outcome.spread:.4f} over seeds {names} ({each}); "
+        f"{outcome.together:.4f} by the mean of their answers"
+    )
 
 
 def class_lines(outcome: EvaluationOutcome) -> list[str]:
