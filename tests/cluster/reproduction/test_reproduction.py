@@ -92,7 +92,13 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     assert scores[0].genotypes == ((read_json(run / "search.json")["genotype"]),)
     text = write_tables(registry, tmp_path)
     assert text + "\n" == (tmp_path / "results.md").read_text()
-    assert f"| {scores[0].mean:.3f} ± {scores[0].spread:.3f} (2) | not run | not run |" in text
+    cell = f"{scores[0].mean:.3f} ± {scores[0].spread:.3f} (2), together {scores[0].together:.3f}"
+    assert f"| {cell} | not run | not run |" in text
+    assert [score.together for score in scores[:2]] == [
+        read_json(Path(score.folders[0]) / f"{name}.json")["together"]
+        for score, name in zip(scores[:2], ("evaluation", "baseline"), strict=True)
+    ]
+    assert scores[2].together is None
     assert "| 0.9787 | 0.9681 | 0.9927 | 0.9798 |" in " ".join(text.split())  # published
     assert read_json(tmp_path / "results.json")["msr"][0]["mean"] == scores[0].mean
     assert (tmp_path / "msr_sizes.png").exists()
