@@ -47,6 +47,16 @@ _LATER: dict[str, dict[str, Any]] = {
 _SMALL: dict[str, Any] = {
     "encoding": {"bones": "reference", "distance_scope": "sequence"},
     "augmentation": {"tilt_degrees": 15.0, "bone_spread": 0.1, "time_warp": 0.3},
+    "final_augmentation": {
+        "temporal_crop": 0.7,
+        "rotation_degrees": 40.0,
+        "tilt_degrees": 20.0,
+        "joint_noise_mm": 20.0,
+        "bone_spread": 0.2,
+        "time_warp": 0.5,
+    },
+    "training": {"epochs": 250},
+    "parameters": 400_000,
 }
 _OUTSIDE_RESULT = ("resources", "tracking")
 _SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
@@ -104,6 +114,9 @@ class ExperimentConfig(BaseModel):
     encoding: EncodingConfig = Field(default_factory=EncodingConfig, description="poses to images")
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="in training only"
+    )
+    final_augmentation: AugmentationConfig | None = Field(
+        default=None, description="in the final training, which has longer to learn; none: the same"
     )
     compute: ComputeConfig = Field(default_factory=ComputeConfig, description="CPU or GPU, and precision")
     supernet: SupernetConfig = Field(description="size of the search network")
@@ -192,6 +205,16 @@ class ExperimentConfig(BaseModel):
         return cls.from_content(name, override(content, given), str(path), line)
 
     @classmethod
+    def from_run(cls, path: Path) -> Self:
+        """Read the experiment.json of a run, which says everything: no preset fills in what came later.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: a setting is wrong; the sentence names file and line.
+        """
+        return check_settings(cls, read_settings_file(path), str(path), SettingLines(path).line)
+
+    @classmethod
     def from_content(
         cls,
         preset: Preset,
@@ -230,6 +253,8 @@ class ExperimentConfig(BaseModel):
             for name, value in before.items():
                 if settings[section][name] == value:
                     del settings[section][name]
+        if self.final_augmentation is None:
+            del settings["final_augmentation"]
         if self.poses.source == "sensor":
             del settings["poses"]
         else:
@@ -256,7 +281,9 @@ class ExperimentConfig(BaseModel):
         """The settings of data and images that the final training depends on beside its own."""
         settings = self.result_settings()
         wanted = ("data", "poses", "encoding", "augmentation", "compute")
-        return {name: settings[name] for name in wanted if name in settings}
+        chosen = {name: settings[name] for name in wanted if name in settings}
+        final = settings.get("final_augmentation")
+        return chosen if final is None else {**chosen, "augmentation": final}
 
     def genotype_settings(self) -> dict[str, Any]:
         """The settings that the genotype found depends on: all but the size of the final network."""
@@ -285,7 +312,7 @@ def _preset_settings(name: Preset) -> dict[str, Any]:
         "network": network,
         "training": TrainingConfig.preset(name).model_dump(mode="json"),
     }
-    return {**settings, **(_SMALL if name == "small" else {"derivation": {"epochs": 60}})}
+    return _merged(settings, _SMALL if name == "small" else {"derivation": {"epochs": 60}})
 
 
 def _merged(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:

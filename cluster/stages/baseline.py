@@ -147,7 +147,8 @@ def _seeds(
     run: RunFolder, experiment: Experiment, comparison: BaselineKind, plan: SeedPlan
 ) -> Seeds[BaselineSpec]:
     config, split = experiment.config, experiment.split
-    source = experiment.images(split.development, experiment.statistics(split.development))
+    statistics = experiment.statistics(split.development)
+    source = experiment.images(split.development, statistics, config.final_augmentation)
     if config.parameters is None:
         raise ValueError("`parameters` is null; a baseline needs the number of parameters to have as many")
     network = baseline_for_budget(

@@ -132,6 +132,7 @@ def demo_config(clips: Path, workers: int = 2, tracking: str | None = None) -> E
             "derivation.parameters": 60_000,
             "derivation.epochs": 12,
             "training.epochs": 40,
+            "final_augmentation": None,
             "parameters": 150_000,
             "resources.workers": workers,
             **({"tracking.uri": tracking} if tracking else {}),

@@ -30,7 +30,7 @@ from nas.train import TrainingConfig
 __all__ = ["TrainingOutcome", "run_training"]
 
 # What may still be changed when the genotype is found.
-TRAINING_SETTINGS = ("training", "network", "parameters", "augmentation", "compute")
+TRAINING_SETTINGS = ("training", "network", "parameters", "augmentation", "final_augmentation", "compute")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +165,8 @@ def _courses(run: RunFolder, experiment: Experiment, plan: SeedPlan) -> Seeds[Ge
             genotype=genotype, network=network, config=training, compute=config.compute, threads=threads
         )
 
-    return Seeds(plan, run, config, experiment.images(clips, experiment.statistics(clips)), spec)
+    source = experiment.images(clips, experiment.statistics(clips), config.final_augmentation)
+    return Seeds(plan, run, config, source, spec)
 
 
 def _save(run: RunFolder, experiment: Experiment, courses: Seeds[GenotypeSpec]) -> TrainedClassifier:

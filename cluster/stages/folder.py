@@ -115,7 +115,7 @@ class RunFolder:
 
     def config(self) -> ExperimentConfig:
         """The configuration that this run was started with."""
-        return ExperimentConfig.from_file(self.experiment_file)
+        return ExperimentConfig.from_run(self.experiment_file)
 
     def replace_config(self, config: ExperimentConfig) -> None:
         """Keep other settings from now on; the caller knows that what is done does not depend on them."""

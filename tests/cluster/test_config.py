@@ -108,6 +108,29 @@ def test_augmentation_that_came_later_enters_the_hash_where_it_is_on() -> None:
     assert off.hash != off.changed({"augmentation.time_warp": 0.3}).hash
 
 
+def test_a_run_from_before_a_setting_is_not_filled_in_by_the_preset(tmp_path: Path) -> None:
+    content = ExperimentConfig.preset("small").to_dict()
+    for section, name in (("encoding", "bones"), ("augmentation", "bone_spread")):
+        del content[section][name]
+    del content["final_augmentation"]
+    (tmp_path / "experiment.json").write_text(json.dumps(content))
+    run = ExperimentConfig.from_run(tmp_path / "experiment.json")
+    assert (run.encoding.bones, run.augmentation.bone_spread, run.final_augmentation) == ("own", 0, None)
+    (tmp_path / "experiment.json").write_text(json.dumps({**content, "epochs": 3}))
+    with pytest.raises(ValueError, match=r"experiment\.json.*'epochs'"):
+        ExperimentConfig.from_run(tmp_path / "experiment.json")
+
+
+def test_the_final_training_may_be_augmented_in_its_own_way() -> None:
+    small = ExperimentConfig.preset("small")
+    other = small.changed({"final_augmentation.bone_spread": 0.3})
+    assert other.search_settings() == small.search_settings()
+    assert other.training_settings()["augmentation"]["bone_spread"] == 0.3
+    same = small.changed({"final_augmentation": None})
+    assert "final_augmentation" not in same.result_settings()
+    assert same.training_settings()["augmentation"]["bone_spread"] == 0.1
+
+
 def test_the_preset_for_small_data_encodes_and_augments_as_the_ablation_says() -> None:
     small, paper = ExperimentConfig.preset("small"), ExperimentConfig.preset("paper")
     assert (small.encoding.bones, small.encoding.distance_scope) == ("reference", "sequence")
