@@ -38,7 +38,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("POSENAS_DATA", REPOSITORY.parent / "shared" / "data"))  # as in the tests
 SUBSETS = ("AS1", "AS2", "AS3")
 
-# A network that learns in half a minute what the others need minutes for, in 60 epochs instead of 250 and with
+# A network that learns in half a minute what others need minutes for, in 60 epochs instead of 250 and with
 # the augmentation of the search; its budget, the epochs and the stronger augmentation are rows below.
 BASE: dict[str, Any] = {
     "parameters": 100_000, "network.stem_stride": 2,
