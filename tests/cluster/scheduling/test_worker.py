@@ -132,7 +132,7 @@ def test_the_job_of_a_lost_worker_goes_on_elsewhere_and_ends_once(
     lost = start_worker("lost", lease=3)
     until(lambda: len(steps(job)) >= 3)
     lost.send(fate)
-    heir = start_worker("heir", lease=3)
+    heir = start_worker("heir", lease=30)  # on a busy machine 3 s pass without a renewal
     until(lambda: registry.job(job.id).worker == "heir")
     lost.send(signal.SIGCONT)  # to find that its job is another's
     heir.wait()
