@@ -1,5 +1,6 @@
 """What a worker does when things go wrong. Jobs are real processes, and so are workers that are killed."""
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -102,6 +103,19 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def locked(url: str) -> bool:
+    """Whether somebody is in the middle of writing to a registry in an SQLite file."""
+    if not url.startswith("sqlite"):
+        return False
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=1)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.rollback()
+    return False
+
+
 def steps(job: Job) -> list[int]:
     file = Path(job.folder) / "steps"
     return [int(line.split()[0]) for line in file.read_text().splitlines()] if file.exists() else []
@@ -126,12 +140,19 @@ def test_the_job_of_a_lost_worker_goes_on_elsewhere_and_ends_once(
     registry: Registry,
     queue_trial: Callable[..., Job],
     start_worker: Callable[..., Started],
+    database_url: str,
     fate: signal.Signals,
 ) -> None:
     job = queue_trial("search", steps=60, seconds=0.1)
     lost = start_worker("lost", lease=3)
     until(lambda: len(steps(job)) >= 3)
     lost.send(fate)
+    while fate == signal.SIGSTOP and locked(
+        database_url
+    ):  # frozen with the file's lock, it would stop everybody
+        lost.send(signal.SIGCONT)
+        time.sleep(0.05)
+        lost.send(fate)
     heir = start_worker("heir", lease=30)  # on a busy machine 3 s pass without a renewal
     until(lambda: registry.job(job.id).worker == "heir")
     lost.send(signal.SIGCONT)  # to find that its job is another's
