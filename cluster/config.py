@@ -115,8 +115,9 @@ class ExperimentConfig(BaseModel):
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="in training only"
     )
-    final_augmentation: AugmentationConfig | None = Field(
-        default=None, description="in the final training, which has longer to learn; none: the same"
+    final_augmentation: dict[str, float] | None = Field(
+        default=None,
+        description="settings of augmentation that differ in the final training, which has longer to learn",
     )
     compute: ComputeConfig = Field(default_factory=ComputeConfig, description="CPU or GPU, and precision")
     supernet: SupernetConfig = Field(description="size of the search network")
@@ -150,6 +151,11 @@ class ExperimentConfig(BaseModel):
                 f"resources.gpus_per_worker is {gpus:g} and compute.device is 'cpu': the workers would hold "
                 "GPUs and not use them; add --device cuda, or leave the GPUs out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_final_augmentation(self) -> Self:
+        _ = self.training_augmentation
         return self
 
     @model_validator(mode="before")
@@ -271,6 +277,12 @@ class ExperimentConfig(BaseModel):
             changes["poses.lifter"] = str(self.poses.lifter.absolute())
         return self.changed(changes) if changes else self
 
+    @property
+    def training_augmentation(self) -> AugmentationConfig:
+        """Of the final training: `augmentation`, but for what `final_augmentation` says."""
+        changed = {**self.augmentation.model_dump(), **(self.final_augmentation or {})}
+        return check_settings(AugmentationConfig, changed, "final_augmentation")
+
     def search_settings(self) -> dict[str, Any]:
         """The settings that the state after some steps of the search depends on: not how many follow."""
         settings = self.result_settings()
@@ -282,8 +294,8 @@ class ExperimentConfig(BaseModel):
         settings = self.result_settings()
         wanted = ("data", "poses", "encoding", "augmentation", "compute")
         chosen = {name: settings[name] for name in wanted if name in settings}
-        final = settings.get("final_augmentation")
-        return chosen if final is None else {**chosen, "augmentation": final}
+        chosen["augmentation"] = {**settings["augmentation"], **(self.final_augmentation or {})}
+        return chosen
 
     def genotype_settings(self) -> dict[str, Any]:
         """The settings that the genotype found depends on: all but the size of the final network."""

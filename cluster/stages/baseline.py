@@ -148,7 +148,7 @@ def _seeds(
 ) -> Seeds[BaselineSpec]:
     config, split = experiment.config, experiment.split
     statistics = experiment.statistics(split.development)
-    source = experiment.images(split.development, statistics, config.final_augmentation)
+    source = experiment.images(split.development, statistics, config.training_augmentation)
     if config.parameters is None:
         raise ValueError("`parameters` is null; a baseline needs the number of parameters to have as many")
     network = baseline_for_budget(

@@ -139,6 +139,12 @@ def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
     """The run's settings with changes; those that the result depends on only while nothing is trained."""
     before = run.config()
     after = before.changed(changes)
+    for name, value in (after.final_augmentation or {}).items():
+        if f"augmentation.{name}" in changes:
+            raise ValueError(
+                f"augmentation.{name} would change nothing in the final training, where "
+                f"final_augmentation.{name} is {value:g}; change that one"
+            )
     differing = difference(before.result_settings(), after.result_settings())
     for name, was, now in differing:
         if name.split(".")[0] not in TRAINING_SETTINGS:
@@ -165,7 +171,7 @@ def _courses(run: RunFolder, experiment: Experiment, plan: SeedPlan) -> Seeds[Ge
             genotype=genotype, network=network, config=training, compute=config.compute, threads=threads
         )
 
-    source = experiment.images(clips, experiment.statistics(clips), config.final_augmentation)
+    source = experiment.images(clips, experiment.statistics(clips), config.training_augmentation)
     return Seeds(plan, run, config, source, spec)
 
 

@@ -126,9 +126,17 @@ def test_the_final_training_may_be_augmented_in_its_own_way() -> None:
     other = small.changed({"final_augmentation.bone_spread": 0.3})
     assert other.search_settings() == small.search_settings()
     assert other.training_settings()["augmentation"]["bone_spread"] == 0.3
+    assert small.changed({"augmentation.mirror": 0.5}).training_augmentation.mirror == 0.5  # in both
     same = small.changed({"final_augmentation": None})
     assert "final_augmentation" not in same.result_settings()
     assert same.training_settings()["augmentation"]["bone_spread"] == 0.1
+
+
+def test_a_final_augmentation_that_is_wrong_is_named() -> None:
+    with pytest.raises(ValueError, match=r"final_augmentation.*'bone_spred'.*bone_spread"):
+        SMALL.changed({"final_augmentation.bone_spred": 0.3})
+    with pytest.raises(ValueError, match=r"final_augmentation.*tilt_degrees"):
+        SMALL.changed({"final_augmentation.tilt_degrees": 91})
 
 
 def test_the_preset_for_small_data_encodes_and_augments_as_the_ablation_says() -> None:
