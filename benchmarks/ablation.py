@@ -47,10 +47,9 @@ BASE: dict[str, Any] = {
 
 # What the preset for small data does in the final training, for 250 epochs.
 _STRONGER = {
-    "augmentation.temporal_crop": 0.7, "augmentation.rotation_degrees": 40.0,
-    "augmentation.tilt_degrees": 20.0, "augmentation.joint_noise_mm": 20.0, "augmentation.bone_spread": 0.2,
-    "augmentation.time_warp": 0.5,
-}  # fmt: skip
+    f"augmentation.{name}": value
+    for name, value in (ExperimentConfig.preset("small").final_augmentation or {}).items()
+}
 ROWS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "bones=own": {"encoding.bones": "own"},
