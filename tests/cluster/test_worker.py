@@ -255,6 +255,11 @@ def test_training_settings_may_change_before_the_training_and_no_others_ever(
         ValueError, match=r"search.seed is 0 in .* cannot become 4: the genotype was found with"
     ):
         run_training(folder, changes={"search.seed": 4})
+    with pytest.raises(
+        ValueError,
+        match=r"augmentation\.bone_spread would change nothing .* final_augmentation\.bone_spread is 0\.2",
+    ):
+        run_training(folder, changes={"augmentation.bone_spread": 0.3})
     assert len(run_training(folder, changes={"training.epochs": 2}).epochs) == 2
     assert RunFolder.open(folder).config().training.epochs == 2
     assert (
