@@ -80,6 +80,8 @@ def check_settings(
 def override(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with some of them changed; keys are dotted names such as "search.epochs".
 
+    A part of a section that is not there, or is null, makes the section.
+
     Raises:
         ValueError: a name goes through a setting that has no parts.
     """
@@ -88,7 +90,9 @@ def override(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
         *parents, last = name.split(".")
         place = result
         for parent in parents:
-            place = place.setdefault(parent, {})
+            if place.get(parent) is None:
+                place[parent] = {}
+            place = place[parent]
             if not isinstance(place, dict):
                 raise ValueError(f"setting {name!r} cannot be: {parent!r} is a single value and has no parts")
         place[last] = value

@@ -128,6 +128,7 @@ def test_the_final_training_may_be_augmented_in_its_own_way() -> None:
     assert other.training_settings()["augmentation"]["bone_spread"] == 0.3
     assert small.changed({"augmentation.mirror": 0.5}).training_augmentation.mirror == 0.5  # in both
     same = small.changed({"final_augmentation": None})
+    assert same.changed({"final_augmentation.tilt_degrees": 20}).final_augmentation == {"tilt_degrees": 20}
     assert "final_augmentation" not in same.result_settings()
     assert same.training_settings()["augmentation"]["bone_spread"] == 0.1
 
@@ -141,7 +142,7 @@ def test_a_final_augmentation_that_is_wrong_is_named() -> None:
 
 def test_the_preset_for_small_data_encodes_and_augments_as_the_ablation_says() -> None:
     small, paper = ExperimentConfig.preset("small"), ExperimentConfig.preset("paper")
-    assert (small.encoding.bones, small.encoding.distance_scope) == ("reference", "sequence")
+    assert (small.encoding.bones, small.encoding.distance_scope) == ("own", "sequence")
     assert (paper.encoding, paper.augmentation.bone_spread) == (EncodingConfig(), 0)
     assert small.augmentation.bone_spread == 0.1
 
