@@ -52,8 +52,9 @@ _STRONGER = {
 }
 ROWS: dict[str, dict[str, Any]] = {
     "defaults": {},
-    "bones=own": {"encoding.bones": "own"},
-    "bones=own, no spread": {"encoding.bones": "own", "augmentation.bone_spread": 0.0},
+    "bones=reference": {"encoding.bones": "reference"},
+    "bones=reference, no spread": {"encoding.bones": "reference", "augmentation.bone_spread": 0.0},
+    "bones=reference, spread=0.2": {"encoding.bones": "reference", "augmentation.bone_spread": 0.2},
     "no spread of bones": {"augmentation.bone_spread": 0.0},
     "spread of bones=0.2": {"augmentation.bone_spread": 0.2},
     "distance_scope=train": {"encoding.distance_scope": "train"},
@@ -80,6 +81,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "epochs=30": {"training.epochs": 30},
     "epochs=250": {"training.epochs": 250},
     "epochs=250, stronger": {"training.epochs": 250, **_STRONGER},
+    "bones=reference, epochs=250, stronger": {
+        "encoding.bones": "reference", "training.epochs": 250, **_STRONGER,
+    },
     "stronger": _STRONGER,
     "ema=0.99": {"training.ema_decay": 0.99},
     "no smoothing of labels": {"training.label_smoothing": 0.0},
