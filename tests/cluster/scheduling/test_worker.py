@@ -147,9 +147,8 @@ def test_the_job_of_a_lost_worker_goes_on_elsewhere_and_ends_once(
     lost = start_worker("lost", lease=3)
     until(lambda: len(steps(job)) >= 3)
     lost.send(fate)
-    while fate == signal.SIGSTOP and locked(
-        database_url
-    ):  # frozen with the file's lock, it would stop everybody
+    # Frozen with the file's lock, it would stop everybody.
+    while fate == signal.SIGSTOP and locked(database_url):
         lost.send(signal.SIGCONT)
         time.sleep(0.05)
         lost.send(fate)
