@@ -3,6 +3,7 @@
     python benchmarks/ablation.py --data FOLDER --out runs/ablation
     python benchmarks/ablation.py --only enhancement=off image_size=48
     python benchmarks/ablation.py --try 'augmentation.rotation_degrees=40 augmentation.time_warp=0.5'
+    python benchmarks/ablation.py --genotype RUN/genotype.json  # final training of a search's cells
 
 Each training subject of MSR Action3D AS1, AS2 and AS3 in turn is left out, a small residual network is
 trained on the others, and scored on the one left out; the test part is not looked at. Answers of every clip
@@ -31,6 +32,9 @@ from encoding.datasets import Clip
 from lifting.tables import as_text
 from nas.baselines import Baseline, baseline_for_budget
 from nas.evaluate import evaluate
+from nas.genotype import Genotype
+from nas.image_classifier import ImageClassifier
+from nas.network import Network
 from nas.threads import torch_threads
 from nas.train import Training
 
@@ -93,14 +97,36 @@ ROWS: dict[str, dict[str, Any]] = {
     "stem_stride=1": {"network.stem_stride": 1},
 }  # fmt: skip
 
+# Of the network of a genotype, in the whole final training.
+_FINAL: dict[str, Any] = {"training.epochs": 250, **_STRONGER}
+_OF_CELLS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "every path kept": {"network.drop_path_keep": 1.0},
+    "drop_path_keep=0.6": {"network.drop_path_keep": 0.6},
+    "no auxiliary head": {"network.auxiliary": False},
+    "every path kept, no auxiliary head": {"network.drop_path_keep": 1.0, "network.auxiliary": False},
+    "parameters=400k": {"parameters": 400_000},
+}
+CELL_ROWS = {f"cells: {name}": {**_FINAL, **changes} for name, changes in _OF_CELLS.items()}
+
 
 def main() -> None:
     """Measure what is missing, then print the table."""
     given = _arguments()
-    rows = {name: ROWS[name] for name in (["defaults", *given.only] if given.only else ROWS)}
+    rows, genotype, base = ROWS, None, "defaults"
+    if given.genotype:
+        genotype = Genotype.from_json(given.genotype.read_text(encoding="utf-8"))
+        rows, base = CELL_ROWS, "cells: defaults"
+    if wrong := [name for name in given.only or [] if name not in rows]:
+        kind = "a genotype's network" if genotype else "the residual network"
+        raise SystemExit(f"{'; '.join(wrong)}: no row of {kind}, which has {'; '.join(rows)}")
+    if given.only:
+        rows = {name: rows[name] for name in (base, *given.only)}
+    rows = dict(rows)
     for text in given.attempts:
         changes = dict(part.split("=", 1) for part in text.split())
-        rows[text] = {name: yaml.safe_load(value) for name, value in changes.items()}
+        name = text if genotype is None else f"cells: {text}"
+        rows[name] = {**rows[base], **{name: yaml.safe_load(value) for name, value in changes.items()}}
     subsets = given.subsets or SUBSETS
     if not given.report:
         for name, changes in rows.items():
@@ -108,40 +134,47 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             with suppress(BlockingIOError), locked(folder):  # another process is at it
                 for subset in subsets:
-                    measure(given.data, given.out, name, changes, subset, given.seed)
-    print(report(given.out, list(rows), subsets, given.seed))
+                    measure(given.data, given.out, name, changes, subset, given.seed, genotype)
+    print(report(given.out, list(rows), base, subsets, given.seed))
     print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, one thread each.")
 
 
-def measure(data: Path, out: Path, name: str, changes: Mapping[str, Any], subset: str, seed: int) -> None:
-    """Leave out each training subject in turn; one file a subject."""
+def measure(
+    data: Path,
+    out: Path,
+    name: str,
+    changes: Mapping[str, Any],
+    subset: str,
+    seed: int,
+    genotype: Genotype | None = None,
+) -> None:
+    """Leave out each training subject in turn; one file a subject. No genotype: the residual network."""
     settings = {**BASE, "data.name": "msr", "data.root": str(data / "msr_action3d"), "data.subset": subset}
     config = ExperimentConfig.preset("small", {**settings, "training.seed": seed, **changes})
     experiment = Experiment.load(config)
     clips = experiment.split.development
     for subject in sorted({str(clip.unit) for clip in clips}):
         path = folder_of(out, name) / f"{subset}-{subject}-{seed}.json"
-        if path.exists() and read_json(path)["changes"] == dict(changes):
+        asked = {"changes": dict(changes), **({"genotype": str(genotype)} if genotype else {})}
+        if path.exists() and read_json(path).items() >= asked.items():
             continue
         begin = time.perf_counter()
         kept = [clip for clip in clips if str(clip.unit) != subject]
-        content = fold(experiment, kept, [clip for clip in clips if str(clip.unit) == subject])
+        content = fold(experiment, kept, [clip for clip in clips if str(clip.unit) == subject], genotype)
         seconds = time.perf_counter() - begin
-        write_json(path, {"changes": dict(changes), "seconds": seconds, **content})
+        write_json(path, {**asked, "seconds": seconds, **content})
         print(
             f"{name}, {subset} without {subject}: {np.mean(content['right']):.3f}, {seconds:.0f} s",
             flush=True,
         )
 
 
-def fold(experiment: Experiment, kept: Sequence[Clip], left_out: Sequence[Clip]) -> dict[str, Any]:
+def fold(
+    experiment: Experiment, kept: Sequence[Clip], left_out: Sequence[Clip], genotype: Genotype | None = None
+) -> dict[str, Any]:
     """Train on some clips; which of the others are right, by name, and their mean loss."""
     config, statistics = experiment.config, experiment.statistics(kept)
-    assert config.parameters is not None
-    sizes = experiment.split.num_classes, config.encoding.image_size, config.parameters
-    network = Baseline(
-        baseline_for_budget("residual", *sizes, config.network.stem_stride), config.training.seed
-    )
+    network = _network(experiment, genotype)
     with torch_threads(1):
         training = Training(network, experiment.images(kept, statistics), config.training)
         for _ in range(config.training.epochs):
@@ -157,14 +190,24 @@ def fold(experiment: Experiment, kept: Sequence[Clip], left_out: Sequence[Clip])
     }
 
 
+def _network(experiment: Experiment, genotype: Genotype | None) -> ImageClassifier:
+    config = experiment.config
+    assert config.parameters is not None
+    if genotype is not None:
+        return Network(genotype, experiment.network(genotype, config.parameters), config.training.seed)
+    sizes = experiment.split.num_classes, config.encoding.image_size, config.parameters
+    return Baseline(baseline_for_budget("residual", *sizes, config.network.stem_stride), config.training.seed)
+
+
 def folder_of(out: Path, name: str) -> Path:
     """Where the results of a row lie, a file for each subset and subject left out."""
     return out / "".join(letter if letter.isalnum() or letter in "=.-" else "_" for letter in name)
 
 
-def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -> str:
-    """Accuracy of each row, and its difference from the defaults with the standard error over clips."""
-    base = right_by_clip(out, "defaults", subsets, seed)
+def report(out: Path, names: Sequence[str], defaults: str, subsets: Sequence[str], seed: int) -> str:
+    """Accuracy of each row, and its difference from that of the defaults with the standard error over
+    clips."""
+    base = right_by_clip(out, defaults, subsets, seed)
     rows = [["", *subsets, "mean", "difference", "loss", "minutes"]]
     for name in names:
         found = right_by_clip(out, name, subsets, seed)
@@ -179,7 +222,7 @@ def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -
                 name,
                 *(f"{value:.3f}" for value in by_subset),
                 f"{np.mean(by_subset):.3f}",
-                f"{apart.mean():+.3f} ± {error:.3f}" if name != "defaults" else "",
+                f"{apart.mean():+.3f} ± {error:.3f}" if name != defaults else "",
                 f"{np.mean([content['loss'] for content in contents]):.3f}",
                 f"{sum(content['seconds'] for content in contents) / 60:.1f}",
             ]
@@ -209,7 +252,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="where results lie")
-    parser.add_argument("--only", nargs="+", choices=list(ROWS), help="rows to measure; by default all")
+    parser.add_argument("--only", nargs="+", choices=[*ROWS, *CELL_ROWS], help="rows to measure; all")
+    parser.add_argument("--genotype", type=Path, help="genotype.json: its network, not the residual one")
     parser.add_argument(
         "--try", dest="attempts", nargs="+", default=[], help="further rows: settings with blanks between"
     )
