@@ -188,10 +188,10 @@ def _stretched(
     A bone of which an end is missing keeps its length in that frame.
     """
     shifts = np.zeros_like(xyz)
+    bones = np.nan_to_num(xyz - xyz[..., skeleton.parents, :])  # of the root, parent -1: never looked at
+    bones *= factors[..., None] - 1
     for joint in _outwards(skeleton):
-        parent = skeleton.parents[joint]
-        bone = np.nan_to_num(xyz[..., joint, :] - xyz[..., parent, :])
-        shifts[..., joint, :] = shifts[..., parent, :] + bone * (factors[..., joint, None] - 1)
+        shifts[..., joint, :] = shifts[..., skeleton.parents[joint], :] + bones[..., joint, :]
     stretched: NDArray[np.float32] = xyz + shifts
     return stretched
 
