@@ -88,7 +88,10 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     _dress(axes, panel.title, panel.x_label)
     axes.ticklabel_format(axis="y", useOffset=False)  # "+5.7e1" above an axis is overlooked
     if len(panel.series) > 1 or any(series.spread for series in panel.series):
-        axes.legend(frameon=False, fontsize=8.5, labelcolor=_INK)
+        legend = axes.legend(frameon=False, fontsize=8.5, labelcolor=_INK)
+        if len(panel.series) > 3:  # so many names hide a curve wherever they stand between the axes
+            legend.set_loc("center left")
+            legend.set_bbox_to_anchor((1, 0.5))
 
 
 def _dress(axes: Axes, title: str, x_label: str) -> None:
