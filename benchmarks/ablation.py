@@ -98,7 +98,6 @@ ROWS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 # Of the network of a genotype, in the whole final training.
-_FINAL: dict[str, Any] = {"training.epochs": 250, **_STRONGER}
 _OF_CELLS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "every path kept": {"network.drop_path_keep": 1.0},
@@ -107,7 +106,9 @@ _OF_CELLS: dict[str, dict[str, Any]] = {
     "every path kept, no auxiliary head": {"network.drop_path_keep": 1.0, "network.auxiliary": False},
     "parameters=400k": {"parameters": 400_000},
 }
-CELL_ROWS = {f"cells: {name}": {**_FINAL, **changes} for name, changes in _OF_CELLS.items()}
+CELL_ROWS = {
+    f"cells: {name}": {**ROWS["epochs=250, stronger"], **changes} for name, changes in _OF_CELLS.items()
+}
 
 
 def main() -> None:
@@ -120,9 +121,7 @@ def main() -> None:
     if wrong := [name for name in given.only or [] if name not in rows]:
         kind = "a genotype's network" if genotype else "the residual network"
         raise SystemExit(f"{'; '.join(wrong)}: no row of {kind}, which has {'; '.join(rows)}")
-    if given.only:
-        rows = {name: rows[name] for name in (base, *given.only)}
-    rows = dict(rows)
+    rows = {name: rows[name] for name in ((base, *given.only) if given.only else rows)}
     for text in given.attempts:
         changes = dict(part.split("=", 1) for part in text.split())
         name = text if genotype is None else f"cells: {text}"
@@ -153,9 +152,9 @@ def measure(
     config = ExperimentConfig.preset("small", {**settings, "training.seed": seed, **changes})
     experiment = Experiment.load(config)
     clips = experiment.split.development
+    asked = {"changes": dict(changes), **({"genotype": str(genotype)} if genotype else {})}
     for subject in sorted({str(clip.unit) for clip in clips}):
         path = folder_of(out, name) / f"{subset}-{subject}-{seed}.json"
-        asked = {"changes": dict(changes), **({"genotype": str(genotype)} if genotype else {})}
         if path.exists() and read_json(path).items() >= asked.items():
             continue
         begin = time.perf_counter()
@@ -252,7 +251,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="where results lie")
-    parser.add_argument("--only", nargs="+", choices=[*ROWS, *CELL_ROWS], help="rows to measure; all")
+    choices = [*ROWS, *CELL_ROWS]
+    parser.add_argument("--only", nargs="+", choices=choices, help="rows to measure; by default all")
     parser.add_argument("--genotype", type=Path, help="genotype.json: its network, not the residual one")
     parser.add_argument(
         "--try", dest="attempts", nargs="+", default=[], help="further rows: settings with blanks between"
