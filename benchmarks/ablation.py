@@ -4,11 +4,13 @@
     python benchmarks/ablation.py --only enhancement=off image_size=48
     python benchmarks/ablation.py --try 'augmentation.rotation_degrees=40 augmentation.time_warp=0.5'
     python benchmarks/ablation.py --genotype RUN/genotype.json  # final training of a search's cells
+    python benchmarks/ablation.py --subsets fold1 fold2 fold3 fold4 fold5 --only bones=reference mirror=0.5
 
 Each training subject of MSR Action3D AS1, AS2 and AS3 in turn is left out, a small residual network is
-trained on the others, and scored on the one left out; the test part is not looked at. Answers of every clip
-are kept, so that a row is compared with the defaults clip by clip. What is done already is not done again:
-start it again after a stop, or once more beside on another core.
+trained on the others, and scored on the one left out; the test part is not looked at. Of a fold of SBU,
+whose training part are four others, the next one is left out, so that five folds score every clip once.
+Answers of every clip are kept, so that a row is compared with the defaults clip by clip. What is done
+already is not done again: start it again after a stop, or once more beside on another core.
 """
 
 import argparse
@@ -26,6 +28,7 @@ import yaml
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
 from cluster.locking import locked
+from cluster.reproduction.protocol import TABLES, Part, parts_of
 from cluster.stages.preparation import Experiment
 from encoding.augment import AugmentationConfig
 from encoding.datasets import Clip
@@ -40,7 +43,8 @@ from nas.train import Training
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("POSENAS_DATA", REPOSITORY.parent / "shared" / "data"))  # as in the tests
-SUBSETS = ("AS1", "AS2", "AS3")
+PARTS = {part.name.replace(" ", ""): part for table in TABLES for part in parts_of(table, DATA)}
+SUBSETS = [name for name, part in PARTS.items() if part.table == "msr"]
 
 # A network that learns in half a minute what others need minutes for, in 60 epochs instead of 250 and with
 # the augmentation of the search; its budget, the epochs and the stronger augmentation are rows below.
@@ -147,29 +151,40 @@ def measure(
     seed: int,
     genotype: Genotype | None = None,
 ) -> None:
-    """Leave out each training subject in turn; one file a subject. No genotype: the residual network."""
-    settings = {**BASE, "data.name": "msr", "data.root": str(data / "msr_action3d"), "data.subset": subset}
-    config = ExperimentConfig.preset("small", {**settings, "training.seed": seed, **changes})
-    experiment = Experiment.load(config)
+    """Leave out each of a part's units in turn; one file a unit. No genotype: the residual network."""
+    (part,) = (part for part in parts_of(PARTS[subset].table, data) if part.name == PARTS[subset].name)
+    settings = {**BASE, **{f"data.{name}": value for name, value in part.data.items()}, "training.seed": seed}
+    experiment = Experiment.load(ExperimentConfig.preset("small", {**settings, **changes}))
     clips = experiment.split.development
     asked = {"changes": dict(changes), **({"genotype": str(genotype)} if genotype else {})}
-    for subject in sorted({str(clip.unit) for clip in clips}):
-        path = folder_of(out, name) / f"{subset}-{subject}-{seed}.json"
+    for unit in left_out(part, clips):
+        path = folder_of(out, name) / f"{subset}-{unit.replace(' ', '')}-{seed}.json"
         if path.exists() and read_json(path).items() >= asked.items():
             continue
         begin = time.perf_counter()
-        kept = [clip for clip in clips if str(clip.unit) != subject]
-        content = fold(experiment, kept, [clip for clip in clips if str(clip.unit) == subject], genotype)
+        others = [clip for clip in clips if unit_of(part, clip) == unit]
+        content = fold(experiment, [clip for clip in clips if unit_of(part, clip) != unit], others, genotype)
         seconds = time.perf_counter() - begin
         write_json(path, {**asked, "seconds": seconds, **content})
         print(
-            f"{name}, {subset} without {subject}: {np.mean(content['right']):.3f}, {seconds:.0f} s",
-            flush=True,
+            f"{name}, {subset} without {unit}: {np.mean(content['right']):.3f}, {seconds:.0f} s", flush=True
         )
 
 
+def left_out(part: Part, clips: Sequence[Clip]) -> list[str]:
+    """The units of a training part that are left out in turn: every subject of MSR, one fold of SBU."""
+    if part.table == "msr":
+        return sorted({unit_of(part, clip) for clip in clips})
+    return [f"fold {part.data['fold'] % 5 + 1}"]
+
+
+def unit_of(part: Part, clip: Clip) -> str:
+    """Clips of one unit are left out together: a subject of MSR, a fold of SBU."""
+    return str(clip.unit) if part.table == "msr" else f"fold {clip.fold}"
+
+
 def fold(
-    experiment: Experiment, kept: Sequence[Clip], left_out: Sequence[Clip], genotype: Genotype | None = None
+    experiment: Experiment, kept: Sequence[Clip], others: Sequence[Clip], genotype: Genotype | None = None
 ) -> dict[str, Any]:
     """Train on some clips; which of the others are right, by name, and their mean loss."""
     config, statistics = experiment.config, experiment.statistics(kept)
@@ -178,12 +193,12 @@ def fold(
         training = Training(network, experiment.images(kept, statistics), config.training)
         for _ in range(config.training.epochs):
             metrics = training.run_epoch()
-        images = experiment.images(left_out, statistics, AugmentationConfig.none())
+        images = experiment.images(others, statistics, AugmentationConfig.none())
         score = evaluate(training.use_average(), images)
     right = score.predictions == images.labels
     return {
         "right": right.astype(int).tolist(),
-        "clips": [clip.name for clip in left_out],
+        "clips": [clip.name for clip in others],
         "loss": score.loss,
         "training_accuracy": metrics.accuracy,
     }
@@ -257,7 +272,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--try", dest="attempts", nargs="+", default=[], help="further rows: settings with blanks between"
     )
-    parser.add_argument("--subsets", nargs="+", choices=SUBSETS, help="by default all three")
+    parser.add_argument("--subsets", nargs="+", choices=PARTS, help="by default those of MSR Action3D")
     parser.add_argument("--seed", type=int, default=0, help="of the trainings")
     parser.add_argument("--report", action="store_true", help="train nothing, only print the table")
     return parser.parse_args()
