@@ -137,19 +137,32 @@ def encode_augmented(
     """One changed copy of each clip as an image: what a training step sees.
 
     Where the encoding sets all bones to those of a reference body, it is this body that is changed: a spread
-    of its bones is seen in the image.
+    of its bones is seen in the image. (Give clips of `on_their_body` where many copies are made.)
 
     Returns:
         uint8 (N, image_size, image_size, 3), RGB.
     """
-    if encoding.bones == "reference":
-        lengths = statistics.bone_lengths if statistics else None
-        clips = [on_reference_body(poses, lengths) for poses in clips]
-        encoding = encoding.model_copy(update={"bones": "own"})
+    clips, encoding = on_their_body(clips, encoding, statistics)
     images = encode_all([augment(poses, augmentation, rng) for poses in clips], encoding, statistics)
     flipped = rng.random(len(clips)) < augmentation.image_flip
     images[flipped] = images[flipped, :, ::-1]
     return images
+
+
+def on_their_body(
+    clips: Sequence[PoseSequence3D], encoding: EncodingConfig, statistics: EncodingStatistics | None
+) -> tuple[Sequence[PoseSequence3D], EncodingConfig]:
+    """The clips with the bones that the encoding asks for, and the encoding of clips that have them.
+
+    Raises:
+        ValueError: a reference body is asked for, and the statistics have none.
+    """
+    if encoding.bones == "own":
+        return clips, encoding
+    lengths = statistics.bone_lengths if statistics else None
+    return [on_reference_body(poses, lengths) for poses in clips], encoding.model_copy(
+        update={"bones": "own"}
+    )
 
 
 def _tilt(forwards: float, sideways: float) -> NDArray[np.float64]:
