@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from cluster.images import PoseImages, to_network
-from encoding.augment import AugmentationConfig
+from encoding.augment import AugmentationConfig, encode_augmented
 from encoding.datasets.synthetic import synthetic
-from encoding.spmf import EncodingConfig, encode, fit_statistics
+from encoding.spmf import EncodingConfig, encode, encode_all, fit_statistics
 
 ENCODING = EncodingConfig()
 
@@ -68,3 +68,18 @@ def test_no_augmentation_gives_the_clips_themselves_even_with_a_generator() -> N
     torch.testing.assert_close(
         source.batch(indices, np.random.default_rng(0)), source.batch(indices, None), atol=0.2, rtol=0
     )
+
+
+def test_a_reference_body_that_is_put_on_once_gives_the_images_of_one_put_on_for_each() -> None:
+    clips = synthetic(num_subjects=2, clips_per_action=1).development[:4]
+    poses, config = [clip.poses for clip in clips], EncodingConfig(bones="reference")
+    statistics = fit_statistics(poses, config)
+    source = PoseImages(clips, 12, config, AugmentationConfig(), statistics)
+    indices = np.arange(len(clips))
+    plain = encode_all(poses, config, statistics)
+    changed = encode_augmented(poses, config, AugmentationConfig(), statistics, np.random.default_rng(5))
+    np.testing.assert_array_equal(source.batch(indices, None).numpy(), to_network(plain))
+    np.testing.assert_array_equal(
+        source.batch(indices, np.random.default_rng(5)).numpy(), to_network(changed)
+    )
+    assert not np.array_equal(plain, encode_all(poses, ENCODING, statistics))
