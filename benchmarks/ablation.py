@@ -3,6 +3,7 @@
     python benchmarks/ablation.py --data FOLDER --out runs/ablation
     python benchmarks/ablation.py --only enhancement=off image_size=48
     python benchmarks/ablation.py --try 'augmentation.rotation_degrees=40 augmentation.time_warp=0.5'
+    python benchmarks/ablation.py --try 'epochs=250, stronger + parameters=400000'  # a row, and what differs
     python benchmarks/ablation.py --genotype RUN/genotype.json  # final training of a search's cells
     python benchmarks/ablation.py --subsets fold1 fold2 fold3 fold4 fold5 --only bones=reference mirror=0.5
 
@@ -14,6 +15,7 @@ already is not done again: start it again after a stop, or once more beside on a
 """
 
 import argparse
+import hashlib
 import os
 import platform
 import time
@@ -126,10 +128,10 @@ def main() -> None:
         kind = "a genotype's network" if genotype else "the residual network"
         raise SystemExit(f"{'; '.join(wrong)}: no row of {kind}, which has {'; '.join(rows)}")
     rows = {name: rows[name] for name in ((base, *given.only) if given.only else rows)}
+    known = ROWS if genotype is None else CELL_ROWS
     for text in given.attempts:
-        changes = dict(part.split("=", 1) for part in text.split())
         name = text if genotype is None else f"cells: {text}"
-        rows[name] = {**rows[base], **{name: yaml.safe_load(value) for name, value in changes.items()}}
+        rows[name] = {**known[base], **attempt(text, known)}
     subsets = given.subsets or SUBSETS
     if not given.report:
         for name, changes in rows.items():
@@ -140,6 +142,22 @@ def main() -> None:
                     measure(given.data, given.out, name, changes, subset, given.seed, genotype)
     print(report(given.out, list(rows), base, subsets, given.seed))
     print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, one thread each.")
+
+
+def attempt(text: str, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings of "NAME=VALUE NAME=VALUE", or of "ROW + NAME=VALUE" over those of a row."""
+    row, separator, rest = text.rpartition(" + ")
+    if separator and row not in known:
+        raise SystemExit(f"{text!r} begins with no row; there are {'; '.join(known)}")
+    changes = {}
+    for part in rest.split():
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise SystemExit(
+                f"{part!r} of {text!r} is no setting: NAME=VALUE, with blanks between, is needed"
+            )
+        changes[name] = yaml.safe_load(value)
+    return {**known.get(row, {}), **changes}
 
 
 def measure(
@@ -215,7 +233,10 @@ def _network(experiment: Experiment, genotype: Genotype | None) -> ImageClassifi
 
 def folder_of(out: Path, name: str) -> Path:
     """Where the results of a row lie, a file for each subset and subject left out."""
-    return out / "".join(letter if letter.isalnum() or letter in "=.-" else "_" for letter in name)
+    plain = "".join(letter if letter.isalnum() or letter in "=.-" else "_" for letter in name)
+    if len(plain) > 150:  # a file system takes 255 bytes
+        plain = f"{plain[:130]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return out / plain
 
 
 def report(out: Path, names: Sequence[str], defaults: str, subsets: Sequence[str], seed: int) -> str:
@@ -270,7 +291,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=choices, help="rows to measure; by default all")
     parser.add_argument("--genotype", type=Path, help="genotype.json: its network, not the residual one")
     parser.add_argument(
-        "--try", dest="attempts", nargs="+", default=[], help="further rows: settings with blanks between"
+        "--try",
+        dest="attempts",
+        nargs="+",
+        default=[],
+        help="further rows: settings with blanks between, after a row's name and ' + ' or alone",
     )
     parser.add_argument("--subsets", nargs="+", choices=PARTS, help="by default those of MSR Action3D")
     parser.add_argument("--seed", type=int, default=0, help="of the trainings")
