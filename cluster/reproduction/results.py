@@ -30,7 +30,7 @@ from cluster.scheduling.registry import Registry
 from lifting.tables import as_text
 from nas.draw import save_figure
 
-__all__ = ["Score", "as_markdown", "collect", "size_figure", "write_tables"]
+__all__ = ["Score", "as_markdown", "collect", "courses_figure", "size_figure", "write_tables"]
 
 _ROWS: Mapping[Method, str] = {
     "enas": "searched (ENAS)",
@@ -56,6 +56,7 @@ class Score:
         validation: mean validation accuracy of the genotypes chosen, when retrained; None without a search.
         search_seconds, training_seconds: mean time of these jobs, for one search and for all its trainings.
         genotypes: those found.
+        courses: of each search, the validation accuracy with the shared weights, epoch by epoch.
         folders: the runs.
     """
 
@@ -71,6 +72,7 @@ class Score:
     search_seconds: float
     training_seconds: float
     genotypes: tuple[str, ...]
+    courses: tuple[tuple[float, ...], ...]
     folders: tuple[str, ...]
 
     @property
@@ -89,7 +91,7 @@ class Score:
 
 
 def write_tables(registry: Registry, folder: Path) -> str:
-    """Write results.md, results.json and a picture of each table, from whatever is finished.
+    """Write results.md, results.json and pictures of each table, from whatever is finished.
 
     Args:
         registry: of the tables.
@@ -108,6 +110,8 @@ def write_tables(registry: Registry, folder: Path) -> str:
         write_json(folder / "results.json", contents)
         for table, found in scores.items():
             save_figure(size_figure(found), folder / f"{table}_sizes.png")
+            if any(score.courses for score in found):
+                save_figure(courses_figure(found), folder / f"{table}_searches.png")
     return text
 
 
@@ -166,6 +170,9 @@ def _score(part: Part, poses: Poses, method: Method, runs: Sequence[_Run]) -> Sc
         search_seconds=float(np.mean([run.search_seconds for run in runs])),
         training_seconds=float(np.mean([run.training_seconds for run in runs])),
         genotypes=tuple(search["genotype"] for search in searches),
+        courses=tuple(
+            tuple(epoch["validation_accuracy"] for epoch in search["epochs"]) for search in searches
+        ),
         folders=tuple(str(run.folder) for run in runs),
     )
 
@@ -260,4 +267,35 @@ def size_figure(scores: Sequence[Score]) -> Figure:
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def courses_figure(scores: Sequence[Score]) -> Figure:
+    """How searches learn: validation accuracy with the shared weights by epoch, a panel a part.
+
+    Raises:
+        ValueError: no score is of a search.
+    """
+    searched = [score for score in scores if score.courses]
+    panels = list(dict.fromkeys((score.poses, score.part) for score in searched))
+    if not panels:
+        raise ValueError("there is nothing to draw: none of the scores is of a search")
+    figure = Figure(figsize=(3.4 * len(panels) + 0.6, 3.2), layout="constrained")
+    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    named: dict[str, Any] = {}
+    for axes, (poses, part) in zip(row, panels, strict=True):
+        for score in searched:
+            if (score.poses, score.part) != (poses, part):
+                continue
+            colour = COLOURS[METHODS.index(score.method)]
+            for course in score.courses:
+                (line,) = axes.plot(range(1, len(course) + 1), course, color=colour, linewidth=1.2, alpha=0.8)
+                named.setdefault(_ROWS[score.method], line)
+        axes.set_title(part + (", lifted" if poses == "lifted" else ""), fontsize=10)
+        axes.set_xlabel("epoch of the search")
+        axes.grid(alpha=0.3)
+    row[0].set_ylabel("validation accuracy, shared weights")
+    figure.legend(
+        named.values(), named.keys(), loc="outside lower center", ncols=len(named), frameon=False, fontsize=8
+    )
     return figure

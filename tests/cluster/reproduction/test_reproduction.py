@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cluster.cli import app
 from cluster.files import read_json, write_json
 from cluster.reproduction.protocol import METHODS, Part, Protocol, lifter_file, parts_of
-from cluster.reproduction.results import as_markdown, collect, write_tables
+from cluster.reproduction.results import as_markdown, collect, courses_figure, write_tables
 from cluster.reproduction.running import hand_in, run_tables
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.queue import Place, Queue
@@ -103,6 +103,13 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     assert read_json(tmp_path / "results.json")["msr"][0]["mean"] == scores[0].mean
     assert (tmp_path / "msr_sizes.png").exists()
     assert not (tmp_path / "sbu_sizes.png").exists()
+    epochs = read_json(run / "search.json")["epochs"]
+    assert scores[0].courses == (tuple(epoch["validation_accuracy"] for epoch in epochs),)
+    (axes,) = courses_figure(scores).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [list(scores[0].courses[0])]
+    assert (tmp_path / "msr_searches.png").exists()
+    with pytest.raises(ValueError, match="none of the scores is of a search"):
+        courses_figure(scores[1:])
 
     (first, *_) = tiny_protocol().measurements([PART], "sensor")
     with pytest.raises(
