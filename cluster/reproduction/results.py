@@ -1,5 +1,6 @@
 """What the runs of the tables came to: scores by method and part, as tables and as a picture."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -25,12 +26,22 @@ from cluster.reproduction.protocol import (
     parts_of,
 )
 from cluster.reproduction.running import experiments_by_name
+from cluster.scheduling.kinds import flat
 from cluster.scheduling.records import Job
 from cluster.scheduling.registry import Registry
+from cluster.stages.folder import RunFolder
 from lifting.tables import as_text
 from nas.draw import save_figure
 
-__all__ = ["Score", "as_markdown", "collect", "courses_figure", "size_figure", "write_tables"]
+__all__ = [
+    "Score",
+    "as_markdown",
+    "collect",
+    "courses_figure",
+    "mixed_settings",
+    "size_figure",
+    "write_tables",
+]
 
 _ROWS: Mapping[Method, str] = {
     "enas": "searched (ENAS)",
@@ -39,6 +50,12 @@ _ROWS: Mapping[Method, str] = {
     "densenet": "DenseNet",
     "neighbour": "nearest neighbour",
 }
+
+
+# What makes a cell the one that it is, where the work was done, and what only searches make use of.
+_OF_A_CELL = ("data.root", "data.subset", "data.fold", "search.strategy", "search.seed", "training.seed")
+_OUTSIDE = ("poses", "resources", "tracking")
+_OF_SEARCHES = ("search", "supernet", "derivation", "validation_copies")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +75,7 @@ class Score:
         genotypes: those found.
         courses: of each search, the validation accuracy with the shared weights, epoch by epoch.
         folders: the runs.
+        settings: by dotted name, those that every cell of a table should share.
     """
 
     part: str
@@ -74,6 +92,7 @@ class Score:
     genotypes: tuple[str, ...]
     courses: tuple[tuple[float, ...], ...]
     folders: tuple[str, ...]
+    settings: Mapping[str, Any]
 
     @property
     def mean(self) -> float:
@@ -174,13 +193,43 @@ def _score(part: Part, poses: Poses, method: Method, runs: Sequence[_Run]) -> Sc
             tuple(epoch["validation_accuracy"] for epoch in search["epochs"]) for search in searches
         ),
         folders=tuple(str(run.folder) for run in runs),
+        settings=_shared_settings(runs[0].folder, method),
     )
+
+
+def _shared_settings(folder: Path, method: Method) -> dict[str, Any]:
+    """All settings but those in which the cells of a table differ, and those that a baseline does not use."""
+    settings = flat(RunFolder(folder).config().to_dict())
+    unused = _OUTSIDE if method in ("enas", "random") else (*_OUTSIDE, *_OF_SEARCHES)
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in _OF_A_CELL and name.split(".")[0] not in unused
+    }
+
+
+def mixed_settings(scores: Sequence[Score]) -> list[str]:
+    """What the cells of a table do not share though they should, a sentence a setting: a preset may have
+    changed since the first of them was handed in."""
+    sentences = []
+    for name in sorted({name for score in scores for name in score.settings}):
+        of_searches = name.split(".")[0] in _OF_SEARCHES
+        held: dict[str, list[str]] = {}
+        for score in scores:
+            if score.courses or not of_searches:
+                value = json.dumps(score.settings.get(name))
+                held.setdefault(value, []).append(f"{score.part}, {score.poses}, {score.method}")
+        if len(held) > 1:
+            values = "; ".join(f"{value} ({', '.join(cells)})" for value, cells in held.items())
+            sentences.append(f"`{name}` is not the same in all of this table: {values}.")
+    return sentences
 
 
 def as_markdown(table: Table, scores: Sequence[Score]) -> str:
     """A table of accuracies, methods down and parts across, and one of costs; published rows below.
 
-    What was not run says so, and a row has a mean where it is whole.
+    What was not run says so, a row has a mean where it is whole, and settings that are not the same in all of
+    it are told.
     """
     parts = [part.name for part in parts_of(table, Path())]
     sections = [f"### {TABLES[table]}"]
@@ -193,7 +242,7 @@ def as_markdown(table: Table, scores: Sequence[Score]) -> str:
             rows += [_published_row(parts, *published) for published in PUBLISHED[table]]
         head = [f"{poses} poses", *parts, "mean", "parameters", "ms an answer"]
         sections.append(as_text([head, *rows], markdown=True))
-    sections.append(as_text(_cost_rows(scores), markdown=True))
+    sections += [as_text(_cost_rows(scores), markdown=True), *mixed_settings(scores)]
     return "\n\n".join(sections)
 
 

@@ -1,6 +1,7 @@
 """The tables: what is planned, that it runs through the queue once, and what is written of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,23 @@ import yaml
 from typer.testing import CliRunner
 
 from cluster.cli import app
+from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
 from cluster.reproduction.protocol import METHODS, Part, Protocol, lifter_file, parts_of
-from cluster.reproduction.results import as_markdown, collect, courses_figure, write_tables
+from cluster.reproduction.results import (
+    as_markdown,
+    collect,
+    courses_figure,
+    mixed_settings,
+    write_tables,
+)
 from cluster.reproduction.running import hand_in, run_tables
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.queue import Place, Queue
 from cluster.scheduling.records import Room
 from cluster.scheduling.registry import Registry
 from cluster.scheduling.worker import WorkerConfig
+from cluster.stages.folder import RunFolder
 
 TINY = yaml.safe_load((Path(__file__).parents[1] / "tiny.yaml").read_text())
 PART = Part(table="msr", name="AS1", data={"name": "synthetic", **TINY.pop("data")})
@@ -111,6 +120,17 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     with pytest.raises(ValueError, match="none of the scores is of a search"):
         courses_figure(scores[1:])
 
+    assert mixed_settings(scores) == []  # a baseline has no search to differ in
+    assert scores[0].settings["search.epochs"] == len(epochs)
+    lengthened = replace(scores[0], settings={**scores[0].settings, "search.epochs": 7, "parameters": 9})
+    assert mixed_settings([lengthened, *scores]) == [
+        f"`parameters` is not the same in all of this table: 9 (AS1, sensor, enas); "
+        f"{TINY['parameters']} (AS1, sensor, enas, AS1, sensor, residual, AS1, sensor, neighbour).",
+        f"`search.epochs` is not the same in all of this table: 7 (AS1, sensor, enas); "
+        f"{len(epochs)} (AS1, sensor, enas).",
+    ]
+    assert f"7 (AS1, sensor, enas); {len(epochs)}" in as_markdown("msr", [lengthened, *scores])
+
     (first, *_) = tiny_protocol().measurements([PART], "sensor")
     with pytest.raises(
         ValueError, match=r"msr-as1-enas was handed in with other settings .*; a table has one"
@@ -146,6 +166,8 @@ def test_a_row_has_a_mean_where_all_of_it_was_run(registry: Registry, tmp_path: 
     for number, job in enumerate(registry.jobs(), start=1):
         seeds = [{"seed": 0, "accuracy": 0.25 * number}]
         content = {"seeds": seeds, "total": 4, "parameters": 0, "latency_ms": None}
+        config = ExperimentConfig.model_validate(job.settings["config"])
+        RunFolder.create(Path(job.folder), config, baseline="neighbour")
         write_json(Path(job.folder) / "baseline.json", content)
         scores = collect(registry, "msr")
         assert (scores[-1].mean, scores[-1].spread, scores[-1].validation) == (0.25 * number, 0.0, None)
