@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from cluster.files import read_json, write_atomically, write_json
 from cluster.progress import duration
@@ -43,6 +44,7 @@ __all__ = [
     "write_tables",
 ]
 
+_MARKERS = ("o", "s", "^", "D", "v")
 _ROWS: Mapping[Method, str] = {
     "enas": "searched (ENAS)",
     "random": "searched, random sampling",
@@ -288,34 +290,43 @@ def _cost_rows(scores: Sequence[Score]) -> list[list[str]]:
 
 
 def size_figure(scores: Sequence[Score]) -> Figure:
-    """Accuracy against parameters: a point a score, its spread as a bar, a colour a method."""
+    """Accuracy against parameters: a point a score, its spread as a bar; a colour a method, a shape a part.
+
+    Scores of several tables, as of other budgets, may be given together. Points of lifted poses are hollow;
+    methods stand a few hundredths apart, so that bars of equal size can be told.
+    """
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    for colour, method in zip(COLOURS, METHODS, strict=False):
-        mine = [score for score in scores if score.method == method and score.parameters]
-        if mine:
-            axes.errorbar(
-                [score.parameters for score in mine],
-                [score.mean for score in mine],
-                yerr=[score.spread for score in mine],
-                fmt="o",
-                capsize=3,
-                color=colour,
-                label=_ROWS[method],
-            )
-            for score in mine:
-                axes.annotate(
-                    score.part + (", lifted" if score.poses == "lifted" else ""),
-                    (score.parameters, score.mean),
-                    xytext=(6, 3),
-                    textcoords="offset points",
-                    fontsize=8,
-                )
+    drawn = [score for score in scores if score.parameters]
+    parts = list(dict.fromkeys(score.part for score in drawn))
+    for score in drawn:
+        place = METHODS.index(score.method)
+        colour = COLOURS[place]
+        axes.errorbar(
+            score.parameters * 1.03**place,
+            score.mean,
+            yerr=score.spread,
+            fmt=_MARKERS[parts.index(score.part) % len(_MARKERS)],
+            capsize=3,
+            color=colour,
+            markerfacecolor="white" if score.poses == "lifted" else colour,
+            alpha=0.8,
+        )
+    for method in dict.fromkeys(score.method for score in drawn):
+        axes.plot([], [], "-", color=COLOURS[METHODS.index(method)], linewidth=4, label=_ROWS[method])
+    for part, marker in zip(parts, _MARKERS, strict=False):
+        axes.plot([], [], marker, color="black", label=part)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("parameters")
     axes.set_ylabel("accuracy on original test sequences")
     axes.grid(alpha=0.3)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=8)
+    if drawn:
+        sizes = [score.parameters for score in drawn]
+        axes.set_xlim(min(sizes) / 2, max(sizes) * 2)
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     return figure
 
 

@@ -17,6 +17,7 @@ from cluster.reproduction.results import (
     collect,
     courses_figure,
     mixed_settings,
+    size_figure,
     write_tables,
 )
 from cluster.reproduction.running import hand_in, run_tables
@@ -112,6 +113,8 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     assert read_json(tmp_path / "results.json")["msr"][0]["mean"] == scores[0].mean
     assert (tmp_path / "msr_sizes.png").exists()
     assert not (tmp_path / "sbu_sizes.png").exists()
+    (legend,) = size_figure(scores).legends  # the neighbour has no parameters
+    assert [text.get_text() for text in legend.texts] == ["searched (ENAS)", "residual network", "AS1"]
     epochs = read_json(run / "search.json")["epochs"]
     assert scores[0].courses == (tuple(epoch["validation_accuracy"] for epoch in epochs),)
     (axes,) = courses_figure(scores).axes
