@@ -46,7 +46,8 @@ def separable_conv(
 def _agrees(shape: tuple[int, int, int, int], kernel: int, gradients: bool) -> bool:
     """Whether both forms give the same bits, those of the gradients included if they are asked for.
 
-    For some shapes, maps of 4 x 4 pixels among them, torch adds up the weights' gradients in another order.
+    For some shapes, maps of 4 x 4 pixels among them, torch adds up the weights' gradients in another order;
+    on some processors (AMD's family 26) it does so in all sums over few channels.
     """
     from nas.kernels.separable import SeparableWeights, separable_conv_in_torch
 
