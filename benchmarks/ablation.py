@@ -133,6 +133,11 @@ def main() -> None:
         name = text if genotype is None else f"cells: {text}"
         rows[name] = {**known[base], **attempt(text, known)}
     subsets = given.subsets or SUBSETS
+    for name, changes in rows.items():  # all of them before hours go into the first
+        try:
+            settings_of(given.data, subsets[0], given.seed, changes)
+        except ValueError as error:
+            raise SystemExit(f"{name}: {error}") from None
     if not given.report:
         for name, changes in rows.items():
             folder = folder_of(given.out, name)
@@ -170,9 +175,7 @@ def measure(
     genotype: Genotype | None = None,
 ) -> None:
     """Leave out each of a part's units in turn; one file a unit. No genotype: the residual network."""
-    (part,) = (part for part in parts_of(PARTS[subset].table, data) if part.name == PARTS[subset].name)
-    settings = {**BASE, **{f"data.{name}": value for name, value in part.data.items()}, "training.seed": seed}
-    experiment = Experiment.load(ExperimentConfig.preset("small", {**settings, **changes}))
+    part, experiment = PARTS[subset], Experiment.load(settings_of(data, subset, seed, changes))
     clips = experiment.split.development
     asked = {"changes": dict(changes), **({"genotype": str(genotype)} if genotype else {})}
     for unit in left_out(part, clips):
@@ -187,6 +190,17 @@ def measure(
         print(
             f"{name}, {subset} without {unit}: {np.mean(content['right']):.3f}, {seconds:.0f} s", flush=True
         )
+
+
+def settings_of(data: Path, subset: str, seed: int, changes: Mapping[str, Any]) -> ExperimentConfig:
+    """Those of a row on a part.
+
+    Raises:
+        ValueError: a change is not allowed.
+    """
+    (part,) = (part for part in parts_of(PARTS[subset].table, data) if part.name == PARTS[subset].name)
+    settings = {**BASE, **{f"data.{name}": value for name, value in part.data.items()}, "training.seed": seed}
+    return ExperimentConfig.preset("small", {**settings, **changes})
 
 
 def left_out(part: Part, clips: Sequence[Clip]) -> list[str]:

@@ -106,7 +106,11 @@ def reproduce(
         )
         text = write_tables(registry, out)
     if text:
-        _print(f"{text}\n\ntables    {out / 'results.md'}\nruns      posenas ui --tracking {store}")
+        pictures = ", ".join(str(path) for path in sorted(out.glob("*.png")))
+        _print(
+            f"{text}\n\ntables    {out / 'results.md'}\npictures  {pictures}\n"
+            f"runs      posenas ui --tracking {store}"
+        )
     else:
         _print("no run is finished yet: there is no table to write")
     if failed:

@@ -1,4 +1,4 @@
-"""What the runs of the tables came to: scores by method and part, as tables and as a picture."""
+"""What the runs of the tables came to: scores by method and part, as tables and as pictures."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -220,7 +220,7 @@ def mixed_settings(scores: Sequence[Score]) -> list[str]:
         for score in scores:
             if score.courses or not of_searches:
                 value = json.dumps(score.settings.get(name))
-                held.setdefault(value, []).append(f"{score.part}, {score.poses}, {score.method}")
+                held.setdefault(value, []).append(f"{score.part} {score.poses} {score.method}")
         if len(held) > 1:
             values = "; ".join(f"{value} ({', '.join(cells)})" for value, cells in held.items())
             sentences.append(f"`{name}` is not the same in all of this table: {values}.")

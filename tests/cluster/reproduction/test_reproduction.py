@@ -127,12 +127,12 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     assert scores[0].settings["search.epochs"] == len(epochs)
     lengthened = replace(scores[0], settings={**scores[0].settings, "search.epochs": 7, "parameters": 9})
     assert mixed_settings([lengthened, *scores]) == [
-        f"`parameters` is not the same in all of this table: 9 (AS1, sensor, enas); "
-        f"{TINY['parameters']} (AS1, sensor, enas, AS1, sensor, residual, AS1, sensor, neighbour).",
-        f"`search.epochs` is not the same in all of this table: 7 (AS1, sensor, enas); "
-        f"{len(epochs)} (AS1, sensor, enas).",
+        f"`parameters` is not the same in all of this table: 9 (AS1 sensor enas); "
+        f"{TINY['parameters']} (AS1 sensor enas, AS1 sensor residual, AS1 sensor neighbour).",
+        f"`search.epochs` is not the same in all of this table: 7 (AS1 sensor enas); "
+        f"{len(epochs)} (AS1 sensor enas).",
     ]
-    assert f"7 (AS1, sensor, enas); {len(epochs)}" in as_markdown("msr", [lengthened, *scores])
+    assert f"7 (AS1 sensor enas); {len(epochs)}" in as_markdown("msr", [lengthened, *scores])
 
     (first, *_) = tiny_protocol().measurements([PART], "sensor")
     with pytest.raises(

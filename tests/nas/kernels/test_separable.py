@@ -76,19 +76,15 @@ SHAPES = [
 ]
 
 
-def agreed() -> tuple[int, int, int, int]:
-    """A shape for which the forms agree on this processor: torch adds up in an order of its own on some."""
-    kernels.select("compiled")
-    with torch.enable_grad():
-        found = next((shape for shape in SHAPES if compiled_separable.usable(torch.zeros(shape), 3)), None)
-    assert found is not None, "the compiled form has torch's bits for no shape at all"
-    return found
+# There torch adds up in another order on some processors (AMD's family 26), and so computes itself.
+LEFT_TO_TORCH = {(3, 40, 16, 16), (2, 6, 7, 5)}
+USED = (4, 12, 12, 10)
 
 
 @needs_compiler
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_compiled_form_gives_the_bits_of_torch_forwards_and_backwards_or_is_not_used(
+def test_the_compiled_form_gives_the_bits_of_torch_forwards_and_backwards(
     shape: tuple[int, int, int, int], kernel: int
 ) -> None:
     kernels.select("compiled")
@@ -96,6 +92,7 @@ def test_the_compiled_form_gives_the_bits_of_torch_forwards_and_backwards_or_is_
     leaves = [x, addend, *stacks[0], *stacks[1]]
     for leaf in leaves:
         leaf.requires_grad_()
+    assert compiled_separable.usable(x, kernel) or shape in LEFT_TO_TORCH
     compiled = compiled_separable.separable_conv(x, stacks[0], stacks[1], addend)
     used, theirs = separable_conv(x, stacks, addend), separable_conv_in_torch(x, stacks, addend)
     assert torch.equal(used, theirs)
@@ -106,11 +103,6 @@ def test_the_compiled_form_gives_the_bits_of_torch_forwards_and_backwards_or_is_
         assert torch.equal(chosen, its)
         torch.testing.assert_close(mine, its, rtol=1e-5, atol=1e-6 * float(its.detach().abs().max()))
     torch.testing.assert_close(compiled, theirs, rtol=1e-5, atol=1e-5)
-
-
-@needs_compiler
-def test_the_compiled_form_has_the_bits_of_torch_for_some_shape() -> None:
-    assert agreed() in SHAPES
 
 
 @needs_compiler
@@ -159,10 +151,10 @@ class Images:
 @needs_compiler
 def test_what_it_adds_gets_the_gradient_in_the_order_of_memory_in_which_it_came() -> None:
     """Slices of a concatenation's gradient are strided, and batch normalisation adds those up differently."""
-    shape, outcomes = agreed(), []
+    outcomes = []
     for choice in ("torch", "compiled"):
         kernels.select(choice)  # type: ignore[arg-type]
-        x, stacks, addend = arguments(shape, 3)
+        x, stacks, addend = arguments(USED, 3)
         addend.requires_grad_()
         orders: list[tuple[int, ...]] = []
         added = addend * 1
@@ -198,7 +190,8 @@ def test_a_form_that_differs_in_one_bit_is_not_used(monkeypatch: pytest.MonkeyPa
         y = separable_conv_in_torch(x, stacks, addend)
         return torch.where(y == y.max(), torch.nextafter(y, y + 1), y)
 
-    x = torch.zeros(agreed())
+    x = torch.zeros(USED)
+    kernels.select("compiled")
     assert compiled_separable.usable(x, 3)
     compiled_separable._agrees.cache_clear()
     monkeypatch.setattr("nas.kernels.separable.separable_conv_in_torch", nearly)
@@ -255,8 +248,8 @@ def test_nothing_is_compiled_unless_it_was_chosen() -> None:
 
 @needs_compiler
 def test_other_numbers_than_float32_on_one_thread_are_left_to_torch() -> None:
-    x = torch.zeros(agreed())
     kernels.select("auto")
+    x = torch.zeros(USED)
     assert compiled_separable.usable(x, 3)
     assert not compiled_separable.usable(x.double(), 3)
     assert not compiled_separable.usable(x, 7)
