@@ -53,7 +53,7 @@ format: $(INSTALLED)  ## mend what the linter can mend
 
 # not lift.py and ablation.py, which train for hours, nor pose2sim.py, which needs a lifter: their --help says how
 bench: $(INSTALLED)  ## the benchmarks, each printing its machine and its table
-	@set -e; for script in $(filter-out $(addprefix benchmarks/,ablation.py lift.py pose2sim.py),$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(filter-out $(addprefix benchmarks/,ablation.py lift.py pose2sim.py search_settings.py),$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:  ## remove the environment and every cache; runs/ and mlflow.db stay
 	rm -rf $(VENV) .venv-detector build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
