@@ -254,8 +254,7 @@ def _of(scores: Iterable[Score], poses: Poses, method: Method) -> dict[str, Scor
 
 def _accuracy_row(method: Method, parts: Sequence[str], found: Mapping[str, Score]) -> list[str]:
     cells = [_cell(found[part]) if part in found else "not run" for part in parts]
-    whole = len(found) == len(parts)
-    mean = f"{np.mean([score.mean for score in found.values()]):.3f}" if whole else ""
+    mean = _mean_cell(list(found.values())) if len(found) == len(parts) else ""
     size = round(float(np.mean([score.parameters for score in found.values()])))
     latencies = [score.latency for score in found.values() if score.latency is not None]
     latency = f"{np.median(latencies):.1f}" if latencies else ""
@@ -271,6 +270,13 @@ def _cell(score: Score) -> str:
     several = f" ± {score.spread:.3f} ({len(score.accuracies)})" if len(score.accuracies) > 1 else ""
     committee = "" if score.together is None else f", together {score.together:.3f}"
     return f"{score.mean:.3f}{several}{committee}"
+
+
+def _mean_cell(scores: Sequence[Score]) -> str:
+    """Of a whole row: the mean of single networks, and of committees where every part has one."""
+    single = f"{np.mean([score.mean for score in scores]):.3f}"
+    committees = [score.together for score in scores if score.together is not None]
+    return single if len(committees) < len(scores) else f"{single}, together {np.mean(committees):.3f}"
 
 
 def _cost_rows(scores: Sequence[Score]) -> list[list[str]]:

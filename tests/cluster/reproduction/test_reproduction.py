@@ -176,6 +176,9 @@ def test_a_row_has_a_mean_where_all_of_it_was_run(registry: Registry, tmp_path: 
         assert (scores[-1].mean, scores[-1].spread, scores[-1].validation) == (0.25 * number, 0.0, None)
         (row,) = [line for line in as_markdown("msr", scores).splitlines() if "| nearest neighbour" in line]
         assert ("0.500 |            |" in row) == (number == 3)  # the mean, and no parameters
+    several = [replace(score, together=value) for score, value in zip(scores, (0.3, 0.5, 1.0), strict=True)]
+    assert "0.500, together 0.600" in as_markdown("msr", several)
+    assert "together 0." not in as_markdown("msr", [*scores[:2], several[2]]).replace("together 1.000", "")
 
 
 @pytest.mark.parametrize(
