@@ -4,8 +4,8 @@
 
 Trains each setting on the same pairs for the same number of steps (CMU mocap with true and with detected
 keypoints, MSR Action3D), keeps what each network predicts for the test parts, and prints the tables of
-docs/results.md from that. Whatever is done already is not done again: start it again after a stop, or with
-more seeds, or once more beside, on another core. With --report only the tables are made.
+docs/lifting_results.md from that. Whatever is done already is not done again: start it again after a stop,
+or with more seeds, or once more beside, on another core. With --report only the tables are made.
 
 The data set folders `cmu_mocap`, `msr_action3d` and `pose2sim_demo` lie under --data.
 

@@ -48,6 +48,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "reward=accuracy": {"search.reward": "accuracy"},
     "M=1": {"search.num_shards": 1, "search.batch_size": 64},
     "M=8": {"search.num_shards": 8, "search.batch_size": 8},
+    "no bias to convolutions": {"search.controller.normal_bias": 0.0},
+    "controller rate=0.0035": {"search.controller.learning_rate": 0.0035},
     "search epochs=60": {"search.epochs": 60},
     "rank by accuracy": {"derivation.rank_by": "accuracy"},
 }

@@ -32,7 +32,7 @@ def preset(name: LifterPreset, section: Section) -> dict[str, Any]:
 
     "paper" is Pham et al. 2019. "martinez" is Martinez et al. 2017: ReLU, dropout 0.5, squared error, batches
     of 64, weights of norm 1 at most, a rate that falls by 4 % in 100,000 steps. "best" is what
-    tuning on CMU mocap found for detected keypoints in short trainings (docs/results.md).
+    tuning on CMU mocap found for detected keypoints in short trainings (docs/lifting_results.md).
 
     Raises:
         ValueError: no such preset.
