@@ -19,7 +19,7 @@ import hashlib
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -264,19 +264,23 @@ def report(out: Path, names: Sequence[str], defaults: str, subsets: Sequence[str
         if not contents or len(found) < len(base):
             continue
         by_subset = [np.mean([right for key, right in found.items() if key[0] == one]) for one in subsets]
-        apart = np.array([found[key] - base[key] for key in base])
-        error = apart.std(ddof=1) / np.sqrt(len(apart))
         rows.append(
             [
                 name,
                 *(f"{value:.3f}" for value in by_subset),
                 f"{np.mean(by_subset):.3f}",
-                f"{apart.mean():+.3f} ± {error:.3f}" if name != defaults else "",
+                difference(found, base) if name != defaults else "",
                 f"{np.mean([content['loss'] for content in contents]):.3f}",
                 f"{sum(content['seconds'] for content in contents) / 60:.1f}",
             ]
         )
     return as_text(rows, markdown=True)
+
+
+def difference(found: Mapping[Any, int], base: Mapping[Any, int]) -> str:
+    """Accuracy of a row less that of the defaults, with its standard error over the clips of both."""
+    apart = np.array([found[key] - base[key] for key in base])
+    return f"{apart.mean():+.3f} ± {apart.std(ddof=1) / np.sqrt(len(apart)):.3f}"
 
 
 def right_by_clip(out: Path, name: str, subsets: Sequence[str], seed: int) -> dict[tuple[str, str], int]:
@@ -295,15 +299,12 @@ def _contents(out: Path, name: str, subsets: Sequence[str], seed: int) -> list[d
     return [read_json(path) for subset in subsets for path in sorted(folder.glob(f"{subset}-*-{seed}.json"))]
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def options(doc: str | None, out: Path, rows: Iterable[str]) -> argparse.ArgumentParser:
+    """What both ablations are asked: which rows, of which data, kept where."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="where results lie")
-    choices = [*ROWS, *CELL_ROWS]
-    parser.add_argument("--only", nargs="+", choices=choices, help="rows to measure; by default all")
-    parser.add_argument("--genotype", type=Path, help="genotype.json: its network, not the residual one")
+    parser.add_argument("--out", type=Path, default=out, help="where results lie")
+    parser.add_argument("--only", nargs="+", choices=list(rows), help="rows to measure; by default all")
     parser.add_argument(
         "--try",
         dest="attempts",
@@ -311,9 +312,15 @@ def _arguments() -> argparse.Namespace:
         default=[],
         help="further rows: settings with blanks between, after a row's name and ' + ' or alone",
     )
+    parser.add_argument("--seed", type=int, default=0, help="of searches and trainings")
+    parser.add_argument("--report", action="store_true", help="measure nothing, only print the table")
+    return parser
+
+
+def _arguments() -> argparse.Namespace:
+    parser = options(__doc__, Path("runs/ablation"), [*ROWS, *CELL_ROWS])
+    parser.add_argument("--genotype", type=Path, help="genotype.json: its network, not the residual one")
     parser.add_argument("--subsets", nargs="+", choices=PARTS, help="by default those of MSR Action3D")
-    parser.add_argument("--seed", type=int, default=0, help="of the trainings")
-    parser.add_argument("--report", action="store_true", help="train nothing, only print the table")
     return parser.parse_args()
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from ablation import DATA, attempt, folder_of
+from ablation import attempt, difference, folder_of, options
 
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
@@ -157,14 +157,12 @@ def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -
         found = _right(contents)
         if not found or len(found) < len(base):
             continue
-        apart = np.array([found[key] - base[key] for key in base])
-        error = apart.std(ddof=1) / np.sqrt(len(apart))
         own = list(contents.values())
         rows.append(
             [
                 name,
                 f"{np.mean(list(found.values())):.3f}",
-                f"{apart.mean():+.3f} ± {error:.3f}" if name != "defaults" else "",
+                difference(found, base) if name != "defaults" else "",
                 f"{np.mean([content['shared'] for content in own]):.3f}",
                 f"{np.mean([content['retrained'] for content in own]):.3f}",
                 f"{sum(content['seconds'] for content in own) / 60:.1f}",
@@ -190,22 +188,8 @@ def _right(contents: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], i
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
-    parser.add_argument("--out", type=Path, default=Path("runs/search_settings"), help="where results lie")
-    parser.add_argument("--only", nargs="+", choices=ROWS, help="rows to measure; by default all")
-    parser.add_argument(
-        "--try",
-        dest="attempts",
-        nargs="+",
-        default=[],
-        help="further rows: settings with blanks between, after a row's name and ' + ' or alone",
-    )
+    parser = options(__doc__, Path("runs/search_settings"), ROWS)
     parser.add_argument("--subsets", nargs="+", choices=SUBSETS, default=["AS1"], help="by default AS1")
-    parser.add_argument("--seed", type=int, default=0, help="of the searches and trainings")
-    parser.add_argument("--report", action="store_true", help="run nothing, only print the table")
     return parser.parse_args()
 
 

@@ -132,7 +132,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "controller": {"learning_rate": 0.00035, "tanh_constant": 2.5, "temperature": 5.0},
     },
     "small": {
-        # After 20, the shared weights hardly know the actions (docs/results.md, "What matters").
+        # After 20, the shared weights hardly know the actions (docs/results.md, "Epochs of search").
         "epochs": 100,
         "num_shards": 4,
         "weight_steps_per_epoch": 24,
