@@ -25,6 +25,7 @@ from ablation import attempt, difference, folder_of, options
 
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
+from cluster.interruption import Interrupted
 from cluster.locking import locked
 from cluster.stages.evaluation import run_evaluation
 from cluster.stages.final_training import run_training
@@ -69,10 +70,15 @@ def main() -> None:
         except ValueError as error:
             raise SystemExit(f"{name}: {error}") from None
     if not given.report:
-        parts = [(subset, *part) for subset in given.subsets for part in left_out(given.data, subset)]
-        for name, changes in rows.items():
-            for subset, subject, split in parts:
-                measure(given.out, name, changes, subset, subject, split, given.seed)
+        try:
+            parts = [(subset, *part) for subset in given.subsets for part in left_out(given.data, subset)]
+            for name, changes in rows.items():
+                for subset, subject, split in parts:
+                    measure(given.out, name, changes, subset, subject, split, given.seed)
+        except FileNotFoundError as error:
+            raise SystemExit(str(error)) from None
+        except Interrupted as error:
+            raise SystemExit(f"{error}, and this command, started again, goes on with all") from None
     print(report(given.out, list(rows), given.subsets, given.seed))
     print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, one thread each.")
 
