@@ -26,10 +26,13 @@ def worker(
         typer.Option(help="Ray cluster whose room is used: auto or HOST:PORT.", show_default=False),
     ] = None,
     cpus: Annotated[
-        float | None, typer.Option(help="CPUs of this machine to use; by default all.", show_default=False)
+        float | None,
+        typer.Option(
+            help="CPUs of this machine for it and its other workers; by default all.", show_default=False
+        ),
     ] = None,
     gpus: Annotated[
-        float | None, typer.Option(help="GPUs of this machine to use; by default all.", show_default=False)
+        float | None, typer.Option(help="GPUs likewise; by default all.", show_default=False)
     ] = None,
     name: Annotated[str | None, typer.Option(help="A name of its own.", show_default=False)] = None,
     until_empty: Annotated[

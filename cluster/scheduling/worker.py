@@ -20,7 +20,7 @@ from cluster.interruption import Interruption
 from cluster.progress import duration
 from cluster.scheduling.attempt import Attempt
 from cluster.scheduling.devices import Devices
-from cluster.scheduling.queue import Queue
+from cluster.scheduling.queue import Place, Queue
 from cluster.scheduling.records import Claim, ClaimLost, JobProgress, Mode
 from cluster.scheduling.registry import Registry
 from cluster.scheduling.room import LocalRoom, RayRoom, RoomSource
@@ -126,14 +126,19 @@ class _Worker:
     def run(self) -> None:
         """Turn after turn, until there is no more reason to."""
         place = self._room.place()
-        self._say(
-            f"worker {self.name} at {place.name}: {place.capacity.cpus:g} CPUs, {place.capacity.gpus:g} GPUs"
-        )
+        room = f"{place.capacity.cpus:g} CPUs, {place.capacity.gpus:g} GPUs"
+        self._say(f"worker {self.name} at {place.name}: {room}{self._shared_with(place)}")
         try:
             while self._turn():
                 wait([held.attempt.ended for held in self._held], self._config.poll_seconds)
         finally:
             self._ask(lambda: self._queue.leave(self.name))
+
+    def _shared_with(self, place: Place) -> str:
+        """Who is there already: beside them, a worker that offers little may wait for long."""
+        workers = self._ask(self._registry.workers) or ()
+        others = ", ".join(one.name for one in workers if one.place == place.name and one.name != self.name)
+        return f", less what is in use by jobs of {others}" if others else ""
 
     def _turn(self) -> bool:
         """One look at everything; whether there is reason for another."""

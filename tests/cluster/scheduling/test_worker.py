@@ -192,6 +192,8 @@ def test_a_worker_whose_clock_is_an_hour_off_takes_nothing_from_others(
     assert lease_until < its_time
     right.wait()
     wrong.wait()
+    assert "less what is in use" not in right.said
+    assert "less what is in use by jobs of right" in wrong.said  # both have one CPU of this machine, the same
     assert [registry.job(one.id).state for one in (job, later)] == ["finished", "finished"]
     assert registry.job(job.id).attempt == 1
     assert steps(job) == list(range(1, 41))
