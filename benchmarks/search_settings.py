@@ -72,8 +72,8 @@ def main() -> None:
     if not given.report:
         try:
             parts = [(subset, *part) for subset in given.subsets for part in left_out(given.data, subset)]
-            for name, changes in rows.items():
-                for subset, subject, split in parts:
+            for subset, subject, split in parts:  # stopped early, all rows have been on the same people
+                for name, changes in rows.items():
                     measure(given.out, name, changes, subset, subject, split, given.seed)
         except FileNotFoundError as error:
             raise SystemExit(str(error)) from None
@@ -154,19 +154,21 @@ def _found(run: RunFolder) -> dict[str, Any]:
 
 
 def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -> str:
-    """Accuracy on the people left out, and the difference from the defaults with its standard error over
-    clips; beside them what the search's own validation part said."""
-    base = _right(_contents(out, "defaults", subsets, seed))
-    rows = [["", "left out", "difference", "validation, shared weights", "retrained", "minutes"]]
+    """Accuracy on the people left out, and the difference from the defaults on the same people with its
+    standard error over clips; beside them what the search's own validation part said."""
+    defaults = _contents(out, "defaults", subsets, seed)
+    rows = [["", "people", "left out", "difference", "validation, shared weights", "retrained", "minutes"]]
     for name in names:
         contents = _contents(out, name, subsets, seed)
-        found = _right(contents)
-        if not found or len(found) < len(base):
+        common = contents.keys() & defaults.keys()
+        if not common:
             continue
-        own = list(contents.values())
+        found, base = (_right({key: one[key] for key in common}) for one in (contents, defaults))
+        own = [contents[key] for key in common]
         rows.append(
             [
                 name,
+                str(len(common)),
                 f"{np.mean(list(found.values())):.3f}",
                 difference(found, base) if name != "defaults" else "",
                 f"{np.mean([content['shared'] for content in own]):.3f}",

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from cluster.files import read_json
+from cluster.files import read_json, write_json
 from encoding.datasets import load, synthetic
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -79,3 +79,22 @@ def test_a_search_with_a_person_left_out_is_scored_on_him_once(
     assert sorted(result["clips"]) == sorted(clip.name for clip in split.test)
     text = search_settings.report(tmp_path, ["defaults"], ["AS1"], 0)
     assert f"{sum(result['right']) / len(split.test):.3f}" in text
+
+
+def test_a_row_is_compared_with_the_defaults_on_the_people_that_both_have(
+    search_settings: ModuleType, tmp_path: Path
+) -> None:
+    rights = {"defaults": {1: [1, 1, 0, 0], 3: [1, 1, 1, 1]}, "M=1": {1: [1, 0, 0, 0], 5: [0, 0, 0, 0]}}
+    for name, people in rights.items():
+        for subject, right in people.items():
+            folder = tmp_path / name / f"AS1-{subject}-0"
+            folder.mkdir(parents=True)
+            clips = [f"clip-{number}" for number in range(4)]
+            found = {"shared": 0.5, "retrained": 0.75, "seconds": 60}
+            write_json(folder / "result.json", {"clips": clips, "right": right, **found})
+    text = search_settings.report(tmp_path, ["defaults", "M=1", "M=8"], ["AS1"], 0)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    assert rows == [
+        ["defaults", "2", "0.750", "", "0.500", "0.750", "2.0"],
+        ["M=1", "1", "0.250", "-0.250 ± 0.250", "0.500", "0.750", "1.0"],
+    ]
