@@ -89,7 +89,7 @@ def test_a_row_is_compared_with_the_defaults_on_the_people_that_both_have(
         for subject, right in people.items():
             folder = tmp_path / name / f"AS1-{subject}-0"
             folder.mkdir(parents=True)
-            clips = [f"clip-{number}" for number in range(4)]
+            clips = [f"{subject}-{number}" for number in range(4)]
             found = {"shared": 0.5, "retrained": 0.75, "seconds": 60}
             write_json(folder / "result.json", {"clips": clips, "right": right, **found})
     text = search_settings.report(tmp_path, ["defaults", "M=1", "M=8"], ["AS1"], 0)
