@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from cluster.files import read_json, write_json
+from cluster.files import check_unused, read_json, write_json
 from cluster.lifter.config import LiftConfig
 from cluster.locking import locked
 from cluster.settings import difference
@@ -109,10 +109,7 @@ class LiftRun:
                 f"{self.path} already holds a training of a lifter; continue it with --resume, "
                 "or give another folder with --out"
             )
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise FileExistsError(
-                f"{self.path} is not empty and holds no posenas run; give a new folder with --out"
-            )
+        check_unused(self.path, begun=self.identity_file)
 
     def _check_same(self, config: LiftConfig) -> None:
         for name, was, now in difference(self.config().result_settings(), config.result_settings()):

@@ -26,7 +26,7 @@ from typing import Any
 from uuid import uuid4
 
 from cluster.config import ExperimentConfig
-from cluster.files import read_json, sha256, write_json
+from cluster.files import check_unused, read_json, sha256, write_json
 from cluster.locking import locked
 from nas.genotype import Genotype
 
@@ -87,10 +87,7 @@ class RunFolder:
                 f"{self.path} already holds a run; continue it with --resume, "
                 "or give another folder with --out"
             )
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise FileExistsError(
-                f"{self.path} is not empty and holds no posenas run; give a new folder with --out"
-            )
+        check_unused(self.path, begun=self.identity_file)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

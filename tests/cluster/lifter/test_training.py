@@ -118,6 +118,15 @@ def test_a_checkpoint_of_another_configuration_is_refused(
         run_lift_training(config, run, resume=True)
 
 
+def test_a_start_that_was_killed_between_its_two_files_is_begun_again(
+    lift_settings: Settings, tmp_path: Path
+) -> None:
+    from cluster.lifter.folder import LiftRun
+
+    LiftRun.begin(tmp_path / "run", lift_settings(), resume=False).config_file.unlink()
+    assert LiftRun.begin(tmp_path / "run", lift_settings(), resume=False).config() == lift_settings()
+
+
 def test_resuming_where_nothing_is_says_how_to_start(lift_settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no training of a lifter"):
         run_lift_training(lift_settings(), tmp_path / "none", resume=True)

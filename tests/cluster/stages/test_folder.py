@@ -34,6 +34,18 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_start_that_was_killed_between_its_two_files_is_begun_again(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "a", CONFIG)
+    run.experiment_file.unlink()
+    (run.path / ".tmp-0123456789abcdef").write_text("{")
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        RunFolder.open(run.path)
+    first = run.run_id
+    again = RunFolder.create(run.path, CONFIG)
+    assert again.config() == CONFIG
+    assert again.run_id != first
+
+
 def test_opening_nothing_says_how_to_start(tmp_path: Path) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"holds no run \(no experiment.json\); `posenas search --out"
