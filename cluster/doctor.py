@@ -118,13 +118,13 @@ def _cuda() -> Finding:
 def _kernels() -> Finding:
     import torch
 
-    from nas.kernels.library import find_compiler
+    from nas.kernels.library import VECTORS, find_compiler
 
     compiler, ability = find_compiler(), torch.backends.cpu.get_cpu_capability()
     if compiler:
         return Finding(subject="kernels", state="works", found=f"compiled by {compiler} for {ability}")
-    if ability != "AVX512":
-        found = f"torch's, as the processor has {ability}; the compiled ones need AVX-512"
+    if ability not in VECTORS:
+        found = f"torch's, as the processor has {ability}; the compiled ones need AVX2 or AVX-512"
         return Finding(subject="kernels", state="limited", found=found)
     return Finding(
         subject="kernels",

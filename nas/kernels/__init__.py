@@ -1,8 +1,8 @@
 """Faster forms, for the CPU, of what search networks spend their time on; elsewhere torch's own are used.
 
 Two forms compute the same bits. The one in plain torch is always there. The compiled one needs a C compiler
-and AVX-512, is built when first used, and is used for those shapes only for which it has just been seen to
-give torch's bits. What was measured is in docs/performance.md.
+and AVX2 or AVX-512, is built when first used, and is used for those shapes only for which it has just been
+seen to give torch's bits. What was measured is in docs/performance.md.
 """
 
 from nas.kernels.depthwise import depthwise_conv

@@ -13,14 +13,16 @@ from nas.kernels.normalization import Rows
 class Shape(ctypes.Structure):
     """Sizes of the images, as `common.h` knows them."""
 
-    _fields_ = [(name, ctypes.c_long) for name in ("images", "height", "width", "kernel", "pixels", "chunk")]
+    _fields_ = [
+        (name, ctypes.c_long) for name in ("images", "height", "width", "kernel", "pixels", "chunk", "chain")
+    ]
 
 
-def shape_of(x: Tensor, kernel: int) -> Shape:
-    """Of images (N, C, H, W)."""
+def shape_of(x: Tensor, kernel: int, chain: int | None = None) -> Shape:
+    """Of images (N, C, H, W); the chain is a whole image where it is not given."""
     N, C, H, W = x.shape
     rows = Rows.of((N, C, H, W))
-    return Shape(N, H, W, kernel, rows.pixels, rows.chunk)
+    return Shape(N, H, W, kernel, rows.pixels, rows.chunk, chain or H * W)
 
 
 def available(x: Tensor) -> bool:
@@ -42,7 +44,7 @@ def available(x: Tensor) -> bool:
     if selected() == "compiled":
         raise RuntimeError(
             f"kernels for {x.shape[1]} channels cannot be compiled: a C compiler (cc, gcc, clang) and a "
-            "processor with AVX-512 are needed; choose the kernels 'auto' or 'torch'"
+            "processor with AVX2 or AVX-512 are needed; choose the kernels 'auto' or 'torch'"
         )
     return False
 

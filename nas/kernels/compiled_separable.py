@@ -30,21 +30,39 @@ def usable(x: Tensor, kernel: int) -> bool:
     Raises:
         RuntimeError: it is demanded and cannot be built.
     """
-    return kernel in KERNELS and available(x) and _agrees(tuple(x.shape), kernel, torch.is_grad_enabled())
+    return kernel in KERNELS and available(x) and _chain_of(x, kernel) is not None
 
 
 def separable_conv(
     x: Tensor, first: "SeparableWeights", second: "SeparableWeights", addend: Tensor | None
 ) -> Tensor:
     """Both stacks, and the sum with `addend`; see `nas.kernels.separable`."""
+    return _in_chains(x, first, second, addend, _chain_of(x, first.depthwise.shape[-1]))
+
+
+def _in_chains(
+    x: Tensor, first: "SeparableWeights", second: "SeparableWeights", addend: Tensor | None, chain: int | None
+) -> Tensor:
     addend = None if addend is None else last(addend)
-    y: Tensor = _SeparableConv.apply(addend, last(x), *first, *second)  # type: ignore[no-untyped-call]
+    y: Tensor = _SeparableConv.apply(chain, addend, last(x), *first, *second)  # type: ignore[no-untyped-call]
     return y
 
 
+def _chain_of(x: Tensor, kernel: int) -> int | None:
+    return _agreeing_chain(tuple(x.shape), kernel, torch.is_grad_enabled())
+
+
+def _chains(height: int, width: int) -> list[int]:
+    """What torch has been seen to do: whole images with AVX-512; rows with AVX2, or up to 128 pixels."""
+    pixels = height * width
+    most = max(count for count in range(1, min(pixels, 128) + 1) if pixels % count == 0)
+    return list(dict.fromkeys((pixels, width, most)))
+
+
 @lru_cache(maxsize=256)
-def _agrees(shape: tuple[int, int, int, int], kernel: int, gradients: bool) -> bool:
-    """Whether both forms give the same bits, those of the gradients included if they are asked for.
+def _agreeing_chain(shape: tuple[int, int, int, int], kernel: int, gradients: bool) -> int | None:
+    """With which chains of pixels both forms give the same bits, those of the gradients included if they are
+    asked for; None: with none.
 
     For some shapes, maps of 4 x 4 pixels among them, torch adds up the weights' gradients in another order;
     on some processors (AMD's family 26) it does so in all sums over few channels.
@@ -63,22 +81,27 @@ def _agrees(shape: tuple[int, int, int, int], kernel: int, gradients: bool) -> b
             SeparableWeights(draw(C, 1, kernel, kernel), draw(C, C, 1, 1), draw(C), draw(C)) for _ in range(2)
         ]
         leaves = [leaf.requires_grad_() for leaf in (x, addend, *stacks[0], *stacks[1])]
-        forms = separable_conv_in_torch(x, stacks, addend), separable_conv(x, stacks[0], stacks[1], addend)
-        outcomes = [(y, *torch.autograd.grad(y, leaves, dy)) if gradients else (y,) for y in forms]
-    same = all(torch.equal(theirs, ours) for theirs, ours in zip(*outcomes, strict=True))
-    if not same:
-        logger.info("torch computes separable convolutions %d x %d of images %s", kernel, kernel, shape)
-    return same
+
+        def outcome(y: Tensor) -> tuple[Tensor, ...]:
+            return (y, *torch.autograd.grad(y, leaves, dy)) if gradients else (y,)
+
+        theirs = outcome(separable_conv_in_torch(x, stacks, addend))
+        for chain in _chains(*shape[2:]) if gradients else (shape[2] * shape[3],):
+            ours = outcome(_in_chains(x, *stacks, addend, chain))
+            if all(torch.equal(one, other) for one, other in zip(theirs, ours, strict=True)):
+                return chain
+    logger.info("torch computes separable convolutions %d x %d of images %s", kernel, kernel, shape)
+    return None
 
 
 class _SeparableConv(torch.autograd.Function):
-    """Arguments: addend, x, then four parameters of each stack.
+    """Arguments: chain, addend, x, then four parameters of each stack.
 
     The addend comes first, so that its gradient is added to others' when autograd would without the fusion.
     """
 
     @staticmethod
-    def forward(ctx: Any, addend: Tensor | None, x: Tensor, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, chain: int | None, addend: Tensor | None, x: Tensor, *parameters: Tensor) -> Tensor:
         C, shape, rows = x.shape[1], shape_of(x, parameters[0].shape[-1]), Rows.of(tuple(x.shape))
         saved, source, slope, constant = [x], x, None, None
         for filters, matrix, scale, offset in (parameters[:4], parameters[4:]):
@@ -93,7 +116,7 @@ class _SeparableConv(torch.autograd.Function):
         y = torch.empty_like(x)
         call("affine", C, shape, source, slope, constant, addend, y)
         ctx.save_for_backward(*saved, parameters[0], parameters[1], parameters[4], parameters[5])
-        ctx.has_addend = addend is not None
+        ctx.has_addend, ctx.chain = addend is not None, chain
         return y
 
     @staticmethod
@@ -101,14 +124,14 @@ class _SeparableConv(torch.autograd.Function):
         x, *saved = ctx.saved_tensors
         first, second = saved[:5], saved[5:10]
         dy = last(gradients[0])
-        C, shape, rows = x.shape[1], shape_of(x, saved[10].shape[-1]), Rows.of(tuple(x.shape))
+        C, shape, rows = x.shape[1], shape_of(x, saved[10].shape[-1], ctx.chain), Rows.of(tuple(x.shape))
         sums, products = x.new_empty(2, rows.pixels, C)
         z, mean = second[:2]
         call("reduce", C, shape, z, mean.repeat(rows.pixels), dy, sums, products)
         dz, of_second = _stack_back(shape, rows, dy, second, first, saved[12:14], (sums, products))
         dx, of_first = _stack_back(shape, rows, dz, first, [x], saved[10:12], (sums, products))
         # As it came, since torch adds up differently where the order in memory is another.
-        return (gradients[0] if ctx.has_addend else None, dx, *of_first, *of_second)
+        return (None, gradients[0] if ctx.has_addend else None, dx, *of_first, *of_second)
 
 
 def _stack_back(

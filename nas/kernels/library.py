@@ -20,17 +20,18 @@ CHOICES: tuple[Choice, ...] = ("auto", "torch", "compiled")
 
 FOLDER = Path(__file__).parent
 SOURCES = (FOLDER / "separable.c", FOLDER / "pooling.c")
-HEADER = FOLDER / "common.h"
+HEADERS = (FOLDER / "common.h", FOLDER / "vectors.h")
 FLAGS = (
     "-O3",
     "-march=native",
     "-ffp-contract=off",  # the source says where to fuse
-    "-fno-predictive-commoning",  # it would keep 25 sums and as many images in 32 registers
+    "-fno-predictive-commoning",  # it would keep sums and images in more registers than there are
     "-fvisibility=hidden",
     "-shared",
     "-fPIC",
 )
-MOST_REGISTERS = 25
+VECTORS = {"AVX512": (16, 25), "AVX2": (8, 12)}
+"""By what torch finds in the processor: numbers in a vector, and vectors of sums that its registers hold."""
 BUILD_SECONDS = 120
 
 _choice: Choice = "torch"
@@ -72,17 +73,18 @@ def library(channels: int) -> ctypes.CDLL | None:
 
 
 def find_compiler() -> str | None:
-    """A C compiler, if there is one and the processor has AVX-512."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+    """A C compiler, if there is one and the processor has AVX-512 or AVX2."""
+    if torch.backends.cpu.get_cpu_capability() not in VECTORS:
         return None
     names = (os.environ.get("CC", ""), "cc", "gcc", "clang")
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 def _built(compiler: str, channels: int) -> Path:
-    groups = -(-channels // 16)
+    lanes, registers = VECTORS[torch.backends.cpu.get_cpu_capability()]
+    groups = -(-channels // lanes)
     divisors = [d for d in range(1, channels + 1) if channels % d == 0]
-    part = max(d for d in divisors if d == 1 or d * groups <= MOST_REGISTERS)
+    part = max(d for d in divisors if d == 1 or d * groups <= registers)
     definitions = (f"-DCHANNELS={channels}", f"-DPART={part}")
     target = cache_folder() / f"kernels-{channels}-{_key(compiler)}.so"
     if not target.exists():
@@ -102,7 +104,7 @@ def _key(compiler: str) -> str:
         [compiler, "-march=native", "-Q", "--help=target", "--version"], capture_output=True, check=False
     ).stdout
     parts = (
-        *(file.read_bytes() for file in (*SOURCES, HEADER)),
+        *(file.read_bytes() for file in (*SOURCES, *HEADERS)),
         " ".join(FLAGS).encode(),
         compiler.encode(),
         version,

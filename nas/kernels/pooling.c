@@ -34,14 +34,14 @@ INLINE int inner(int i, long length) { return i > 0 && i < length - 1; }
         for (int b = window.left; b < window.right; b++)
 
 INLINE vec sum_of(Shape s, const float *x, int g, Window window) {
-    vec sum = _mm512_setzero_ps();
-    EACH(window) sum = _mm512_add_ps(sum, load_group(x + at(s, a, b), g));
+    vec sum = zero();
+    EACH(window) sum = add(sum, load_group(x + at(s, a, b), g));
     return sum;
 }
 
 INLINE void mean_pixel(Shape s, const float *x, float *y, int i, int j, int g, Window window) {
-    vec count = _mm512_set1_ps((float)(size_of(i, s.height) * size_of(j, s.width)));
-    store_group(y + at(s, i, j), _mm512_div_ps(sum_of(s, x, g, window), count), g);
+    vec count = all((float)(size_of(i, s.height) * size_of(j, s.width)));
+    store_group(y + at(s, i, j), divide(sum_of(s, x, g, window), count), g);
 }
 
 INLINE void sum_pixel(Shape s, const float *x, float *y, int i, int j, int g, Window window) {
@@ -70,17 +70,16 @@ EXPORT void posenas_average_back(Shape s, const float *dy, float *dx) {
 
 INLINE void maximum_pixel(Shape s, const float *x, float *y, unsigned char *places, int i, int j, int g,
                           Window window) {
-    vec most = _mm512_set1_ps(-__builtin_inff());
-    __m512i place = _mm512_set1_epi32((window.top - i + 1) * 3 + window.left - j + 1);
+    vec most = all(-__builtin_inff());
+    numbers place = all_number((window.top - i + 1) * 3 + window.left - j + 1);
     EACH(window) {
         vec value = load_group(x + at(s, a, b), g);
-        __mmask16 greater = _mm512_cmp_ps_mask(value, most, _CMP_GT_OQ);
-        __mmask16 more = greater | _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q); /* or not a number */
-        most = _mm512_mask_mov_ps(most, more, value);
-        place = _mm512_mask_mov_epi32(place, more, _mm512_set1_epi32((a - i + 1) * 3 + b - j + 1));
+        which more = greater_or_nan(value, most);
+        most = choose(more, value, most);
+        place = choose_number(more, all_number((a - i + 1) * 3 + b - j + 1), place);
     }
     store_group(y + at(s, i, j), most, g);
-    _mm512_mask_cvtepi32_storeu_epi8(places + at(s, i, j) + g * LANES, lanes(g), place);
+    store_bytes(places + at(s, i, j), place, g);
 }
 
 /* Maximum, and which of the nine pixels of its window it is. */
@@ -92,12 +91,10 @@ EXPORT void posenas_maximum(Shape s, const float *x, float *y, unsigned char *pl
 
 INLINE void maximum_back_pixel(Shape s, const float *dy, const unsigned char *places, float *dx, int i, int j,
                                int g, Window window) {
-    vec sum = _mm512_setzero_ps();
+    vec sum = zero();
     EACH(window) {
-        __m128i bytes = _mm_maskz_loadu_epi8(lanes(g), places + at(s, a, b) + g * LANES);
-        __m512i mine = _mm512_set1_epi32((i - a + 1) * 3 + j - b + 1);
-        __mmask16 here = _mm512_cmpeq_epi32_mask(_mm512_cvtepu8_epi32(bytes), mine);
-        sum = _mm512_mask_add_ps(sum, here, sum, load_group(dy + at(s, a, b), g));
+        which here = equal(load_bytes(places + at(s, a, b), g), all_number((i - a + 1) * 3 + j - b + 1));
+        sum = add(sum, choose(here, load_group(dy + at(s, a, b), g), zero()));
     }
     store_group(dx + at(s, i, j), sum, g);
 }

@@ -9,13 +9,6 @@
 
 /* Scratch images have a border of zeros and a plane for each group of channels, so that loads are aligned. The
    last plane is narrower where few channels are left; then a vector holds several pixels of it. */
-#if (CHANNELS - 1) % 16 < 4
-#define NARROW 4
-#elif (CHANNELS - 1) % 16 < 8
-#define NARROW 8
-#else
-#define NARROW 16
-#endif
 
 typedef struct {
     int height, width, half, stride; /* stride: pixels of a row with its border */
@@ -34,23 +27,24 @@ INLINE float *plane(float *image, Frame f, int g) { return image + f.size * g * 
 INLINE long inside(Frame f, int i, int j) { return (long)(i + f.half) * f.stride + j + f.half; }
 
 INLINE void store_plane(float *at, vec v, int g) {
-    _mm512_mask_storeu_ps(at, (__mmask16)(0xffff >> (LANES - width_of(g))), v);
+    if (g == GROUPS - 1) store_narrow(at, v);
+    else store(at, v);
 }
 
 /* relu(x), or relu(x slope + constant) where slope is given. */
 static void rectify(const float *x, const float *slope, const float *constant, float *out, Frame f) {
     for (int g = 0; g < GROUPS; g++) {
-        vec a = slope ? load_group(slope, g) : _mm512_setzero_ps();
-        vec b = slope ? load_group(constant, g) : _mm512_setzero_ps();
+        vec a = slope ? load_group(slope, g) : zero();
+        vec b = slope ? load_group(constant, g) : zero();
         for (int i = 0; i < f.height; i++) {
             const float *row = x + (long)i * f.width * C;
             float *to = plane(out, f, g) + inside(f, i, 0) * width_of(g);
             if (slope)
                 for (int j = 0; j < f.width; j++)
-                    store_plane(to + j * width_of(g), relu16(fma16(load_group(row + j * C, g), a, b)), g);
+                    store_plane(to + j * width_of(g), relu(multiply_add(load_group(row + j * C, g), a, b)), g);
             else
                 for (int j = 0; j < f.width; j++)
-                    store_plane(to + j * width_of(g), relu16(load_group(row + j * C, g)), g);
+                    store_plane(to + j * width_of(g), relu(load_group(row + j * C, g)), g);
         }
     }
 }
@@ -58,7 +52,7 @@ static void rectify(const float *x, const float *slope, const float *constant, f
 /* Sums over the filter at QUEUE neighbouring vectors of a plane: one chain alone would wait for its own additions.
    `turned`: for the gradient of the input. */
 INLINE void filter(const float *place, const vec *weights, vec *sums, int stride, int width, int k, int turned) {
-    for (int q = 0; q < QUEUE; q++) sums[q] = _mm512_setzero_ps();
+    for (int q = 0; q < QUEUE; q++) sums[q] = zero();
 #pragma GCC unroll 5
     for (int a = 0; a < k; a++)
 #pragma GCC unroll 5
@@ -66,7 +60,7 @@ INLINE void filter(const float *place, const vec *weights, vec *sums, int stride
             int row = turned ? k - 1 - a : a, column = turned ? k - 1 - b : b;
             const float *from = place + ((long)row * stride + column) * width;
             for (int q = 0; q < QUEUE; q++)
-                sums[q] = fma16(load(from + q * LANES), weights[a * k + b], sums[q]);
+                sums[q] = multiply_add(load(from + q * LANES), weights[a * k + b], sums[q]);
         }
 }
 
@@ -87,11 +81,11 @@ INLINE void depthwise_group(const float *image, const float *w, float *out, Fram
                 if (pack == 1) {
                     if (j + q < f.width) store_group(to + (j + q) * C - g * LANES, sums[q], g);
                 } else {
-                    _mm512_storeu_ps(values + q * LANES, sums[q]);
+                    store(values + q * LANES, sums[q]);
                 }
             if (pack == 1) continue;
             for (int p = 0; p < QUEUE * pack && j + p < f.width; p++)
-                _mm512_mask_storeu_ps(to + (j + p) * C, TAIL, load(values + p * width));
+                store_group(to + (j + p) * C - g * LANES, load(values + p * width), g);
         }
     }
 }
@@ -112,34 +106,41 @@ static void depthwise_back(const float *gradient, const float *w, float *out, Fr
     else depthwise_of(gradient, w, out, f, 5, 1);
 }
 
-/* total[a][b] goes on adding image[i + a][j + b] gradient[i][j]. */
-#define WEIGHT_GROUP(name, type, read, write, multiply_add)                                                     \
-    INLINE void name(const float *image, const float *gradient, float *total, Frame f, int k, int width) {      \
+/* total[a][b] goes on adding image[i + a][j + b] gradient[i][j]; as many rows a of the filter at once as have their
+   sums in registers. */
+#define WEIGHT_GROUP(name, type, read, write, fused)                                                            \
+    INLINE void name##_rows(const float *image, const float *gradient, float *total, Frame f, int k, int width, \
+                            int first, int last) {                                                              \
         int block = f.width > WIDEST_UNSPLIT_ROW ? SPLIT : f.width;                                             \
         type sums[MOST_TAPS];                                                                                   \
-        for (int t = 0; t < k * k; t++) sums[t] = read(total + t * ROOM);                                       \
+        for (int t = first * k; t < last * k; t++) sums[t] = read(total + t * ROOM);                            \
         for (int j0 = 0; j0 < f.width; j0 += block)                                                             \
             for (int i = 0; i < f.height; i++)                                                                  \
                 for (int j = j0; j < j0 + block && j < f.width; j++) {                                          \
                     type d = read(gradient + inside(f, i, j) * width);                                          \
                     const float *place = image + ((long)i * f.stride + j) * width;                              \
-                    _Pragma("GCC unroll 5") for (int a = 0; a < k; a++)                                         \
+                    _Pragma("GCC unroll 5") for (int a = first; a < last; a++)                                  \
                         _Pragma("GCC unroll 5") for (int b = 0; b < k; b++) {                                   \
                             type x = read(place + ((long)a * f.stride + b) * width);                            \
-                            sums[a * k + b] = multiply_add(x, d, sums[a * k + b]);                              \
+                            sums[a * k + b] = fused(x, d, sums[a * k + b]);                                     \
                         }                                                                                       \
                 }                                                                                               \
-        for (int t = 0; t < k * k; t++) write(total + t * ROOM, sums[t]);                                       \
+        for (int t = first * k; t < last * k; t++) write(total + t * ROOM, sums[t]);                            \
+    }                                                                                                           \
+    INLINE void name(const float *image, const float *gradient, float *total, Frame f, int k, int width) {      \
+        int rows = MOST_SUMS / k < k ? MOST_SUMS / k : k;                                                       \
+        _Pragma("GCC unroll 5") for (int a = 0; a < k; a += rows)                                               \
+            name##_rows(image, gradient, total, f, k, width, a, a + rows < k ? a + rows : k);                   \
     }
 
-WEIGHT_GROUP(weight_group, __m512, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps)
+WEIGHT_GROUP(weight_group, vec, load, store, multiply_add)
 /* Loads of a whole vector from a narrow plane would straddle cache lines. */
-#if NARROW == 4
-WEIGHT_GROUP(weight_narrow, __m128, _mm_loadu_ps, _mm_storeu_ps, _mm_fmadd_ps)
+#if NARROW == LANES
+#define weight_narrow weight_group
 #elif NARROW == 8
 WEIGHT_GROUP(weight_narrow, __m256, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps)
 #else
-#define weight_narrow weight_group
+WEIGHT_GROUP(weight_narrow, __m128, _mm_loadu_ps, _mm_storeu_ps, _mm_fmadd_ps)
 #endif
 
 INLINE void weight_of(const float *image, const float *gradient, float *total, Frame f, int k) {
@@ -158,7 +159,7 @@ static void depthwise_weight(const float *image, const float *gradient, float *t
 INLINE void pointwise_block(const float *u, const float *w, float *z, int count) {
     vec sums[12][GROUPS];
     for (int p = 0; p < count; p++)
-        for (int g = 0; g < GROUPS; g++) sums[p][g] = _mm512_setzero_ps();
+        for (int g = 0; g < GROUPS; g++) sums[p][g] = zero();
     multiply(u, C, w, sums, count);
     for (int p = 0; p < count; p++)
         for (int g = 0; g < GROUPS; g++) store_group(z + p * C, sums[p][g], g);
@@ -174,7 +175,7 @@ static void pointwise(const float *u, const float *w, float *z, int pixels) {
 INLINE void pointwise_planes_block(const float *dz, const float *w, float *out, Frame f, long at, int count) {
     vec sums[12][GROUPS];
     for (int p = 0; p < count; p++)
-        for (int g = 0; g < GROUPS; g++) sums[p][g] = _mm512_setzero_ps();
+        for (int g = 0; g < GROUPS; g++) sums[p][g] = zero();
     multiply(dz, ROOM, w, sums, count);
     for (int p = 0; p < count; p++)
         for (int g = 0; g < GROUPS; g++) store_plane(plane(out, f, g) + (at + p) * width_of(g), sums[p][g], g);
@@ -197,8 +198,8 @@ static void mask(const float *image, float *dx, Frame f) {
             const float *row = plane((float *)image, f, g) + inside(f, i, 0) * width_of(g);
             float *to = dx + (long)i * f.width * C;
             for (int j = 0; j < f.width; j++) {
-                __mmask16 off = _mm512_cmp_ps_mask(load(row + j * width_of(g)), _mm512_setzero_ps(), _CMP_LE_OQ);
-                _mm512_mask_storeu_ps(to + j * C + g * LANES, lanes(g) & off, _mm512_setzero_ps());
+                vec kept = where_positive(load(row + j * width_of(g)), load_group(to + j * C, g));
+                store_group(to + j * C, kept, g);
             }
         }
 }
@@ -251,7 +252,7 @@ EXPORT void posenas_separable_back(Shape s, const float *dy, const float *z, con
         normalised_gradient(dy + at, z + at, of_dy, of_z, constant_z, dz, pixels);
         rectify(x + at, slope, constant, scratch, f);
         depthwise(scratch, w, u, f); /* again: cheaper than to have kept it */
-        outer(u, dz, dm, pixels);
+        outer(u, dz, dm, pixels, s.chain);
         pointwise_planes(dz, m, du, f);
         depthwise_weight(scratch, du, dw, f);
         depthwise_back(du, w, dx + at, f);

@@ -24,15 +24,15 @@ def test_every_subject_is_looked_at(tmp_path: Path) -> None:
     assert found["MLflow store"].found.endswith(f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 
-def test_kernels_need_a_compiler_and_avx_512(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_need_a_compiler_and_avx2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     capability = "torch.backends.cpu.get_cpu_capability"
     monkeypatch.setattr("nas.kernels.library.find_compiler", lambda: "/usr/bin/cc")
     assert _found(tmp_path)["kernels"].state == "works"
     monkeypatch.setattr("nas.kernels.library.find_compiler", lambda: None)
     monkeypatch.setattr(capability, lambda: "AVX512")
     assert _found(tmp_path)["kernels"].mend == "install gcc or clang: apt-get install gcc"
-    monkeypatch.setattr(capability, lambda: "AVX2")
-    assert "the processor has AVX2" in _found(tmp_path)["kernels"].found
+    monkeypatch.setattr(capability, lambda: "DEFAULT")
+    assert "the processor has DEFAULT; the compiled ones need AVX2" in _found(tmp_path)["kernels"].found
 
 
 def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
