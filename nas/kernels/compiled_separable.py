@@ -87,7 +87,7 @@ def _agreeing_chain(shape: tuple[int, int, int, int], kernel: int, gradients: bo
 
         theirs = outcome(separable_conv_in_torch(x, stacks, addend))
         for chain in _chains(*shape[2:]) if gradients else (shape[2] * shape[3],):
-            ours = outcome(_in_chains(x, *stacks, addend, chain))
+            ours = outcome(_in_chains(x, stacks[0], stacks[1], addend, chain))
             if all(torch.equal(one, other) for one, other in zip(theirs, ours, strict=True)):
                 return chain
     logger.info("torch computes separable convolutions %d x %d of images %s", kernel, kernel, shape)
