@@ -26,7 +26,7 @@ TEMPORARY_PREFIX = ".tmp-"
 
 
 def check_unused(folder: Path, begun: Path) -> None:
-    """Whether a run can start in a folder: nothing lies there but what a start that was cut short leaves.
+    """Check that a run can start in a folder: nothing lies there but what a start that was cut short leaves.
 
     Args:
         folder: where the run is to lie.

@@ -37,8 +37,6 @@ def available(x: Tensor) -> bool:
         return False
     if torch.get_num_threads() > 1:  # then torch adds in another order
         return False
-    if torch.compiler.is_compiling():  # torch.export has sizes without numbers, and wants torch's operations
-        return False
     if library(x.shape[1]) is not None:
         return True
     if selected() == "compiled":
