@@ -12,7 +12,6 @@ from typing import Any
 
 __all__ = [
     "TEMPORARY_PREFIX",
-    "check_unused",
     "read_json",
     "sha256",
     "sha256_of_file",
@@ -23,24 +22,6 @@ __all__ = [
 
 TEMPORARY_PREFIX = ".tmp-"
 """Names that begin so are unfinished files; a crash may leave one, no reader ever looks at it."""
-
-
-def check_unused(folder: Path, begun: Path) -> None:
-    """Check that a run can start in a folder: nothing lies there but what a start that was cut short leaves.
-
-    Args:
-        folder: where the run is to lie.
-        begun: the file that a start writes first. Without any other nothing has been begun.
-
-    Raises:
-        FileExistsError: something else lies there.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir() or any(
-        path != begun and not path.name.startswith(TEMPORARY_PREFIX) for path in folder.iterdir()
-    ):
-        raise FileExistsError(f"{folder} is not empty and holds no posenas run; give a new folder with --out")
 
 
 def write_atomically(path: Path | str, content: bytes | str) -> None:

@@ -11,30 +11,23 @@ evaluation.json  errors on every test part, in each way of inference
 pictures/        2D, truth and prediction side by side; error by joint
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-from cluster.files import check_unused, read_json, write_json
+from cluster.any_run import AnyRun
+from cluster.files import write_json
 from cluster.lifter.config import LiftConfig
-from cluster.locking import locked
 from cluster.settings import difference
 from lifting.train import Stream
 
 __all__ = ["LiftRun"]
 
 
-class LiftRun:
+class LiftRun(AnyRun):
     """Names the files of a run; never lets one run write over another."""
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self.identity_file = self.path / "run.json"
+        super().__init__(path)
         self.config_file = self.path / "lifting.json"
-        self.environment_file = self.path / "environment.json"
         self.training_file = self.path / "training.json"
         self.lifter = self.path / "lifter"
         self.evaluation_file = self.path / "evaluation.json"
@@ -55,8 +48,7 @@ class LiftRun:
             run._check_same(config)
         else:
             run._check_free()
-            run.path.mkdir(parents=True, exist_ok=True)
-            write_json(run.identity_file, {"run_id": uuid4().hex, "started": datetime.now(UTC).isoformat()})
+            run.identify()
         write_json(run.config_file, config.to_dict())
         return run
 
@@ -83,33 +75,13 @@ class LiftRun:
         """Where the checkpoints of one stream lie."""
         return self.path / "streams" / stream
 
-    @property
-    def run_id(self) -> str:
-        """The run's own id."""
-        return str(read_json(self.identity_file)["run_id"])
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run against a second writer.
-
-        Raises:
-            BlockingIOError: another process works on this run.
-        """
-        with locked(self.path):
-            yield
-
-    def note_environment(self, stage: str, facts: Mapping[str, Any]) -> None:
-        """Add what `stage` (training, evaluation) ran on to environment.json."""
-        known = read_json(self.environment_file) if self.environment_file.exists() else {}
-        write_json(self.environment_file, {**known, stage: dict(facts)})
-
     def _check_free(self) -> None:
         if self.config_file.exists():
             raise FileExistsError(
                 f"{self.path} already holds a training of a lifter; continue it with --resume, "
                 "or give another folder with --out"
             )
-        check_unused(self.path, begun=self.identity_file)
+        self.check_unused()
 
     def _check_same(self, config: LiftConfig) -> None:
         for name, was, now in difference(self.config().result_settings(), config.result_settings()):

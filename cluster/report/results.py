@@ -198,9 +198,8 @@ def _commands(run: RunFolder) -> list[str]:
 
 
 def _environment(run: RunFolder) -> dict[str, str]:
-    if not run.environment_file.exists():
-        return {}
-    stages = read_json(run.environment_file)
     return {
-        f"{stage}: {name}": str(value) for stage, facts in stages.items() for name, value in facts.items()
+        f"{stage}: {name}": str(value)
+        for stage, facts in run.environment.items()
+        for name, value in facts.items()
     }

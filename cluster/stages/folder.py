@@ -18,29 +18,22 @@ report.html         all of it on one page
 outbox/             what MLflow is told, kept until it has been told
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
+from cluster.any_run import AnyRun
 from cluster.config import ExperimentConfig
-from cluster.files import check_unused, read_json, sha256, write_json
-from cluster.locking import locked
+from cluster.files import read_json, sha256, write_json
 from nas.genotype import Genotype
 
 __all__ = ["RunFolder"]
 
 
-class RunFolder:
+class RunFolder(AnyRun):
     """Names the files of a run; never lets one run write over another."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.identity_file = path / "run.json"
+        super().__init__(path)
         self.experiment_file = path / "experiment.json"
-        self.environment_file = path / "environment.json"
         self.checkpoints = path / "checkpoints"
         self.derivation = path / "derivation"
         self.scores_file = self.derivation / "scores.json"
@@ -70,9 +63,7 @@ class RunFolder:
         """
         run = cls(Path(path))
         run.check_free()
-        run.path.mkdir(parents=True, exist_ok=True)
-        identity = {"run_id": uuid4().hex, "started": datetime.now(UTC).isoformat(), **facts}
-        write_json(run.identity_file, identity)
+        run.identify(**facts)
         run.replace_config(config)
         return run
 
@@ -87,7 +78,7 @@ class RunFolder:
                 f"{self.path} already holds a run; continue it with --resume, "
                 "or give another folder with --out"
             )
-        check_unused(self.path, begun=self.identity_file)
+        self.check_unused()
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -119,20 +110,10 @@ class RunFolder:
         write_json(self.experiment_file, config.to_dict())
 
     @property
-    def run_id(self) -> str:
-        """The run's own id."""
-        return str(read_json(self.identity_file)["run_id"])
-
-    @property
     def baseline(self) -> str | None:
         """Which baseline it is; None: the run of a search."""
         name = read_json(self.identity_file).get("baseline") if self.identity_file.exists() else None
         return None if name is None else str(name)
-
-    @property
-    def started(self) -> datetime:
-        """When the run was created."""
-        return datetime.fromisoformat(read_json(self.identity_file)["started"])
 
     def candidate_file(self, genotype: Genotype) -> Path:
         """What the retraining of a candidate gave."""
@@ -155,18 +136,3 @@ class RunFolder:
                 f"`posenas search --resume --out {self.path}` brings the search to its end"
             )
         return Genotype.from_json(self.genotype_file.read_text(encoding="utf-8"))
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run against a second writer; the lock falls with the process, however it dies.
-
-        Raises:
-            BlockingIOError: another process works on this run.
-        """
-        with locked(self.path):
-            yield
-
-    def note_environment(self, stage: str, facts: Mapping[str, Any]) -> None:
-        """Add what `stage` (search, training, evaluation) ran on to environment.json."""
-        known = read_json(self.environment_file) if self.environment_file.exists() else {}
-        write_json(self.environment_file, {**known, stage: dict(facts)})

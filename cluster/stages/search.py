@@ -259,8 +259,7 @@ def _finished_search(run: RunFolder, config: ExperimentConfig) -> SearchOutcome 
 
 def _note_environment(run: RunFolder, progress: Progress) -> None:
     """Keep what the search runs on; say so where a resumed one had begun with other code or libraries."""
-    known = read_json(run.environment_file) if run.environment_file.exists() else {}
-    before, now = known.get("search", {}), environment(1)
+    before, now = run.environment.get("search", {}), environment(1)
     changed = [name for name in DECIDING if name in before and before[name] != now.get(name)]
     if changed:
         name = changed[0]

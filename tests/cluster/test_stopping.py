@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from cluster.config import ExperimentConfig
-from cluster.files import read_json
 from cluster.interruption import Interrupted, Interruption
 from cluster.progress import PlainProgress, SilentProgress
 from cluster.stages import search
@@ -24,6 +23,7 @@ from cluster.stages.checkpoints import Checkpoints, configuration_hash
 from cluster.worker import run_search
 from nas.children import LocalChildren
 from nas.shards import NonFiniteLossError
+from search_facts import search_facts
 
 TINY_FILE = Path(__file__).parent / "tiny.yaml"
 TINY = ExperimentConfig.from_file(TINY_FILE)
@@ -42,18 +42,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patched.setattr(search, "write_results", lambda *_: None)
         folder = tmp_path_factory.mktemp("straight") / "run"
         run_search(TINY, folder)
-    return facts(folder)
-
-
-def facts(folder: Path) -> dict[str, Any]:
-    """Everything that a search found, without what it cost."""
-    content = read_json(folder / "search.json")
-    content.pop("seconds")
-    costs = ("timestamp", "weight_seconds", "controller_seconds", "weight_bytes", "idle_share")
-    for row in content["epochs"]:
-        for name in [name for name in row if name.startswith(costs)]:
-            row.pop(name)
-    return content
+    return search_facts(folder)
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -114,7 +103,7 @@ def test_a_run_is_killed_resumed_on_more_workers_terminated_with_its_group_and_r
     run_search(config, folder, resume=True, progress=PlainProgress(lines.append))
     (taken_up,) = [int(line.split()[4]) for line in lines if line.startswith("going on after step")]
     assert taken_up >= 10  # two epochs of five steps
-    assert facts(folder) == expected
+    assert search_facts(folder) == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -154,7 +143,7 @@ def test_a_folder_that_can_no_longer_be_written_ends_the_search_with_the_last_ch
     monkeypatch.undo()
     monkeypatch.setattr(search, "write_results", lambda *_: None)
     run_search(None, folder, resume=True)
-    assert facts(folder) == expected
+    assert search_facts(folder) == expected
 
 
 def test_a_disk_that_fills_while_a_step_runs_ends_the_search_at_its_end(
@@ -175,7 +164,7 @@ def test_a_disk_that_fills_while_a_step_runs_ends_the_search_at_its_end(
     monkeypatch.undo()
     monkeypatch.setattr(search, "write_results", lambda *_: None)
     run_search(None, folder, resume=True)
-    assert facts(folder) == expected
+    assert search_facts(folder) == expected
 
 
 SLOWLY = """
@@ -220,7 +209,7 @@ def test_a_search_that_is_killed_repeats_one_step_at_most(tmp_path: Path, expect
     lines: list[str] = []
     run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
     assert f"going on after step {saved} of the search" in lines
-    assert facts(folder) == expected
+    assert search_facts(folder) == expected
 
 
 def test_a_stopped_scoring_goes_on_with_what_is_not_scored(
@@ -245,7 +234,7 @@ def test_a_stopped_scoring_goes_on_with_what_is_not_scored(
         run_search(TINY, folder, progress=Stopping())
     run_search(None, folder, resume=True)
     assert asked[1] == asked[0] - 3
-    assert facts(folder) == expected
+    assert search_facts(folder) == expected
 
 
 @pytest.fixture
@@ -273,7 +262,7 @@ def test_a_really_full_disk_leaves_a_run_that_can_be_moved_and_resumed(
     assert newest is not None
     assert newest.step >= 1
     run_search(None, moved, resume=True)
-    assert facts(moved) == expected
+    assert search_facts(moved) == expected
 
 
 def test_a_loss_that_is_not_finite_ends_the_search_with_the_step_before_saved(tmp_path: Path) -> None:

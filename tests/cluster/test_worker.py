@@ -23,6 +23,7 @@ from cluster.tracking.mlflow_store import connect
 from cluster.tracking.system import SystemMonitor
 from cluster.worker import run_evaluation, run_search, run_training
 from nas.genotype import Genotype
+from search_facts import search_facts
 
 TINY_FILE = Path(__file__).parent / "tiny.yaml"
 TINY = ExperimentConfig.from_file(TINY_FILE)
@@ -41,17 +42,6 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("searched") / "run"
     run_search(TINY, folder)
     return folder
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    """Everything that a search found, without what it cost."""
-    content = read_json(folder / "search.json")
-    content.pop("seconds")
-    costs = ("timestamp", "weight_seconds", "controller_seconds", "weight_bytes", "idle_share")
-    for row in content["epochs"]:
-        for name in [name for name in row if name.startswith(costs)]:
-            row.pop(name)
-    return content
 
 
 def test_a_search_leaves_genotype_curves_samples_candidates_pictures_and_report(searched: Path) -> None:
@@ -98,7 +88,7 @@ def test_a_search_killed_in_a_step_and_again_while_deriving_ends_as_an_uninterru
     lines: list[str] = []
     run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
     assert "going on after step 15 of the search" in lines  # 3 epochs x (3 + 2) steps: only deriving was left
-    assert _facts(folder) == _facts(searched)
+    assert search_facts(folder) == search_facts(searched)
     assert (folder / "genotype.json").read_bytes() == (searched / "genotype.json").read_bytes()
 
 
@@ -118,7 +108,7 @@ def test_a_search_on_ray_gives_what_one_without_ray_gives(
 ) -> None:
     folder = tmp_path / "ray"
     run_search(TINY.changed({"resources.workers": 2}), folder)
-    assert _facts(folder) == _facts(searched)
+    assert search_facts(folder) == search_facts(searched)
 
 
 class _Stopper(SilentProgress):
@@ -142,7 +132,7 @@ def test_a_signal_ends_the_search_after_the_step_and_says_how_to_go_on(
     with pytest.raises(Interrupted, match=f"SIGTERM, all is saved: `posenas search --resume --out {folder}`"):
         run_search(TINY, folder, progress=_Stopper("search", 7))
     run_search(None, folder, resume=True)
-    assert _facts(folder) == _facts(searched)
+    assert search_facts(folder) == search_facts(searched)
 
 
 def test_going_on_with_other_libraries_is_said(searched: Path, tmp_path: Path, undrawn: None) -> None:
@@ -162,9 +152,9 @@ def test_a_finished_search_can_be_lengthened_until_its_genotype_is_trained(
 ) -> None:
     folder = tmp_path / "run"
     run_search(TINY.changed({"search.epochs": 2}), folder)
-    assert len(_facts(folder)["epochs"]) == 2
+    assert len(search_facts(folder)["epochs"]) == 2
     run_search(TINY, folder, resume=True)  # three epochs
-    assert _facts(folder) == _facts(searched)
+    assert search_facts(folder) == search_facts(searched)
     run_training(folder)
     with pytest.raises(
         ValueError, match="is trained already, and another search would leave the model without"
@@ -192,7 +182,7 @@ def test_a_corrupt_checkpoint_is_skipped_and_said(tmp_path: Path, searched: Path
     run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
     assert any("step-00000007.json is not readable and was skipped" in line for line in lines)
     assert "going on after step 6 of the search" in lines
-    assert _facts(folder) == _facts(searched)
+    assert search_facts(folder) == search_facts(searched)
 
 
 def test_no_validation_part_is_refused_with_the_setting_that_makes_one(tmp_path: Path) -> None:
@@ -331,7 +321,7 @@ def test_a_run_whose_server_is_down_ends_in_time_and_is_delivered_later(
     config = TINY.changed({"tracking": {"uri": "http://127.0.0.1:9", "wait_seconds": 0.1}})
     lines: list[str] = []
     run_search(config, folder, progress=PlainProgress(lines.append))
-    assert _facts(folder) == _facts(searched)
+    assert search_facts(folder) == search_facts(searched)
     assert f"`posenas deliver {folder}` brings them there" in lines[-1]
     with pytest.raises(ConnectionError, match=r"no MLflow server answers at http://127\.0\.0\.1:9"):
         deliver_run(folder)
