@@ -90,6 +90,7 @@ def resolve(uri: str) -> str:
     Raises:
         ValueError: the address is of no kind that MLflow 3 serves.
         FileNotFoundError: the folder of the SQLite file does not exist.
+        PermissionError: a folder on the way to it cannot be entered.
     """
     kind = urlsplit(uri).scheme.split("+")[0]
     if kind in _SERVERS:
@@ -105,7 +106,15 @@ def resolve(uri: str) -> str:
     file = Path(place).expanduser().absolute()
     if place == "" or file.name == "":
         raise ValueError(f"{uri!r} names no file: an SQLite store is sqlite:///FILE, as sqlite:///mlflow.db")
-    if not file.parent.is_dir():
+    try:
+        found = file.parent.is_dir()
+        file.exists()  # which a folder that cannot be entered does not tell
+    except PermissionError:
+        raise PermissionError(
+            f"no permission to look for the MLflow store {file}: a folder on the way to it cannot be entered;"
+            " its owner may give it, or name another store with --tracking"
+        ) from None
+    if not found:
         raise FileNotFoundError(
             f"the MLflow store {file} cannot be opened: the folder {file.parent} does not exist"
         )

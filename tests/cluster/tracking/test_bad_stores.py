@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import tempfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -113,8 +114,10 @@ def test_a_search_goes_on_where_a_server_does_not_let_it_in(forbidding: str, tmp
 @pytest.fixture
 def another_user(tmp_path: Path) -> Iterator[None]:
     """Root may read everything, so tests of permissions are another user where root runs them."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    base = Path(tempfile.gettempdir())
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(base) and folder != base:  # pytest makes its folders for their owner alone
+            folder.chmod(0o755)
     before = os.geteuid()
     if before == 0:
         os.seteuid(pwd.getpwnam("nobody").pw_uid)
@@ -126,6 +129,22 @@ def test_a_file_that_may_not_be_read_is_said(store: Path, another_user: None) ->
     for ask in (connect, list_cells, serve):
         with pytest.raises(PermissionError, match=f"no permission to read the MLflow store {store}"):
             ask(f"sqlite:///{store}")  # type: ignore[operator]
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody may enter."""
+    folder = tmp_path / "closed"
+    (folder / "within").mkdir(parents=True)
+    folder.chmod(0o600)
+    yield folder
+    folder.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_entered_is_said(closed: Path, another_user: None) -> None:
+    for place in (closed / "mlflow.db", closed / "within" / "mlflow.db"):
+        with pytest.raises(PermissionError, match=f"no permission to look for the MLflow store {place}"):
+            connect(f"sqlite:///{place}")
 
 
 def test_a_file_that_may_not_be_written_is_said_before_a_search_begins(
