@@ -32,9 +32,11 @@ detector: .venv-detector/.installed  ## build the environment of `posenas detect
 demo: $(INSTALLED)  ## the whole chain on built-in synthetic data: lift, search, train, evaluate, recognise, film
 	$(BIN)/posenas demo
 
+# Two processes, a file of tests at a time: most tests wait for processes and servers that they have started. Files go
+# in the order of their names, so that the last ones are quick and both processes end together.
 test: $(INSTALLED)  ## every test, the slow ones included
 	@bash tests/system.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(INSTALLED)  ## the tests that take seconds
 	$(BIN)/python -m pytest -m 'not slow and not ray'
