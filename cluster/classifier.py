@@ -9,7 +9,6 @@ Nothing in it is pickled.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from cluster.files import read_json, sha256_of_file, write_atomically, write_folder
+from cluster.files import read_json, write_atomically, write_folder
 from cluster.images import to_network
+from cluster.model_parts import check_parts, origin, write_weights
 from cluster.settings import check_settings
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.poses import PoseSequence3D
@@ -31,6 +31,7 @@ from nas.network import Network, NetworkConfig
 __all__ = ["TrainedClassifier"]
 
 DESCRIPTION, GENOTYPE, WEIGHTS = "classifier.json", "genotype.json", "weights.safetensors"
+PARTS = (GENOTYPE, WEIGHTS)
 BATCH = 256
 
 
@@ -130,10 +131,7 @@ class TrainedClassifier:
 
     def _write(self, folder: Path) -> None:
         write_atomically(folder / GENOTYPE, self.genotype.to_json() + "\n")
-        state = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()
-        }
-        write_atomically(folder / WEIGHTS, safetensors.torch.save(state))
+        write_weights(folder / WEIGHTS, self.network)
         description = _Description(
             class_names=self.class_names,
             skeleton=self.skeleton.name,
@@ -142,8 +140,7 @@ class TrainedClassifier:
             statistics=self.statistics.to_dict(),
             network=self.network.config,
             notes=self.notes,
-            versions={name: version(name) for name in ("posenas", "torch", "numpy", "opencv-python")},
-            sha256={name: sha256_of_file(folder / name) for name in (GENOTYPE, WEIGHTS)},
+            **origin(folder, PARTS, ("torch", "numpy", "opencv-python")),
         )
         write_atomically(folder / DESCRIPTION, description.model_dump_json(indent=1) + "\n")
 
@@ -157,8 +154,14 @@ class TrainedClassifier:
         """
         folder = Path(folder)
         description = _read_description(folder)
-        for name in (GENOTYPE, WEIGHTS):
-            _check_part(folder, name, description.sha256.get(name))
+        check_parts(
+            folder,
+            PARTS,
+            description.sha256,
+            model="classifier",
+            described=DESCRIPTION,
+            remedy="train again",
+        )
         genotype = Genotype.from_json((folder / GENOTYPE).read_text(encoding="utf-8"))
         network = Network(genotype, description.network)
         network.load_state_dict(safetensors.torch.load((folder / WEIGHTS).read_bytes()))
@@ -181,14 +184,3 @@ def _read_description(folder: Path) -> _Description:
             f"{folder} holds no trained classifier (no {DESCRIPTION}); `posenas train RUN` makes one"
         )
     return check_settings(_Description, read_json(path), str(path))
-
-
-def _check_part(folder: Path, name: str, digest: str | None) -> None:
-    path = folder / name
-    if not path.is_file():
-        raise FileNotFoundError(f"the classifier in {folder} is incomplete: {name} is missing")
-    if sha256_of_file(path) != digest:
-        raise ValueError(
-            f"{path} was changed after the classifier was saved (its SHA-256 is not the one in "
-            f"{DESCRIPTION}): restore it, or train again"
-        )

@@ -9,7 +9,6 @@ Nothing in it is pickled.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,8 +16,9 @@ import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from cluster.files import read_json, sha256_of_file, write_atomically, write_folder
+from cluster.files import read_json, write_atomically, write_folder
 from cluster.lifter.config import STREAMS
+from cluster.model_parts import check_parts, origin, write_weights
 from cluster.settings import check_settings
 from lifting.export import in_eight_bits, save_onnx
 from lifting.gaps import GapConfig
@@ -145,10 +145,7 @@ class TwoStreamLifter:
 
     def _write(self, folder: Path) -> None:
         for name, stream in self.streams.items():
-            state = {
-                key: value.detach().cpu().contiguous() for key, value in stream.network.state_dict().items()
-            }
-            write_atomically(folder / _weights(name), safetensors.torch.save(state))
+            write_weights(folder / _weights(name), stream.network)
             save_onnx(stream.network, folder / _onnx(name))
         description = _Description(
             streams={
@@ -160,8 +157,7 @@ class TwoStreamLifter:
                 for name, stream in self.streams.items()
             },
             notes=dict(self.notes),
-            versions={name: version(name) for name in ("posenas", "torch", "numpy", "onnxruntime")},
-            sha256={file: sha256_of_file(folder / file) for file in _files()},
+            **origin(folder, _files(), ("torch", "numpy", "onnxruntime")),
         )
         write_atomically(folder / DESCRIPTION, description.model_dump_json(indent=1) + "\n")
 
@@ -181,8 +177,14 @@ class TwoStreamLifter:
         """
         folder = Path(folder)
         description = _read_description(folder)
-        for file in _files():
-            _check_part(folder, file, description.sha256.get(file))
+        check_parts(
+            folder,
+            _files(),
+            description.sha256,
+            model="lifter",
+            described=DESCRIPTION,
+            remedy="train again",
+        )
         streams = {name: _read_stream(folder, name, description.streams[name]) for name in STREAMS}
         if runtime == "torch":
             return cls.of(streams, description.notes)
@@ -252,14 +254,3 @@ def _read_description(folder: Path) -> _Description:
         if name not in description.streams:
             raise ValueError(f"{path} has no stream {name!r}; {' and '.join(STREAMS)} are needed")
     return description
-
-
-def _check_part(folder: Path, name: str, digest: str | None) -> None:
-    path = folder / name
-    if not path.is_file():
-        raise FileNotFoundError(f"the lifter in {folder} is incomplete: {name} is missing")
-    if sha256_of_file(path) != digest:
-        raise ValueError(
-            f"{path} was changed after the lifter was saved (its SHA-256 is not the one in {DESCRIPTION}): "
-            "restore it, or train again"
-        )

@@ -11,7 +11,6 @@ refused. Nothing in it is pickled, and nothing of it is read before it has been 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,10 +21,11 @@ from pydantic import BaseModel, ConfigDict
 
 from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
 from cluster.classifier import TrainedClassifier
-from cluster.files import read_json, sha256_of_file, write_atomically, write_folder
+from cluster.files import read_json, write_atomically, write_folder
 from cluster.images import to_network
 from cluster.lifter.trained import DESCRIPTION as LIFTER_DESCRIPTION
 from cluster.lifter.trained import Runtime, TwoStreamLifter
+from cluster.model_parts import check_parts, origin
 from cluster.recognition.windows import WindowConfig
 from cluster.settings import check_settings
 from lifting.mapping import can_map
@@ -110,10 +110,7 @@ class RecognitionModel:
             **self._facts(),
             windows=self.windows,
             notes=dict(self.notes),
-            versions={
-                name: version(name) for name in ("posenas", "torch", "numpy", "opencv-python", "onnxruntime")
-            },
-            sha256={name: sha256_of_file(folder / name) for name in parts},
+            **origin(folder, parts, ("torch", "numpy", "opencv-python", "onnxruntime")),
         )
         write_atomically(folder / DESCRIPTION, description.model_dump_json(indent=1) + "\n")
 
@@ -131,7 +128,14 @@ class RecognitionModel:
         """
         folder = find_model(Path(folder))
         description = _read_description(folder / DESCRIPTION)
-        _check_files(folder, description.sha256)
+        check_parts(
+            folder,
+            description.sha256,
+            description.sha256,
+            model="recognition model",
+            described=DESCRIPTION,
+            remedy="pack the model again",
+        )
         model = cls(
             classifier=TrainedClassifier.load(folder / CLASSIFIER),
             lifter=TwoStreamLifter.load(folder / LIFTER, runtime=runtime)
@@ -194,14 +198,3 @@ def _read_description(path: Path) -> _Description:
             f"({content.get('versions', {}).get('posenas', 'not noted')})"
         )
     return check_settings(_Description, content, str(path))
-
-
-def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
-    for name, digest in expected.items():
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"the recognition model in {folder} is incomplete: {name} is missing")
-        if sha256_of_file(folder / name) != digest:
-            raise ValueError(
-                f"{folder / name} was changed after the model was saved (its SHA-256 is not the one in "
-                f"{DESCRIPTION}): restore it, or pack the model again"
-            )
