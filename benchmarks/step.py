@@ -1,6 +1,7 @@
 """How long a training step and a scoring step take, side by side with NNI's ENAS and a plain network.
 
     python benchmarks/step.py [--rounds 3] [--genotypes 2] [--threads 1 2]
+    python benchmarks/step.py --preset small    # the sizes of that search, without NNI
 
 Builds an environment of its own for NNI 3.0 (about a minute and 2 GB, once) in the user's cache. Every
 contestant is a process; in each round all of them take one step in turn on the same genotype, so that
@@ -104,22 +105,21 @@ def nni_python() -> str:
     return str(python)
 
 
-def contestants(threads: int, nni: str | None) -> list[Contestant]:
+def contestants(threads: int, preset: str, nni: str | None) -> list[Contestant]:
     """All of them on so many threads."""
     ours = str(PEERS / "one_path.py")
     found = [
-        Contestant(name, [sys.executable, ours, name, "1"], threads)
+        Contestant(name, [sys.executable, ours, name, "1", preset], threads)
         for name in (("ours", "torch") if find_compiler() else ("torch",))
     ]
-    found.append(Contestant("plain", [sys.executable, ours, "plain", str(threads)]))
+    found.append(Contestant("plain", [sys.executable, ours, "plain", str(threads), preset]))
     if nni:
         found.append(Contestant("NNI", [nni, str(PEERS / "nni_enas.py"), str(threads)]))
     return found
 
 
-def measure(threads: int, genotypes: Sequence[Genotype], rounds: int, nni: str | None) -> None:
+def measure(racers: Sequence[Contestant], threads: int, genotypes: Sequence[Genotype], rounds: int) -> None:
     """Print one table."""
-    racers = contestants(threads, nni)
     print(
         f"\n{threads} thread{'s' if threads > 1 else ''}: median seconds a step, wall and processor; ratio to"
     )
@@ -168,15 +168,21 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--without-nni", action="store_true", help="compare with the plain network alone")
+    parser.add_argument(
+        "--preset",
+        choices=("released", "small"),
+        default="released",
+        help="small: batch 16, C = 12, 3 + 2 cells",
+    )
     options = parser.parse_args()
-    nni = None if options.without_nni else nni_python()
+    nni = None if options.without_nni or options.preset != "released" else nni_python()
     print(machine())
     print("python " + " ".join(sys.argv))
     genotypes = [Genotype.parse(RELEASED), *RandomStrategy(5, seed=3).sample(options.genotypes - 1, "t", 0)]
     for genotype in genotypes:
         print(f"genotype {genotype}")
     for threads in options.threads:
-        measure(threads, genotypes, options.rounds, nni)
+        measure(contestants(threads, options.preset, nni), threads, genotypes, options.rounds)
 
 
 if __name__ == "__main__":

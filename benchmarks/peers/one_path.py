@@ -1,33 +1,38 @@
 """A network of one genotype timed step by step, for benchmarks/step.py, which starts this as a process.
 
-    python one_path.py ours|torch|plain THREADS
+    python one_path.py ours|torch|plain THREADS released|small
 
 `ours` is the shared-weight step with compiled kernels, `torch` the same without them, `plain` a one-path
-network of torch's own layers in channels_last. Reads lines of a kind ("train" or "score"), a tab and a
-genotype, and answers each with the seconds of one step, wall and processor time.
+network of torch's own layers in channels_last; `small` has the sizes of that preset's search. Reads lines of
+a kind ("train" or "score"), a tab and a genotype, and answers each with the seconds of one step, wall and
+processor time.
 """
 
 import sys
 import time
 from collections.abc import Callable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nas import kernels
+from nas.config import PresetName
 from nas.genotype import Genotype
 from nas.network import Network, NetworkConfig
 from nas.random import generator, torch_generator
 from nas.supernet import Supernet, SupernetConfig
 
-BATCH, CHANNELS, CLASSES = 64, 20, 10
+BATCHES: dict[PresetName, int] = {"released": 64, "small": 16}
+CLASSES = 10
 AUXILIARY_WEIGHT = 0.4
+Steps = tuple[Callable[[], None], Callable[[], None]]
 
 
-def ours(genotype: Genotype, images: Tensor, labels: Tensor) -> tuple[Callable[[], None], Callable[[], None]]:
+def ours(genotype: Genotype, size: SupernetConfig, images: Tensor, labels: Tensor) -> Steps:
     """Training and scoring with shared weights."""
-    net = Supernet(SupernetConfig(num_classes=CLASSES, channels=CHANNELS))
+    net = Supernet(size)
     buffer, names = net.initial_weights(0), net.used(genotype)
 
     def train() -> None:
@@ -43,12 +48,16 @@ def ours(genotype: Genotype, images: Tensor, labels: Tensor) -> tuple[Callable[[
     return train, score
 
 
-def plain(
-    genotype: Genotype, images: Tensor, labels: Tensor
-) -> tuple[Callable[[], None], Callable[[], None]]:
+def plain(genotype: Genotype, size: SupernetConfig, images: Tensor, labels: Tensor) -> Steps:
     """The same path as a network of its own."""
     config = NetworkConfig(
-        num_classes=CLASSES, channels=CHANNELS, dropout_keep=0.9, drop_path_keep=1, search_form=True
+        num_classes=CLASSES,
+        channels=size.channels,
+        normal_cells=size.normal_cells,
+        stem_stride=size.stem_stride,
+        dropout_keep=size.dropout_keep,
+        drop_path_keep=1,
+        search_form=True,
     )
     net = Network(genotype, config)
 
@@ -72,16 +81,17 @@ def _loss(logits: Tensor, auxiliary: Tensor | None, labels: Tensor) -> Tensor:
 
 def main() -> None:
     """Answer until there is nothing more to read."""
-    form, threads = sys.argv[1], int(sys.argv[2])
+    form, threads, preset = sys.argv[1], int(sys.argv[2]), cast(PresetName, sys.argv[3])
     torch.set_num_threads(threads)
     kernels.select("compiled" if form == "ours" else "torch")
-    images = torch.randn(BATCH, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    labels = torch.arange(BATCH) % CLASSES
-    known: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {}
+    size, batch = SupernetConfig.preset(preset, num_classes=CLASSES), BATCHES[preset]
+    images = torch.randn(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(batch) % CLASSES
+    known: dict[str, Steps] = {}
     for line in sys.stdin:
         kind, text = line.rstrip("\n").split("\t")
         if text not in known:
-            known[text] = (plain if form == "plain" else ours)(Genotype.parse(text), images, labels)
+            known[text] = (plain if form == "plain" else ours)(Genotype.parse(text), size, images, labels)
         step = known[text][kind == "score"]
         wall, processor = time.perf_counter(), time.process_time()
         step()
