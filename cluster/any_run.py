@@ -4,8 +4,8 @@ run.json         the run's own id, by which MLflow knows it, and when it was sta
 environment.json versions, machine and threads of each stage that ran
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,13 @@ class AnyRun:
         """Add what `stage` (search, training, evaluation) ran on to environment.json."""
         write_json(self.environment_file, {**self.environment, stage: dict(facts)})
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the run against a second writer; the lock falls with the process, however it dies.
 
         Raises:
             BlockingIOError: another process works on this run.
         """
-        with locked(self.path):
-            yield
+        return locked(self.path)
 
     def check_unused(self) -> None:
         """Check that nothing lies here but what a start that was cut short leaves.

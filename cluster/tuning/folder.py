@@ -8,8 +8,8 @@ importance.json     how much each hyperparameter matters
 pictures/           importance, parallel coordinates and curves as SVG and PNG
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -95,12 +95,10 @@ class TuningFolder:
         """All settings that it was started with."""
         return dict(read_json(self.settings_file)["settings"])
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the tuning against a second writer.
 
         Raises:
             BlockingIOError: another process works on this tuning.
         """
-        with locked(self.path):
-            yield
+        return locked(self.path)
