@@ -34,6 +34,7 @@ from encoding import (
 from encoding.datasets.msr import load_msr_action3d
 from encoding.datasets.synthetic import synthetic
 from encoding.enhance import enhance, resize
+from lifting.msr_files import FOLDER
 from lifting.poses import PoseSequence3D
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -45,7 +46,7 @@ CONFIG = EncodingConfig()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--root", type=Path, default=DATA / "msr_action3d", help="folder that holds real3d/")
+    parser.add_argument("--root", type=Path, default=DATA / FOLDER, help="folder that holds real3d/")
     parser.add_argument(
         "--loop-clips", type=int, default=40, help="sequences for the literal loop (557: all)"
     )

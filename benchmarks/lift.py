@@ -34,6 +34,7 @@ from encoding.smoothing import smooth
 from lifting.datasets import LiftingDataConfig, LiftingSplit, PosePairs, load_pairs
 from lifting.metrics import MEASURES, Evaluation, evaluate
 from lifting.model import num_parameters
+from lifting.msr_files import FOLDER
 from lifting.tables import as_text
 from lifting.train import LifterTraining, training_samples
 
@@ -108,7 +109,7 @@ _loaded: dict[str, LiftingSplit] = {}
 def load(data: str, root: Path) -> LiftingSplit:
     """The pairs of a data set, read once."""
     if data not in _loaded:
-        folder = {"cmu": "cmu_mocap", "msr": "msr_action3d"}[data]
+        folder = {"cmu": "cmu_mocap", "msr": FOLDER}[data]
         _loaded[data] = load_pairs(LiftingDataConfig(name=data, root=root / folder))  # type: ignore[arg-type]
     return _loaded[data]
 

@@ -32,7 +32,7 @@ from cluster.stages.final_training import run_training
 from cluster.stages.folder import RunFolder
 from cluster.stages.search import run_search
 from encoding.datasets import Clip, DataConfig, Split, load, save_clips
-from lifting.msr_files import Subset
+from lifting.msr_files import FOLDER, Subset
 from lifting.tables import as_text
 
 # A short search and training: with the preset's 100 and 250 epochs, a person costs four times as much.
@@ -85,7 +85,7 @@ def main() -> None:
 
 def left_out(data: Path, subset: Subset) -> list[tuple[int, Split]]:
     """Each training subject, and the split of the training part that has him for its test part."""
-    config = DataConfig(name="msr", root=data / "msr_action3d", subset=subset, validation_fraction=0.0)
+    config = DataConfig(name="msr", root=data / FOLDER, subset=subset, validation_fraction=0.0)
     whole = load(config)
     subjects = sorted({_subject(clip) for clip in whole.development})
     return [(subject, without(whole, subject)) for subject in subjects]

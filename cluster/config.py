@@ -27,18 +27,16 @@ from nas.network import NetworkConfig
 from nas.supernet import SupernetConfig
 from nas.train import TrainingConfig
 
-__all__ = ["DATA_FOLDERS", "PRESETS", "DerivationConfig", "ExperimentConfig", "Preset", "ResourcesConfig"]
+__all__ = ["PRESETS", "DerivationConfig", "ExperimentConfig", "Preset", "ResourcesConfig"]
 
 Preset = Literal["small", "released", "paper"]
 PRESETS: tuple[Preset, ...] = ("small", "released", "paper")
-
-DATA_FOLDERS = {"msr": "msr_action3d", "sbu": "sbu"}
-"""Where the data sets lie under $POSENAS_DATA."""
 
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
 # Settings that came later, with what happened before: runs that were begun when there was no choice go on.
 _LATER: dict[str, dict[str, Any]] = {
+    "data": {"options": {}},
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
     "encoding": {"bones": "own"},
 }
@@ -269,7 +267,7 @@ class ExperimentConfig(BaseModel):
 
     def located(self) -> Self:
         """With paths written out that a run may outlive: what $POSENAS_DATA gives, where the lifter lies."""
-        folder, place = DATA_FOLDERS.get(self.data.name), os.environ.get("POSENAS_DATA")
+        folder, place = self.data.data_set.folder, os.environ.get("POSENAS_DATA")
         changes: dict[str, Any] = {}
         if self.data.root is None and folder is not None and place:
             changes["data.root"] = str(Path(place).absolute() / folder)
@@ -304,9 +302,7 @@ class ExperimentConfig(BaseModel):
     @property
     def data_label(self) -> str:
         """The data set's name with the part that tells runs apart, as "msr-as1"."""
-        parts = {"msr": f"-{self.data.subset.lower()}", "sbu": f"-fold{self.data.fold}"}
-        lifted = "-lifted" if self.poses.source == "lifted" else ""
-        return self.data.name + parts.get(self.data.name, "") + lifted
+        return self.data.label + ("-lifted" if self.poses.source == "lifted" else "")
 
     @property
     def hash(self) -> str:

@@ -18,9 +18,6 @@ State = Literal["works", "limited", "missing"]
 
 GIB = 1 << 30
 
-# What is looked for in the folder of each data set.
-INSIDE = {"msr": "real3d", "sbu": ""}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -65,7 +62,7 @@ def diagnose(
         ("shared memory", _shared_memory),
         ("shared storage", lambda: _shared_storage(folder)),
         ("2D detector", _detector),
-        *((f"data set {name}", lambda name=name: _data(name)) for name in INSIDE),
+        *((f"data set {name}", lambda name=name: _data(name)) for name in _downloaded()),
     ]
     for subject, check in checks:
         try:
@@ -279,11 +276,18 @@ def _detector() -> Finding:
         )
 
 
+def _downloaded() -> list[str]:
+    """The data sets that have a folder under $POSENAS_DATA."""
+    from encoding.datasets import DATA_SETS
+
+    return [one.name for one in DATA_SETS.values() if one.folder is not None]
+
+
 def _data(name: str) -> Finding:
     subject = f"data set {name}"
-    from cluster.config import DATA_FOLDERS
+    from encoding.datasets import DATA_SETS
 
-    folder, inside = DATA_FOLDERS[name], INSIDE[name]
+    one = DATA_SETS[name]
     root = os.environ.get("POSENAS_DATA")
     if root is None:
         return Finding(
@@ -292,8 +296,8 @@ def _data(name: str) -> Finding:
             found="POSENAS_DATA is not set",
             mend="set it to the folder of your data sets, or give --root; `synthetic` is always there",
         )
-    place = Path(root) / folder
-    if (place / inside).is_dir():
+    place = Path(root) / str(one.folder)
+    if (place / one.inside).is_dir():
         return Finding(subject=subject, state="works", found=str(place))
     return Finding(
         subject=subject,

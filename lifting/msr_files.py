@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from lifting.skeleton import MSR_20
 
+# Where it is looked for under $POSENAS_DATA.
+FOLDER = "msr_action3d"
 Subset = Literal["AS1", "AS2", "AS3", "all"]
 FileList = Literal["557", "567"]
 ACTIONS = (

@@ -46,7 +46,7 @@ def read_pose_file(path: Path) -> list[NamedClip]:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no .npz of poses, or is cut off: {error}") from error
     if "offsets" in names:
-        from encoding.datasets.plain import load_clips
+        from encoding.datasets.npz import load_clips
 
         split = load_clips(path, validation_fraction=0)
         return [

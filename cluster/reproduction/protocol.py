@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from cluster.stages.baseline import COMPARISONS
+from encoding.datasets import DATA_SETS
+from lifting.msr_files import FOLDER
 
 __all__ = [
     "LIFTER",
@@ -92,10 +94,9 @@ class Part:
 
 def parts_of(table: Table, root: Path) -> list[Part]:
     """The columns of a table; the data sets' folders lie under `root`."""
+    data = {"name": table, "root": str(root / str(DATA_SETS[table].folder))}
     if table == "msr":
-        data = {"name": "msr", "root": str(root / "msr_action3d")}
         return [Part(table="msr", name=name, data={**data, "subset": name}) for name in ("AS1", "AS2", "AS3")]
-    data = {"name": "sbu", "root": str(root / "sbu")}
     return [Part(table="sbu", name=f"fold {fold}", data={**data, "fold": fold}) for fold in range(1, 6)]
 
 
@@ -201,7 +202,7 @@ def lifter_file(root: Path, tracking: str | None) -> dict[str, Any]:
     return {
         "name": LIFTER,
         "kind": "lift-train",
-        "data": {"name": "msr", "root": str(root / "msr_action3d")},
+        "data": {"name": "msr", "root": str(root / FOLDER)},
         "configuration": {**_LIFTER, **recorded},
         "limits": {"epochs": 6},
     }

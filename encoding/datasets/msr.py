@@ -10,11 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from encoding.datasets.missing import trim_missing_frames
+from encoding.datasets.entry import DataSet
+from encoding.datasets.gaps import trim_missing_frames
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy, draw_by_class, hold_out
 from lifting.msr_files import (
     ACTIONS,
+    FOLDER,
     FPS,
     SUBSETS,
     TRAIN_SUBJECTS,
@@ -137,3 +139,14 @@ def _divide(clips: list[Clip], protocol: Protocol, seed: int) -> tuple[tuple[Cli
         )
     fraction = 1 / 3 if protocol == "one-third" else 2 / 3
     return draw_by_class(clips, fraction, np.random.default_rng(seed))
+
+
+DATA_SET = DataSet(
+    name="msr",
+    load=load_msr_action3d,
+    settings=("subset", "file_list", "protocol"),
+    how_to_get=HOW_TO_GET,
+    folder=FOLDER,
+    inside="real3d",
+    label="{subset}",
+)

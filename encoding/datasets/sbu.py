@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from encoding.datasets.missing import trim_missing_frames, zeros_to_nan
+from encoding.datasets.entry import DataSet
+from encoding.datasets.gaps import trim_missing_frames, zeros_to_nan
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy, hold_out
 from lifting.poses import PoseSequence3D
@@ -209,3 +210,8 @@ def _clip(name: str, normalised: NDArray[np.float32], label: int, fold: int, gro
     except ValueError as error:
         raise ValueError(f"{path}, sequence {name}: {error}") from error
     return Clip(name=name, poses=poses, label=label, fold=fold, group=group)
+
+
+DATA_SET = DataSet(
+    name="sbu", load=load_sbu, settings=("fold",), how_to_get=HOW_TO_GET, folder="sbu", label="fold{fold}"
+)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from encoding.datasets.entry import DataSet
 from encoding.datasets.interactions import INTERACTIONS
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.splits import HoldOutBy, hold_out
@@ -236,3 +237,6 @@ def _check(
     if not (noise_mm >= 0 and 0 <= missing < 1):
         raise ValueError(f"noise {noise_mm} mm and share missing {missing}; >= 0 and 0 to below 1 are needed")
     return actions or known
+
+
+DATA_SET = DataSet(name="synthetic", load=synthetic, settings=("people", "num_subjects", "clips_per_action"))

@@ -13,6 +13,7 @@ from lifting.datasets.mocap import Recording, film, subsample
 from lifting.datasets.pairs import LiftingSplit, PairClip, PosePairs
 from lifting.datasets.splits import by_subject_and_clip
 from lifting.datasets.synthetic import synthetic_recordings
+from lifting.msr_files import FOLDER
 from lifting.noise import DetectorNoise
 
 __all__ = ["LiftingDataConfig", "LiftingSplit", "PairClip", "PosePairs", "load_pairs"]
@@ -89,7 +90,7 @@ def load_pairs(config: LiftingDataConfig) -> LiftingSplit:
             recordings = hdm05.hdm05_recordings(_root(config, "hdm05", hdm05.HOW_TO_GET))
             return _film_split("HDM05", recordings, hdm05.TEST_SUBJECTS, config)
         case "msr":
-            root = _root(config, "msr_action3d", msr.HOW_TO_GET)
+            root = _root(config, FOLDER, msr.HOW_TO_GET)
             return msr.load_msr_pairs(
                 root,
                 noise=config.noise,

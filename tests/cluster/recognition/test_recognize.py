@@ -20,7 +20,7 @@ from cluster.recognition.sources import CameraSource, KeypointSource, VideoSourc
 from cluster.recognition.stopwatch import StageTimes
 from cluster.recognition.windows import WindowConfig
 from cluster.video_file import ffmpeg_program
-from encoding.datasets.plain import save_clips
+from encoding.datasets.npz import save_clips
 from encoding.datasets.synthetic import synthetic
 from fake_detector import install_fake_detector
 from lifting.gaps import GapConfig

@@ -56,7 +56,10 @@ def test_without_root_and_environment_the_message_says_what_to_get(monkeypatch: 
         ({"name": "sbu", "subset": "AS2"}, "subset='AS2' is for the data set 'msr'; the data set is 'sbu'"),
         ({"name": "msr", "fold": 2}, "fold=2 is for the data set 'sbu'; the data set is 'msr'"),
         ({"root": "/somewhere"}, "root='/somewhere' is given; the data set 'synthetic' is drawn, not read"),
-        ({"name": "kinetics"}, "Input should be 'msr', 'sbu', 'npz' or 'synthetic'"),
+        (
+            {"name": "kinetics"},
+            "there is no data set 'kinetics'; 'msr', 'sbu', 'npz' or 'synthetic' is needed",
+        ),
         ({"validation_fraction": 1.0}, "Input should be less than 1"),
         ({"subset_": "AS1"}, "Extra inputs are not permitted"),
     ],
@@ -69,3 +72,15 @@ def test_a_field_that_would_be_ignored_is_refused(fields: dict[str, object], mes
 def test_a_configuration_survives_json() -> None:
     config = DataConfig(name="msr", root=Path("data/msr"), subset="AS3", seed=4)
     assert DataConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_an_option_that_the_loader_does_not_have_is_refused_by_name(msr_root: Path) -> None:
+    config = DataConfig(name="msr", root=msr_root, options={"subsett": "AS1"})
+    with pytest.raises(ValueError, match=r"'msr' has no such option: .*'subsett'"):
+        load(config)
+
+
+def test_a_label_tells_two_runs_on_one_data_set_apart() -> None:
+    assert DataConfig(name="msr", subset="AS2").label == "msr-as2"
+    assert DataConfig(name="sbu", fold=3).label == "sbu-fold3"
+    assert DataConfig().label == "synthetic"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from encoding.datasets.findings import (
+from encoding.datasets.validation import (
     PARTS,
     Finding,
     Report,

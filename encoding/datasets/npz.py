@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from encoding.datasets.findings import PARTS, Finding, Report
-from encoding.datasets.form import Arrays, check_arrays, clip_names, clip_parts, clip_subjects
+from encoding.datasets.entry import DataSet
 from encoding.datasets.records import Clip, Split
+from encoding.datasets.schema import Arrays, check_arrays, clip_names, clip_parts, clip_subjects
 from encoding.datasets.splits import HoldOutBy, hold_out
+from encoding.datasets.validation import PARTS, Finding, Report
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton
 
@@ -206,3 +207,6 @@ def _write(path: Path, arrays: dict[str, Any]) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+DATA_SET = DataSet(name="npz", load=load_clips, how_to_get=HOW_TO_GET)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from encoding.datasets.findings import check_split
-from encoding.datasets.plain import check, load_clips, save_clips
+from encoding.datasets.npz import check, load_clips, save_clips
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.synthetic import synthetic
+from encoding.datasets.validation import check_split
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
 

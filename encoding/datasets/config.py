@@ -1,0 +1,134 @@
+"""Which data set, from where, cut how: the settings under `data:`, and the call that follows them."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from encoding.datasets import msr
+from encoding.datasets.entry import DataSet
+from encoding.datasets.records import Split
+from encoding.datasets.splits import HoldOutBy
+from encoding.datasets.table import DATA_SETS
+from lifting.msr_files import FileList, Subset
+
+__all__ = ["DataConfig", "load"]
+
+
+class DataConfig(BaseModel):
+    """Which data set, from where, cut how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="synthetic", description="The data set.")
+    root: Path | None = Field(
+        default=None,
+        description="Folder or file of the data; by default the data set's folder under $POSENAS_DATA.",
+    )
+    subset: Subset = Field(default="AS1", description="msr: eight actions (AS1, AS2, AS3) or all 20.")
+    file_list: FileList = Field(
+        default="557", description="msr: the 557 sequences of Wang et al. 2012, or all 567."
+    )
+    protocol: msr.Protocol = Field(default="cross-subject", description="msr: by subject, or a random test.")
+    fold: int = Field(default=1, ge=1, le=5, description="sbu: the fold that is the test part.")
+    people: Literal[1, 2] = Field(
+        default=1, description="synthetic: actions of one person or interactions of two."
+    )
+    num_subjects: int = Field(default=10, ge=2, description="synthetic: number of people.")
+    clips_per_action: int = Field(
+        default=2, ge=1, description="synthetic: clips of each action by each person."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Further settings of the data set, by name."
+    )
+    validation_fraction: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Share of the training subjects (or sequences) held out for validation.",
+    )
+    validation_by: HoldOutBy = Field(
+        default="auto", description="Hold out whole subjects, single sequences, or (auto) subjects if enough."
+    )
+    seed: int = Field(
+        default=0, ge=0, description="Seed of every random draw of the split, and of the synthetic clips."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in DATA_SETS:
+            *first, last = (repr(known) for known in DATA_SETS)
+            raise ValueError(f"there is no data set {name!r}; {', '.join(first)} or {last} is needed")
+        return name
+
+    @model_validator(mode="after")
+    def _only_own_fields(self) -> Self:
+        """A setting of another data set would be ignored without a word."""
+        for owner in DATA_SETS.values():
+            for field in owner.settings:
+                value = getattr(self, field)
+                foreign = field not in self.data_set.settings
+                if foreign and value != type(self).model_fields[field].default:
+                    raise ValueError(
+                        f"{field}={value!r} is for the data set {owner.name!r}; the data set is {self.name!r}"
+                    )
+        if self.data_set.how_to_get is None and self.root is not None:
+            raise ValueError(
+                f"root={str(self.root)!r} is given; the data set {self.name!r} is drawn, not read"
+            )
+        return self
+
+    @property
+    def data_set(self) -> DataSet:
+        """The entry of the table."""
+        return DATA_SETS[self.name]
+
+    @property
+    def own_settings(self) -> dict[str, Any]:
+        """What this data set's loader takes beside root and validation, by name."""
+        return {**{name: getattr(self, name) for name in self.data_set.settings}, **self.options}
+
+    @property
+    def label(self) -> str:
+        """The data set's name with the part that tells runs apart, as "msr-as1"."""
+        part = self.data_set.label.format(**self.own_settings).lower()
+        return f"{self.name}-{part}" if part else self.name
+
+
+def load(config: DataConfig) -> Split:
+    """Load the data set that the configuration names.
+
+    Raises:
+        FileNotFoundError: the data is not there; says where to get it and what the folder must hold.
+        ValueError: the data cannot be read or split as asked.
+    """
+    where = () if config.data_set.how_to_get is None else (_root(config),)
+    try:
+        return config.data_set.load(
+            *where,
+            **config.own_settings,
+            validation_fraction=config.validation_fraction,
+            validation_by=config.validation_by,
+            seed=config.seed,
+        )
+    except TypeError as error:  # the only names that pydantic has not checked are those of the options
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise ValueError(f"the data set {config.name!r} has no such option: {error}") from error
+
+
+def _root(config: DataConfig) -> Path:
+    """The root given, else the set's folder under $POSENAS_DATA."""
+    folder, how_to_get = config.data_set.folder, config.data_set.how_to_get
+    if config.root is not None:
+        return config.root
+    if folder is None:
+        raise FileNotFoundError(f"the data set {config.name!r} needs a root, the file: {how_to_get}")
+    data = os.environ.get("POSENAS_DATA")
+    if not data:
+        raise FileNotFoundError(
+            f"no root is given and POSENAS_DATA is not set: {how_to_get}; name it as root"
+        )
+    return Path(data) / folder
