@@ -24,7 +24,7 @@ from cluster.model_parts import check_parts, origin, write_weights
 from cluster.settings import check_settings
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.poses import PoseSequence3D
-from lifting.skeleton import Skeleton, get_skeleton
+from lifting.skeleton import SKELETONS, Skeleton, get_skeleton, skeleton_difference
 from nas.genotype import Genotype
 from nas.network import Network, NetworkConfig
 
@@ -43,6 +43,8 @@ class _Description(BaseModel):
     format: Literal[1] = 1
     class_names: tuple[str, ...]
     skeleton: str
+    # The whole layout where the name alone does not say it: one that a data set brought along.
+    layout: dict[str, Any] | None = None
     num_people: int
     encoding: EncodingConfig
     statistics: dict[str, Any]
@@ -50,6 +52,14 @@ class _Description(BaseModel):
     notes: dict[str, Any]
     versions: dict[str, str]
     sha256: dict[str, str]
+
+    def the_skeleton(self) -> Skeleton:
+        """The layout that the poses must have.
+
+        Raises:
+            ValueError: only a name is given, and no layout has it; or what is given is no layout.
+        """
+        return get_skeleton(self.skeleton) if self.layout is None else Skeleton.from_dict(self.layout)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,11 +106,9 @@ class TrainedClassifier:
             ValueError: a clip has another skeleton or another number of people.
         """
         for number, clip in enumerate(clips):
-            if clip.skeleton.name != self.skeleton.name:
-                raise ValueError(
-                    f"clip {number} has skeleton {clip.skeleton.name!r} ({clip.skeleton.num_joints} joints); "
-                    f"this classifier needs {self.skeleton.name!r} ({self.skeleton.num_joints} joints)"
-                )
+            if clip.skeleton != self.skeleton:
+                who = {"subject": f"clip {number} has", "needs": "this classifier needs"}
+                raise ValueError(skeleton_difference(clip.skeleton, self.skeleton, **who))
             if clip.num_people != self.num_people:
                 raise ValueError(
                     f"clip {number} shows {clip.num_people} people; this classifier needs {self.num_people}"
@@ -135,6 +143,7 @@ class TrainedClassifier:
         description = _Description(
             class_names=self.class_names,
             skeleton=self.skeleton.name,
+            layout=None if SKELETONS.get(self.skeleton.name) == self.skeleton else self.skeleton.to_dict(),
             num_people=self.num_people,
             encoding=self.encoding,
             statistics=self.statistics.to_dict(),
@@ -169,7 +178,7 @@ class TrainedClassifier:
         return cls(
             network=network,
             class_names=description.class_names,
-            skeleton=get_skeleton(description.skeleton),
+            skeleton=description.the_skeleton(),
             num_people=description.num_people,
             encoding=description.encoding,
             statistics=EncodingStatistics.from_dict(description.statistics),

@@ -46,7 +46,7 @@ def mean_bone_lengths(clips: Iterable[PoseSequence3D]) -> tuple[float, ...]:
     rows, skeleton = [], None
     for poses in clips:
         skeleton = skeleton or poses.skeleton
-        if poses.skeleton.name != skeleton.name:
+        if poses.skeleton != skeleton:
             raise ValueError(
                 f"there are clips of skeleton {skeleton.name!r} and of {poses.skeleton.name!r}; one mean "
                 "body needs one skeleton"

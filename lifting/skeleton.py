@@ -7,6 +7,7 @@ A layout is written as a table of `joint<parent` in index order; every left or r
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,34 @@ class Skeleton:
         for left, right in self.pairs:
             order[left], order[right] = right, left
         return tuple(order)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole layout as JSON values; `from_dict` reads them."""
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "parents": list(self.parents),
+            "pairs": [list(pair) for pair in self.pairs],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """What `to_dict` wrote.
+
+        Raises:
+            ValueError: a part is missing or of the wrong type, or is no layout.
+        """
+        try:
+            return cls(
+                name=str(content["name"]),
+                joints=tuple(str(joint) for joint in content["joints"]),
+                parents=tuple(int(parent) for parent in content["parents"]),
+                pairs=tuple((int(left), int(right)) for left, right in content["pairs"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"a skeleton needs name, joints, parents and pairs: {type(error).__name__} {error}"
+            ) from error
 
 
 def _check_tree(who: str, parents: tuple[int, ...]) -> None:
@@ -210,3 +239,26 @@ def get_skeleton(name: str) -> Skeleton:
         return SKELETONS[name]
     except KeyError:
         raise ValueError(f"skeleton {name!r} is not known; one of {', '.join(SKELETONS)} is needed") from None
+
+
+def skeleton_difference(came: Skeleton, needed: Skeleton, *, subject: str, needs: str) -> str:
+    """One sentence on how a layout differs from the one that is needed.
+
+    Args:
+        came: the layout of the poses.
+        needed: the other one.
+        subject: what has the layout, as "clip 1 has".
+        needs: what needs the other, as "this model needs".
+    """
+    if came.name != needed.name or came.num_joints != needed.num_joints:
+        return (
+            f"{subject} skeleton {came.name!r} ({came.num_joints} joints); "
+            f"{needs} {needed.name!r} ({needed.num_joints} joints)"
+        )
+    for joint, (own, other) in enumerate(zip(came.joints, needed.joints, strict=True)):
+        if own != other:
+            return (
+                f"{subject} a skeleton {came.name!r} whose joint {joint} is {own!r}; "
+                f"{needs} the one of this name whose joint {joint} is {other!r}"
+            )
+    return f"{subject} a skeleton {came.name!r}; {needs} the one of this name with other parents or pairs"

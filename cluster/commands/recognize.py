@@ -297,7 +297,7 @@ def _recognize_poses(recognizer: "Recognizer", path: Path, wanted: "LiveOptions"
     from cluster.recognition.pose_files import read_pose_file
     from cluster.recognition.running import RecognitionOutput, recognize_poses
 
-    clips = read_pose_file(path)
+    clips = read_pose_file(path, (recognizer.model.classifier.skeleton,))
     if len(clips) == 1:
         outcome = recognize_poses(
             recognizer, clips[0].poses, options=wanted, output=RecognitionOutput(lines=lines)

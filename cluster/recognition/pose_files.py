@@ -1,15 +1,19 @@
 """Files of poses to be recognised: one clip as `posenas lift run` writes it, or a data set of many."""
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from encoding.datasets.npz import LAYOUT, load_clips, read_skeleton
 from lifting.poses import PoseSequence3D
-from lifting.skeleton import get_skeleton
+from lifting.skeleton import Skeleton
 
 __all__ = ["NamedClip", "read_pose_file"]
+
+NEEDED = ("xyz", "skeleton", "fps")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,8 +31,12 @@ class NamedClip:
     action: str | None
 
 
-def read_pose_file(path: Path) -> list[NamedClip]:
+def read_pose_file(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip]:
     """All clips of a .npz: arrays xyz, skeleton and fps of one clip, or a data set as docs/datasets.md says.
+
+    Args:
+        path: the file.
+        known: layouts that the name in a file of one clip may mean, beside those that posenas has.
 
     Raises:
         FileNotFoundError: no such file.
@@ -42,24 +50,22 @@ def read_pose_file(path: Path) -> list[NamedClip]:
         # opened here: of a file that is cut off, numpy would leave it open
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             names = set(archive.files)
-            arrays = {name: archive[name] for name in ("xyz", "skeleton", "fps") if name in names}
+            arrays = {name: archive[name] for name in (*NEEDED, *LAYOUT) if name in names}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no .npz of poses, or is cut off: {error}") from error
     if "offsets" in names:
-        from encoding.datasets.npz import load_clips
-
         split = load_clips(path, validation_fraction=0)
         return [
             NamedClip(name=clip.name, poses=clip.poses, action=split.class_names[clip.label])
             for clip in split.clips
         ]
-    missing = sorted({"xyz", "skeleton", "fps"} - names)
+    missing = sorted(set(NEEDED) - names)
     if missing:
         raise ValueError(
             f"{path} lacks {', '.join(missing)}; a clip needs xyz (T, J, 3) in millimetres, skeleton and "
             "fps, as `posenas lift run` writes them"
         )
     poses = PoseSequence3D(
-        xyz=arrays["xyz"], fps=float(arrays["fps"]), skeleton=get_skeleton(str(arrays["skeleton"]))
+        xyz=arrays["xyz"], fps=float(arrays["fps"]), skeleton=read_skeleton(path, arrays, known)
     )
     return [NamedClip(name=path.stem, poses=poses, action=None)]

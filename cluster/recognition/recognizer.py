@@ -24,7 +24,7 @@ from lifting.gaps import GapConfig
 from lifting.mapping import can_map, map_joints
 from lifting.one_euro import OneEuroConfig
 from lifting.poses import Keypoints2D, PoseSequence3D
-from lifting.skeleton import Skeleton
+from lifting.skeleton import Skeleton, skeleton_difference
 from nas.threads import torch_threads
 
 __all__ = ["Prediction", "Recognizer"]
@@ -179,10 +179,8 @@ class Recognizer:
         if poses.skeleton == needed:
             return poses
         if not can_map(poses.skeleton, needed):
-            raise ValueError(
-                f"the poses have layout {poses.skeleton.name!r} ({poses.skeleton.num_joints} joints); this "
-                f"model needs {needed.name!r} ({needed.num_joints} joints)"
-            )
+            who = {"subject": "the poses have", "needs": "this model needs"}
+            raise ValueError(skeleton_difference(poses.skeleton, needed, **who))
         return PoseSequence3D(
             xyz=map_joints(poses.xyz, poses.skeleton, needed), fps=poses.fps, skeleton=needed
         )

@@ -7,6 +7,7 @@ import os
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ HOW_TO_GET = (
     "name a .npz with arrays xyz, offsets, labels, class_names, skeleton, fps and unit (docs/datasets.md), "
     "as encoding.datasets.save_clips writes it"
 )
+
+LAYOUT = ("joints", "parents", "pairs")
+"""Arrays of a joint layout that no name stands for."""
 
 
 def save_clips(path: Path, split: Split) -> None:
@@ -50,10 +54,17 @@ def save_clips(path: Path, split: Split) -> None:
         "split": np.array([part for part in PARTS for _ in getattr(split, part)]),
     }
     if SKELETONS.get(skeleton.name) != skeleton:
-        arrays["joints"] = np.array(skeleton.joints)
-        arrays["parents"] = np.array(skeleton.parents)
-        arrays["pairs"] = np.array(skeleton.pairs, dtype=np.int64).reshape(-1, 2)
+        arrays |= layout_arrays(skeleton)
     _write(Path(path), arrays)
+
+
+def layout_arrays(skeleton: Skeleton) -> dict[str, NDArray[Any]]:
+    """The arrays by which `read_skeleton` reads a layout that no name stands for."""
+    return {
+        "joints": np.array(skeleton.joints),
+        "parents": np.array(skeleton.parents),
+        "pairs": np.array(skeleton.pairs, dtype=np.int64).reshape(-1, 2),
+    }
 
 
 def load_clips(
@@ -165,28 +176,37 @@ def _poses(path: Path, name: str, xyz: NDArray[Any], fps: float, skeleton: Skele
 
 
 def _skeleton(path: Path, arrays: Arrays) -> Skeleton:
-    name = str(arrays["skeleton"])
-    given = [key for key in ("joints", "parents", "pairs") if key in arrays]
-    try:
-        skeleton = get_skeleton(name) if not given else _own_skeleton(name, arrays)
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path}: a known skeleton, or one given by joints, parents and pairs, is needed: {error}"
-        ) from error
+    skeleton = read_skeleton(path, arrays)
     if arrays["xyz"].shape[-2] != skeleton.num_joints:
         raise ValueError(
-            f"{path}: xyz has {arrays['xyz'].shape[-2]} joints; skeleton {name!r} needs {skeleton.num_joints}"
+            f"{path}: xyz has {arrays['xyz'].shape[-2]} joints; skeleton {skeleton.name!r} needs "
+            f"{skeleton.num_joints}"
         )
     return skeleton
 
 
-def _own_skeleton(name: str, arrays: Arrays) -> Skeleton:
-    return Skeleton(
-        name=name,
-        joints=tuple(str(joint) for joint in arrays["joints"]),
-        parents=tuple(int(parent) for parent in arrays["parents"]),
-        pairs=tuple((int(left), int(right)) for left, right in arrays["pairs"]),
-    )
+def read_skeleton(path: Path, arrays: Arrays, known: Sequence[Skeleton] = ()) -> Skeleton:
+    """The joint layout that a .npz gives: by its name, or by joints, parents and pairs beside it.
+
+    Args:
+        path: of the file, for messages.
+        arrays: its `skeleton`, and `joints`, `parents` and `pairs` where it has them.
+        known: further layouts that a name may mean.
+
+    Raises:
+        ValueError: no layout has the name, or what is given is no layout.
+    """
+    name = str(arrays["skeleton"])
+    given = [key for key in LAYOUT if key in arrays]
+    by_name = {skeleton.name: skeleton for skeleton in known}
+    try:
+        if given:
+            return Skeleton.from_dict({"name": name, **{key: arrays[key] for key in given}})
+        return by_name[name] if name in by_name else get_skeleton(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: a known skeleton, or one given by joints, parents and pairs, is needed: {error}"
+        ) from error
 
 
 def _without_severity(finding: Finding) -> str:

@@ -116,3 +116,32 @@ def test_other_joints_or_another_number_of_people_are_refused(classifier: Traine
 def test_class_names_must_fit_the_network(classifier: TrainedClassifier) -> None:
     with pytest.raises(ValueError, match="there are 2 class names; the network has 4 outputs"):
         replace(classifier, class_names=("a", "b"))
+
+
+OWN = replace(MSR_20, name="studio_20")
+
+
+def test_the_layout_of_a_data_set_is_kept(classifier: TrainedClassifier, tmp_path: Path) -> None:
+    replace(classifier, skeleton=OWN).save(tmp_path / "model")
+    again = TrainedClassifier.load(tmp_path / "model")
+    assert again.skeleton == OWN
+    own = [replace(clip, skeleton=OWN) for clip in CLIPS]
+    np.testing.assert_array_equal(again.predict(own), classifier.predict(CLIPS))
+
+
+def test_a_known_layout_is_kept_by_name_and_a_folder_from_before_is_read(
+    classifier: TrainedClassifier, tmp_path: Path
+) -> None:
+    classifier.save(tmp_path / "model")
+    path = tmp_path / "model" / "classifier.json"
+    description = json.loads(path.read_text())
+    assert description.pop("layout") is None
+    path.write_text(json.dumps(description))
+    assert TrainedClassifier.load(tmp_path / "model").skeleton == MSR_20
+
+
+def test_a_layout_of_the_same_name_with_other_joints_is_refused(classifier: TrainedClassifier) -> None:
+    turned = replace(MSR_20, joints=(*MSR_20.joints[:-2], "head", "right_foot"), name="msr_20")
+    other = replace(CLIPS[0], skeleton=turned)
+    with pytest.raises(ValueError, match="a skeleton 'msr_20' whose joint 18 is 'head'"):
+        classifier.predict([other])

@@ -254,7 +254,7 @@ def test_poses_of_a_file_are_named(
     assert "of 20 as the file says" in text
     np.savez(tmp_path / "sbu.npz", xyz=poses.xyz[:, :15], fps=poses.fps, skeleton="sbu_15")
     text = said(["recognize", str(tmp_path / "sbu.npz"), "--model", str(model_folder)], code=2)
-    assert "the poses have layout 'sbu_15' (15 joints); this model needs 'h36m_17' (17 joints)" in text
+    assert "the poses have skeleton 'sbu_15' (15 joints); this model needs 'h36m_17' (17 joints)" in text
     text = said(["recognize", str(single), "--model", str(tmp_path / "nothing")], code=2)
     assert "there is no model folder" in text
     (tmp_path / "cut.npz").write_bytes(single.read_bytes()[:100])
@@ -301,5 +301,5 @@ def test_a_cluster_answers_as_one_process(
         np.testing.assert_array_equal(one.probabilities, other.probabilities)
         assert one.label == other.label
     wrong = PoseSequence3D(xyz=poses.xyz[:, :15], fps=30, skeleton=SBU_15)
-    with pytest.raises(ValueError, match="the poses have layout 'sbu_15'"):
+    with pytest.raises(ValueError, match="the poses have skeleton 'sbu_15'"):
         predict_on_cluster(model_folder, [wrong], RuntimeConfig(workers=1))
