@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from step import machine
 
+from cluster.checkpoints.saver import Saver
+from cluster.checkpoints.store import Checkpoints, Snapshot
 from cluster.distributed.children import RayChildren
-from cluster.distributed.runtime import Runtime, RuntimeConfig
-from cluster.stages.checkpoints import Checkpoints, Snapshot
-from cluster.stages.saver import Saver
+from cluster.distributed.config import RuntimeConfig
+from cluster.distributed.runtime import Runtime
 from nas.config import SearchConfig
 from nas.images import TensorImages
 from nas.search import Search

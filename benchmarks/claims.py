@@ -25,11 +25,11 @@ from pathlib import Path
 
 from sqlalchemy import select, text, update
 
-from cluster.scheduling.models import JobRow
+from cluster.registry.models import JobRow
+from cluster.registry.records import Room
+from cluster.registry.registry import Registry
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Room
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))

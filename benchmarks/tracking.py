@@ -27,8 +27,9 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]  # in this order: te
 
 from cluster.config import ExperimentConfig  # noqa: E402
 from cluster.progress import PlainProgress  # noqa: E402
+from cluster.tracking.config import TrackingConfig  # noqa: E402
 from cluster.tracking.durable import DurableTracker  # noqa: E402
-from cluster.tracking.mlflow_store import TrackingConfig, connect, experiment_id  # noqa: E402
+from cluster.tracking.mlflow_store import connect, experiment_id  # noqa: E402
 from cluster.tracking.tracker import MlflowTracker  # noqa: E402
 from cluster.worker import run_evaluation, run_search, run_training  # noqa: E402
 from mlflow_server import MlflowServer  # noqa: E402

@@ -26,8 +26,9 @@ from ray import tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
 from cluster.progress import SilentProgress
+from cluster.tracking.config import TrackingConfig
 from cluster.tracking.durable import DurableTracker
-from cluster.tracking.mlflow_store import TrackingConfig, connect
+from cluster.tracking.mlflow_store import connect
 from cluster.tracking.tracker import MlflowTracker, Tracker
 from cluster.tuning.config import TrialResources, TuningConfig
 from cluster.tuning.folder import TuningFolder

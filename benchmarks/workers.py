@@ -30,9 +30,10 @@ import torch
 from step import machine
 
 from cluster.distributed.children import RayChildren
+from cluster.distributed.config import RuntimeConfig
 from cluster.distributed.measurements import Measurement
 from cluster.distributed.owners import num_owners
-from cluster.distributed.runtime import Runtime, RuntimeConfig
+from cluster.distributed.runtime import Runtime
 from nas import kernels
 from nas.config import SearchConfig
 from nas.genotype import Genotype

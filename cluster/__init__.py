@@ -1,1 +1,5 @@
 """Composes the rooms: Ray, MLflow, checkpoints and the posenas command."""
+
+from cluster import _moved
+
+_moved.install()

@@ -11,12 +11,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cluster.distributed.runtime import RuntimeConfig
+from cluster.distributed.config import RuntimeConfig
 from cluster.pose_source import PosesConfig
 from cluster.setting_lines import SettingLines
-from cluster.settings import check_settings, override, read_settings_file
-from cluster.stages.checkpoints import configuration_hash
-from cluster.tracking.mlflow_store import TrackingConfig
+from cluster.settings import check_settings, configuration_hash, override, read_settings_file
+from cluster.tracking.config import TrackingConfig
 from encoding.augment import AugmentationConfig
 from encoding.datasets import DataConfig
 from encoding.spmf import EncodingConfig

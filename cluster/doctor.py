@@ -144,7 +144,8 @@ def _ray(start: bool) -> Finding:
     if not start:
         importlib.import_module("ray")
         return Finding(subject="Ray", state="works", found=f"{release}, not started")
-    from cluster.distributed.runtime import Runtime, RuntimeConfig
+    from cluster.distributed.config import RuntimeConfig
+    from cluster.distributed.runtime import Runtime
 
     with Runtime(RuntimeConfig.model_validate({"workers": 1})) as runtime:
         return Finding(subject="Ray", state="works", found=f"{release}, starts here: {runtime.describe()}")
@@ -152,7 +153,8 @@ def _ray(start: bool) -> Finding:
 
 def _ray_cluster(address: str) -> Finding:
     """Join a cluster and leave it again. No other Ray before: a process keeps its first token for good."""
-    from cluster.distributed.runtime import Runtime, RuntimeConfig
+    from cluster.distributed.config import RuntimeConfig
+    from cluster.distributed.runtime import Runtime
 
     try:
         with Runtime(RuntimeConfig(address=address)) as runtime:

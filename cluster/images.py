@@ -1,6 +1,7 @@
 """Clips as the images that `nas` asks for: augmented as poses, encoded, scaled to [-1, 1]."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cluster.files import write_atomically
 from encoding.augment import AugmentationConfig, encode_augmented, on_their_body
 from encoding.datasets import Clip
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from nas.images import IntArray, TensorImages
 
-__all__ = ["PoseImages", "as_png", "to_network"]
+__all__ = ["PoseImages", "as_png", "to_network", "write_image"]
 
 
 class PoseImages:
@@ -80,3 +82,8 @@ def as_png(image: NDArray[np.uint8]) -> bytes:
     encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
     assert encoded, "OpenCV writes any uint8 image as PNG"
     return buffer.tobytes()
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """An image uint8 (H, W, 3) RGB as a PNG file, beside and renamed."""
+    write_atomically(path, as_png(image))

@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.files import read_json, write_json
 from cluster.progress import Progress
-from cluster.stages.schedule import Remaining
+from cluster.schedule import Remaining
 
 __all__ = ["FileProgress", "ProgressReport", "read_progress"]
 

@@ -11,7 +11,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["check_settings", "difference", "override", "read_settings_file"]
+from cluster.files import sha256
+
+__all__ = ["check_settings", "configuration_hash", "difference", "override", "read_settings_file"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -182,3 +184,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The model in `Model` or `Model | None`."""
     options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     return next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+
+
+def configuration_hash(configuration: Mapping[str, Any]) -> str:
+    """A hash that two configurations share exactly when all their JSON values are equal, key order aside."""
+    return sha256(json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode())

@@ -18,9 +18,9 @@ from cluster.classifier import TrainedClassifier
 from cluster.files import TEMPORARY_PREFIX, read_json, write_atomically, write_json
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.stages.folder import RunFolder
+from cluster.stages.recording import RECOGNIZER
 from cluster.tracking.mlflow_model import recognition_folder
 from cluster.tracking.mlflow_store import connect, resolve, said_clearly
-from cluster.tracking.recording import RECOGNIZER
 from nas.export import exported_weights, network_source, save_onnx
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from cluster.tracking.tracker import RUN_ID, SPLIT
 from nas.genotype import Genotype
 
 if TYPE_CHECKING:
-    from cluster.scheduling.architectures import Architecture
+    from cluster.registry.architectures import Architecture
 
 __all__ = ["SORTS", "FoundCells", "SortBy", "best_sampled", "find_cells", "list_cells"]
 
@@ -132,15 +132,15 @@ def best_sampled(
 
     Args:
         cells: the run.
-        database: address of the registry, as `cluster.scheduling.registry.Registry.open` takes it.
+        database: address of the registry, as `cluster.registry.registry.Registry.open` takes it.
         count: how many.
 
     Raises:
         ValueError, ConnectionError: there is a registry, and it cannot be used.
     """
-    from cluster.scheduling.architectures import architectures
-    from cluster.scheduling.database import chosen_url
-    from cluster.scheduling.registry import Registry
+    from cluster.registry.architectures import architectures
+    from cluster.registry.database import chosen_url
+    from cluster.registry.registry import Registry
 
     file = chosen_url(database).removeprefix("sqlite:///")
     if "://" not in file and not Path(file).is_file():

@@ -7,11 +7,11 @@ from pathlib import Path
 from cluster.cells.comparison import Comparison, pareto_front
 from cluster.cells.found import FoundCells
 from cluster.files import write_atomically
+from cluster.registry.architectures import Architecture
 from cluster.report.document import document
 from cluster.report.html_parts import card, code, details, element, figure, pairs_table, records_table
 from cluster.report.page import Picture, picture_of_figure
 from cluster.report.pareto import ParetoPoint, pareto_chart
-from cluster.scheduling.architectures import Architecture
 from cluster.tracking.facts import without_passwords
 from nas.draw import draw_cell
 

@@ -14,7 +14,7 @@ from cluster.cells.found import FoundCells
 from nas.genotype import OPERATIONS, Cell
 
 if TYPE_CHECKING:
-    from cluster.scheduling.architectures import Architecture
+    from cluster.registry.architectures import Architecture
 
 __all__ = ["CellsTable", "as_milliseconds", "as_percent", "cell_lines", "cells_table", "describe"]
 

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from cluster.registry.records import Job
+    from cluster.registry.registry import Registry
     from cluster.scheduling.plan import Plan
-    from cluster.scheduling.records import Job
-    from cluster.scheduling.registry import Registry
     from cluster.scheduling.view import Snapshot
 
 __all__ = ["DatabaseOption", "opened_registry", "register"]
@@ -158,7 +158,7 @@ def show(job: JobNumber, database: DatabaseOption = None) -> None:
 
     From Python: registry.job(12), registry.events(12).
     """
-    from cluster.scheduling.records import Room
+    from cluster.registry.records import Room
     from cluster.scheduling.view import clock, describe_room, job_line, snapshot
 
     with opened_registry(database) as registry:
@@ -287,7 +287,7 @@ def drain(database: DatabaseOption = None) -> None:
 @contextmanager
 def opened_registry(database: str | None) -> Iterator["Registry"]:
     """The registry that --database names."""
-    from cluster.scheduling.registry import Registry
+    from cluster.registry.registry import Registry
 
     with Registry.open(database) as registry:
         yield registry
@@ -295,7 +295,7 @@ def opened_registry(database: str | None) -> Iterator["Registry"]:
 
 def _show_plan(plan: "Plan", out: str) -> None:
     from cluster.progress import duration
-    from cluster.scheduling.records import Room
+    from cluster.registry.records import Room
     from cluster.scheduling.view import describe_room
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

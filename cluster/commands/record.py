@@ -26,9 +26,9 @@ def deliver(
 
     Example: [bold]posenas deliver runs/as1[/bold]
 
-    From Python: cluster.tracking.delivery.deliver_run(folder).
+    From Python: cluster.stages.delivery.deliver_run(folder).
     """
-    from cluster.tracking.delivery import deliver_run
+    from cluster.stages.delivery import deliver_run
 
     console = Console(highlight=False)
     done = deliver_run(run, tracking)

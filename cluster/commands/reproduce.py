@@ -74,10 +74,10 @@ def reproduce(
 
     From Python: cluster.reproduction.running.run_tables, cluster.reproduction.results.write_tables.
     """
+    from cluster.registry.registry import Registry
     from cluster.reproduction.protocol import METHODS, POSES, Protocol
     from cluster.reproduction.results import write_tables
     from cluster.reproduction.running import run_tables
-    from cluster.scheduling.registry import Registry
     from cluster.scheduling.worker import WorkerConfig
 
     store = tracking or f"sqlite:///{out.absolute() / 'mlflow.db'}"

@@ -75,9 +75,9 @@ def upgrade(database: DatabaseOption = None) -> None:
 
     Example: [bold]posenas db upgrade --database sqlite:///posenas.db[/bold]
 
-    From Python: cluster.scheduling.database.upgrade_schema(url).
+    From Python: cluster.registry.database.upgrade_schema(url).
     """
-    from cluster.scheduling.database import chosen_url, upgrade_schema
+    from cluster.registry.database import chosen_url, upgrade_schema
 
     before, after = upgrade_schema(chosen_url(database))
     done = f"is at {after} already" if before == after else f"was at {before or 'nothing'}, is at {after} now"

@@ -21,10 +21,10 @@ from ray import ObjectRef
 from ray.exceptions import RayError
 from torch import Tensor
 
+from cluster.distributed.courses import TrainingSpec, TrainingState
 from cluster.distributed.processes import NotPreparedError, WorkerInfo
 from cluster.distributed.reports import EpochReport, ShardReport
 from cluster.distributed.trainer import Reference, Trainer
-from cluster.stages.courses import TrainingSpec, TrainingState
 from cluster.tracking.machines import MachineUse
 from nas.compute import ComputeConfig, deterministic, require_device
 from nas.config import SearchConfig

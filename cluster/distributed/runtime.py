@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import ray
-from pydantic import BaseModel, ConfigDict, Field
 from ray.exceptions import AuthenticationError
 from ray.util.placement_group import (
     PlacementGroup,
@@ -21,10 +20,10 @@ from ray.util.placement_group import (
 )
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from cluster.distributed.config import RuntimeConfig
 from cluster.distributed.shield import shielded_processes
-from nas.kernels import Choice
 
-__all__ = ["HEALTH_CHECK", "Runtime", "RuntimeConfig", "Seat", "token_file", "token_state"]
+__all__ = ["HEALTH_CHECK", "Runtime", "Seat", "token_file", "token_state"]
 
 HEALTH_CHECK = {
     "health_check_initial_delay_ms": 1000,
@@ -36,54 +35,6 @@ HEALTH_CHECK = {
 
 A cluster that others started keeps its own; docs/cluster.md says how to give these to `ray start`.
 """
-
-
-class RuntimeConfig(BaseModel):
-    """Where the workers run. Nothing here changes the result of a search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    address: str | None = Field(
-        default=None,
-        description="`auto` or HOST:PORT of a running Ray cluster; none starts Ray on this machine",
-    )
-    workers: int | Literal["auto"] = Field(
-        default="auto", description="evaluators; `auto`: as many as there is room for"
-    )
-    cpus_per_worker: float = Field(default=1.0, gt=0, description="CPUs that one worker occupies")
-    gpus_per_worker: float = Field(
-        default=0.0, ge=0, description="GPUs that one worker occupies; 0.5 puts two on one"
-    )
-    owners: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        default="auto",
-        description="actors that share the weights by ranges; `auto`: one for every 16 workers",
-    )
-    placement: Literal["PACK", "SPREAD"] = Field(
-        default="PACK",
-        description="PACK fills one machine before the next; SPREAD takes as many machines as it can",
-    )
-    placement_timeout_seconds: float = Field(default=60.0, gt=0, description="how long to wait for room")
-    shard_timeout_seconds: float = Field(
-        default=120.0,
-        gt=0,
-        description="a worker is replaced that needs longer for a shard; then twice as long",
-    )
-    owner_timeout_seconds: float = Field(
-        default=120.0, gt=0, description="the owner of the weights and the controller are replaced after this"
-    )
-    worker_timeout_seconds: float = Field(
-        default=120.0, gt=0, description="the search stops when no worker was left for this long"
-    )
-    kernels: Choice = Field(
-        default="auto",
-        description="the search network on the CPU: `compiled` in C, `torch`, or `auto`: compiled where a "
-        "C compiler is at hand; the results are the same, bit for bit",
-    )
-
-    def resources(self) -> dict[str, float]:
-        """What one worker occupies, in Ray's terms."""
-        gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
-        return {"CPU": self.cpus_per_worker, **gpus}
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import RayError
 
+from cluster.distributed.courses import Course, EpochTrainer, SpecT, TrainingSpec, TrainingState, kept
 from cluster.distributed.dispatch import Dispatcher, Finished, Submit
 from cluster.distributed.processes import NotPreparedError, WorkerInfo, introduce
 from cluster.distributed.reports import EpochReport
 from cluster.interruption import Interruption
-from cluster.stages.courses import Course, EpochTrainer, SpecT, TrainingSpec, TrainingState, kept
 from cluster.tracking.machines import MachineUse
 from nas.compute import ComputeConfig
 from nas.images import ImageSource
@@ -96,7 +96,7 @@ class RayTrainers:
         progressed: Callable[[Course[SpecT]], None],
         interruption: Interruption,
     ) -> None:
-        """See `cluster.stages.courses.Trainers`."""
+        """See `cluster.distributed.courses.Trainers`."""
         left = [course for course in courses if not course.finished]
         stored: dict[int, Reference] = {id(None): []}
 
@@ -128,5 +128,5 @@ class RayTrainers:
             self._dispatcher.run([epoch(course) for course in left], following)
 
     def machines(self) -> Mapping[str, Mapping[str, float]]:
-        """See `cluster.stages.courses.Trainers`."""
+        """See `cluster.distributed.courses.Trainers`."""
         return self._dispatcher.machines

@@ -7,9 +7,8 @@ from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.settings import check_settings, override, read_settings_file
-from cluster.stages.checkpoints import configuration_hash
-from cluster.tracking.mlflow_store import TrackingConfig
+from cluster.settings import check_settings, configuration_hash, override, read_settings_file
+from cluster.tracking.config import TrackingConfig
 from lifting.datasets import LiftingDataConfig
 from lifting.model import LifterConfig
 from lifting.normalize import NormalizationConfig

@@ -14,8 +14,8 @@ from cluster.lifter.pictures import save_pictures
 from cluster.lifter.recording import record_lift_scores, start_lifter
 from cluster.lifter.trained import Runtime, TwoStreamLifter
 from cluster.progress import Progress, SilentProgress
-from cluster.stages.preparation import environment
-from cluster.tracking.recording import open_store, watched
+from cluster.tracking.facts import environment
+from cluster.tracking.opening import open_store, watched
 from cluster.tracking.tracker import Tracker
 from lifting.datasets import PosePairs, load_pairs
 from lifting.gaps import Frame2D, GapConfig, GapFiller

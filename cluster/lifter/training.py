@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.checkpoints.store import Checkpoints
 from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.lifter.config import STREAMS, LiftConfig
@@ -13,10 +14,10 @@ from cluster.lifter.folder import LiftRun
 from cluster.lifter.recording import record_lifter, start_lifter
 from cluster.lifter.trained import TrainedStream, TwoStreamLifter
 from cluster.progress import Progress, SilentProgress, duration
-from cluster.stages.checkpoints import Checkpoints, configuration_hash
-from cluster.stages.preparation import environment
-from cluster.stages.schedule import Remaining, Timer
-from cluster.tracking.recording import open_store, watched
+from cluster.schedule import Remaining, Timer
+from cluster.settings import configuration_hash
+from cluster.tracking.facts import environment
+from cluster.tracking.opening import open_store, watched
 from cluster.tracking.tracker import MetricPoint, Tracker
 from lifting.datasets import LiftingSplit, load_pairs
 from lifting.model import num_parameters

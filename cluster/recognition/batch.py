@@ -6,9 +6,10 @@ from typing import Any
 
 from ray import ObjectRef
 
+from cluster.distributed.config import RuntimeConfig
 from cluster.distributed.dispatch import Dispatcher, Submit
 from cluster.distributed.processes import NotPreparedError, WorkerInfo, introduce
-from cluster.distributed.runtime import Runtime, RuntimeConfig
+from cluster.distributed.runtime import Runtime
 from cluster.recognition.recognizer import Prediction, Recognizer
 from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.compute import ComputeConfig

@@ -99,7 +99,8 @@ def _read(folder: Path, name: str, runtime: Runtime = "onnx") -> RecognitionMode
 
 def _download(name: str, tracking: str | None) -> Path:
     """The files of a registered model, in MLflow's own cache or a temporary folder of it."""
-    from cluster.tracking.mlflow_store import TrackingConfig, connect, resolve, said_clearly
+    from cluster.tracking.config import TrackingConfig
+    from cluster.tracking.mlflow_store import connect, resolve, said_clearly
 
     uri = resolve(tracking or TrackingConfig().uri)
     with said_clearly(uri):

@@ -13,6 +13,8 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from cluster.files import read_json, write_atomically, write_json
 from cluster.progress import duration
+from cluster.registry.records import Job
+from cluster.registry.registry import Registry
 from cluster.report.figures import COLOURS
 from cluster.reproduction.protocol import (
     METHODS,
@@ -28,8 +30,6 @@ from cluster.reproduction.protocol import (
 )
 from cluster.reproduction.running import experiments_by_name
 from cluster.scheduling.kinds import flat
-from cluster.scheduling.records import Job
-from cluster.scheduling.registry import Registry
 from cluster.stages.folder import RunFolder
 from lifting.tables import as_text
 from nas.draw import save_figure

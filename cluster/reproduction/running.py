@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from cluster.files import write_atomically
+from cluster.registry.records import Experiment, Job
+from cluster.registry.registry import Registry
 from cluster.reproduction.protocol import LIFTER, Part, Poses, Protocol, lifter_file
 from cluster.scheduling.planning import plan_of
-from cluster.scheduling.records import Experiment, Job
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 from cluster.scheduling.worker import WorkerConfig, run_worker
 

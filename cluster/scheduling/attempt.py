@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from cluster.progress import duration
 from cluster.progress_file import PROGRESS_VARIABLE, read_progress
+from cluster.registry.records import Claim, JobProgress
 from cluster.scheduling.jobs import COMMANDS
 from cluster.scheduling.queue import Queue
-from cluster.scheduling.records import Claim, JobProgress
 from cluster.tracking.outbox import known_mlflow_runs
 
 __all__ = ["Attempt", "StopReason", "explain", "last_lines"]

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from cluster.scheduling.records import Room
+from cluster.registry.records import Room
 from cluster.scheduling.times import parse_duration
 from cluster.setting_lines import SettingLines
 from cluster.settings import check_settings, read_settings_file

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from cluster.files import write_json
-from cluster.scheduling.records import Job
+from cluster.registry.records import Job
 
 __all__ = ["COMMANDS", "POSENAS"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster.config import PRESETS, ExperimentConfig
+from cluster.registry.records import Room
 from cluster.scheduling.experiment_file import ExperimentFile
-from cluster.scheduling.planning import Source, Variant
-from cluster.scheduling.records import Room
+from cluster.scheduling.variants import Source, Variant
 from cluster.settings import check_settings, difference, override
 from cluster.stages.baseline import COMPARISONS
 from cluster.stages.final_training import TRAINING_SETTINGS

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from cluster.lifter.config import LiftConfig
 from cluster.scheduling.experiment_file import ExperimentFile
 from cluster.scheduling.kinds import FileKindEntry, Step, flat, refuse_workers, without_folder
-from cluster.scheduling.planning import Source, Variant
+from cluster.scheduling.variants import Source, Variant
 from cluster.settings import check_settings, override
 from cluster.tuning.config import TrialResources, TuningConfig
 from lifting.presets import LifterPreset

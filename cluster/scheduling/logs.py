@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster.scheduling.registry import Registry
+from cluster.registry.registry import Registry
 
 __all__ = ["log_text"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from cluster.scheduling.records import Room
+from cluster.registry.records import Room
 
 __all__ = ["Plan", "PlannedJob"]
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from cluster.scheduling.database import now
-from cluster.scheduling.models import ControlRow, JobRow, WorkerRow
-from cluster.scheduling.records import Claim, ClaimLost, Job, JobProgress, Mode, Room
-from cluster.scheduling.registry import Registry, job_record, note_event, skip_dependants
-from cluster.scheduling.statements import (
+from cluster.registry.database import now
+from cluster.registry.models import ControlRow, JobRow, WorkerRow
+from cluster.registry.records import Claim, ClaimLost, Job, JobProgress, Mode, Room
+from cluster.registry.registry import Registry, job_record, note_event, skip_dependants
+from cluster.registry.statements import (
     END_JOB,
     FENCE,
     JOB,

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from cluster.registry.records import Room
 from cluster.scheduling.queue import Place
-from cluster.scheduling.records import Room
 
 __all__ = ["LocalRoom", "RayRoom", "RoomSource", "local_gpus"]
 
@@ -151,7 +151,8 @@ def _probe(address: str) -> None:
 
     import ray
 
-    from cluster.distributed.runtime import Runtime, RuntimeConfig
+    from cluster.distributed.config import RuntimeConfig
+    from cluster.distributed.runtime import Runtime
 
     try:
         with Runtime(RuntimeConfig(address=address)):

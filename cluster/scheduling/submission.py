@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from cluster.scheduling.database import now
-from cluster.scheduling.models import DependencyRow, ExperimentRow, JobRow
+from cluster.registry.database import now
+from cluster.registry.models import DependencyRow, ExperimentRow, JobRow
+from cluster.registry.records import ENDED, Experiment, Job
+from cluster.registry.registry import Registry, note_event
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.records import ENDED, Experiment, Job
-from cluster.scheduling.registry import Registry, note_event
 from cluster.scheduling.times import check_cron, local_timezone, next_time
 
 __all__ = ["Options", "Submitted", "start_due_rounds", "submit"]

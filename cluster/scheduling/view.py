@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cluster.progress import duration
-from cluster.scheduling.records import Experiment, Job, Mode, Room, Worker
-from cluster.scheduling.registry import Registry
+from cluster.registry.records import Experiment, Job, Mode, Room, Worker
+from cluster.registry.registry import Registry
 
 __all__ = ["JobLine", "Snapshot", "clock", "describe_room", "job_line", "snapshot"]
 

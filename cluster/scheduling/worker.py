@@ -18,11 +18,11 @@ from sqlalchemy.exc import DBAPIError
 
 from cluster.interruption import Interruption
 from cluster.progress import duration
+from cluster.registry.records import Claim, ClaimLost, JobProgress, Mode
+from cluster.registry.registry import Registry
 from cluster.scheduling.attempt import Attempt
 from cluster.scheduling.devices import Devices
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Claim, ClaimLost, JobProgress, Mode
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.room import LocalRoom, RayRoom, RoomSource
 from cluster.scheduling.submission import start_due_rounds
 from cluster.scheduling.supervisor import ASK_AT

@@ -14,17 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.config import ExperimentConfig
+from cluster.distributed.courses import BaselineSpec
 from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts, confusion_figure
-from cluster.stages.courses import BaselineSpec
 from cluster.stages.evaluation import together
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
-from cluster.stages.preparation import Experiment, environment
+from cluster.stages.preparation import Experiment
+from cluster.stages.recording import open_tracker
 from cluster.stages.seeds import SeedPlan, Seeds
-from cluster.tracking.facts import environment_tags
-from cluster.tracking.recording import open_tracker, watched
+from cluster.tracking.facts import environment, environment_tags
+from cluster.tracking.opening import watched
 from cluster.tracking.tracker import SPLIT, Tracker
 from encoding.augment import AugmentationConfig
 from nas.baselines import BaselineKind, baseline_for_budget, nearest_neighbour

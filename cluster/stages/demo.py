@@ -22,17 +22,12 @@ from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.records import RecognizedFrame
 from cluster.recognition.windows import ActionSpan, WindowConfig
+from cluster.stages.evaluation import EvaluationOutcome, run_evaluation
 from cluster.stages.filming import DEMO_CAMERA, film_poses, one_after_the_other
+from cluster.stages.final_training import TrainingOutcome, run_training
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import Watching, lift_clips
-from cluster.worker import (
-    EvaluationOutcome,
-    SearchOutcome,
-    TrainingOutcome,
-    run_evaluation,
-    run_search,
-    run_training,
-)
+from cluster.stages.search import SearchOutcome, run_search
 from encoding.datasets import Clip, save_clips
 from encoding.datasets.synthetic import synthetic
 from lifting.noise import DetectorNoise

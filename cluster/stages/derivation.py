@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from cluster.config import ExperimentConfig
-from cluster.distributed.teams import Team
+from cluster.distributed.courses import Course, GenotypeSpec
 from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress
-from cluster.stages.checkpoints import configuration_hash
-from cluster.stages.courses import Course, GenotypeSpec
+from cluster.settings import configuration_hash
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import Experiment
 from cluster.stages.scores import KeptScores
+from cluster.stages.teams import Team
 from nas.derive import Derivation, derive
 from nas.genotype import Genotype
 from nas.network import num_parameters

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cluster.config import ExperimentConfig
-from cluster.files import write_atomically
-from cluster.images import as_png
+from cluster.images import write_image
 from cluster.stages.preparation import Experiment
 from encoding.contact_sheet import contact_sheet
 from encoding.spmf import encode_all
 
-__all__ = ["EncodingOutcome", "encode_clips", "write_image"]
+__all__ = [
+    "EncodingOutcome",
+    "encode_clips",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +67,6 @@ def encode_clips(config: ExperimentConfig, folder: Path) -> EncodingOutcome:
     return EncodingOutcome(
         description=split.describe(), num_images=len(images), seconds=seconds, contact_sheet=sheet
     )
-
-
-def write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    """An image uint8 (H, W, 3) RGB as a PNG file, beside and renamed."""
-    write_atomically(path, as_png(image))
 
 
 def _file_name(name: str) -> str:

@@ -12,11 +12,12 @@ from cluster.classifier import TrainedClassifier
 from cluster.files import read_json, write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts
-from cluster.report.results import write_results
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
-from cluster.stages.preparation import Experiment, environment
-from cluster.tracking.recording import open_tracker, record_evaluation
+from cluster.stages.pictures import write_results
+from cluster.stages.preparation import Experiment
+from cluster.stages.recording import open_tracker, record_evaluation
+from cluster.tracking.facts import environment
 from cluster.tracking.tracker import Tracker
 from nas.network import num_parameters
 from nas.threads import torch_threads

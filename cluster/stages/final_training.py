@@ -8,17 +8,19 @@ from typing import Any
 
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
+from cluster.distributed.courses import Course, GenotypeSpec
 from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.model_folder import RecognitionModel
-from cluster.report.results import write_results
 from cluster.settings import difference
-from cluster.stages.courses import Course, GenotypeSpec
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import keypoints_of, open_lifter
-from cluster.stages.preparation import Experiment, environment
+from cluster.stages.pictures import write_results
+from cluster.stages.preparation import Experiment
+from cluster.stages.recording import Pack, open_tracker, record_model, start_training
 from cluster.stages.seeds import SeedPlan, Seeds
-from cluster.tracking.recording import Pack, open_tracker, record_model, start_training, watched
+from cluster.tracking.facts import environment
+from cluster.tracking.opening import watched
 from cluster.tracking.tracker import Tracker
 from encoding.datasets import load
 from lifting.mapping import map_confidence, map_joints

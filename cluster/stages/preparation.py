@@ -1,6 +1,5 @@
 """From an experiment's settings to what its stages work on: the split, the images, the networks' sizes."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,9 @@ from nas.genotype import Genotype
 from nas.network import NetworkConfig, channels_for_budget
 from nas.supernet import SupernetConfig
 
-__all__ = ["Experiment", "environment"]
+__all__ = [
+    "Experiment",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +92,3 @@ class Experiment:
     @property
     def _from_data(self) -> dict[str, Any]:
         return {"num_classes": self.split.num_classes, "image_size": self.config.encoding.image_size}
-
-
-def environment(threads: int) -> dict[str, Any]:
-    """What a stage ran on, for environment.json."""
-    from cluster.tracking.facts import environment_tags
-
-    return {**environment_tags(), "torch_threads": threads, "cores": len(os.sched_getaffinity(0))}

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.progress import Progress, SilentProgress
+from cluster.stages.delivery import deliver_run
 from cluster.stages.folder import RunFolder
-from cluster.tracking.delivery import deliver_run
+from cluster.stages.recording import training_id
 from cluster.tracking.mlflow_registry import registered_versions
 from cluster.tracking.mlflow_store import connect, said_clearly
-from cluster.tracking.recording import training_id
 from cluster.tracking.tracker import MlflowTracker
 
 __all__ = ["RegistrationOutcome", "run_registration"]

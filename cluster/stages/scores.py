@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from cluster.files import read_json, write_json
-from cluster.stages.checkpoints import configuration_hash
-from cluster.stages.schedule import Timer
+from cluster.schedule import Timer
+from cluster.settings import configuration_hash
 from nas.genotype import Genotype
 from nas.shards import ShardScore
 

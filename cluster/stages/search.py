@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.checkpoints.saver import Saver
+from cluster.checkpoints.store import Checkpoints
 from cluster.config import ExperimentConfig
-from cluster.distributed.teams import open_team
 from cluster.files import read_json, write_atomically, write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress, SilentProgress, duration
-from cluster.report.results import write_results
-from cluster.settings import difference
-from cluster.stages.checkpoints import Checkpoints, configuration_hash
+from cluster.schedule import Remaining
+from cluster.settings import configuration_hash, difference
 from cluster.stages.derivation import candidate_rows, derive_genotype
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
-from cluster.stages.preparation import Experiment, environment
-from cluster.stages.saver import Saver
-from cluster.stages.schedule import Remaining
-from cluster.tracking.recording import keep_architectures, open_tracker, record_search, start_search, watched
+from cluster.stages.pictures import write_results
+from cluster.stages.preparation import Experiment
+from cluster.stages.recording import keep_architectures, open_tracker, record_search, start_search
+from cluster.stages.teams import open_team
+from cluster.tracking.facts import environment
+from cluster.tracking.opening import watched
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import Tracker, epoch_point
 from nas.compute import require_device

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cluster.config import ExperimentConfig
-from cluster.distributed.teams import open_trainers
+from cluster.distributed.courses import Course, SpecT
 from cluster.interruption import Interruption
 from cluster.progress import Progress, duration
-from cluster.stages.courses import Course, SpecT
+from cluster.schedule import Remaining
 from cluster.stages.folder import RunFolder
-from cluster.stages.schedule import Remaining
+from cluster.stages.teams import open_trainers
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
 from nas.images import ImageSource

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from cluster.tracking.mlflow_store import RefusedError, TrackingConfig
+from cluster.tracking.config import TrackingConfig
+from cluster.tracking.mlflow_store import RefusedError
 from cluster.tracking.outbox import Fact, News, Outbox, Waiting, store_name
 from cluster.tracking.tracker import MetricPoint, MlflowTracker
 

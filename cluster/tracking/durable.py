@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from cluster.progress import Progress
+from cluster.tracking.config import TrackingConfig
 from cluster.tracking.facts import as_csv, flat, without_passwords
-from cluster.tracking.mlflow_store import TrackingConfig, check_place, resolve
+from cluster.tracking.mlflow_store import check_place, resolve
 from cluster.tracking.outbox import News, Outbox, Waiting, store_name
 from cluster.tracking.tracker import MetricPoint, Status
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import platform
 import re
 import shlex
@@ -11,8 +12,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-__all__ = ["as_csv", "environment_tags", "flat", "git_commit", "without_passwords"]
+__all__ = ["as_csv", "environment", "environment_tags", "flat", "git_commit", "without_passwords"]
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
 
@@ -60,6 +62,11 @@ def environment_tags(repository: Path | None = None) -> dict[str, str]:
     }
     commit = git_commit(repository or Path(__file__).resolve().parents[1])
     return tags | ({"posenas.commit": commit} if commit else {})
+
+
+def environment(threads: int) -> dict[str, Any]:
+    """What a stage ran on, for environment.json."""
+    return {**environment_tags(), "torch_threads": threads, "cores": len(os.sched_getaffinity(0))}
 
 
 def git_commit(folder: Path) -> str:

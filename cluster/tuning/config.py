@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cluster.distributed.runtime import RuntimeConfig
+from cluster.distributed.config import RuntimeConfig
 
 __all__ = ["TrialResources", "TuningConfig"]
 

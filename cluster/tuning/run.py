@@ -12,7 +12,7 @@ from cluster.interruption import Interrupted
 from cluster.lifter.config import LiftConfig
 from cluster.progress import Progress, SilentProgress
 from cluster.settings import check_settings, override
-from cluster.tracking.recording import open_store
+from cluster.tracking.opening import open_store
 from cluster.tracking.tracker import Status
 from cluster.tuning.config import TrialResources, TuningConfig
 from cluster.tuning.folder import TuningFolder

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from ray import tune
 
-from cluster.stages.checkpoints import Checkpoints
+from cluster.checkpoints.store import Checkpoints
 from cluster.tuning.journal import Row
 from cluster.tuning.space import Scalar
 

@@ -8,16 +8,14 @@ random images, forwards and backwards, and unless every bit is equal torch's for
 import logging
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from nas.kernels.bridge import Shape, available, call, last, shape_of
 from nas.kernels.normalization import Rows, affine, handed_on, join
-
-if TYPE_CHECKING:
-    from nas.kernels.separable import SeparableWeights
+from nas.kernels.torch_separable import SeparableWeights, separable_conv_in_torch
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +32,14 @@ def usable(x: Tensor, kernel: int) -> bool:
 
 
 def separable_conv(
-    x: Tensor, first: "SeparableWeights", second: "SeparableWeights", addend: Tensor | None
+    x: Tensor, first: SeparableWeights, second: SeparableWeights, addend: Tensor | None
 ) -> Tensor:
     """Both stacks, and the sum with `addend`; see `nas.kernels.separable`."""
     return _in_chains(x, first, second, addend, _chain_of(x, first.depthwise.shape[-1]))
 
 
 def _in_chains(
-    x: Tensor, first: "SeparableWeights", second: "SeparableWeights", addend: Tensor | None, chain: int | None
+    x: Tensor, first: SeparableWeights, second: SeparableWeights, addend: Tensor | None, chain: int | None
 ) -> Tensor:
     addend = None if addend is None else last(addend)
     y: Tensor = _SeparableConv.apply(chain, addend, last(x), *first, *second)  # type: ignore[no-untyped-call]
@@ -67,8 +65,6 @@ def _agreeing_chain(shape: tuple[int, int, int, int], kernel: int, gradients: bo
     For some shapes, maps of 4 x 4 pixels among them, torch adds up the weights' gradients in another order;
     on some processors (AMD's family 26) it does so in all sums over few channels.
     """
-    from nas.kernels.separable import SeparableWeights, separable_conv_in_torch
-
     generator = torch.Generator().manual_seed(0)
     C = shape[1]
 

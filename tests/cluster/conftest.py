@@ -1,6 +1,10 @@
-"""One local Ray for all tests of a session, and a search small enough to be run again and again."""
+"""One local Ray for all tests of a session, a search small enough to be run again and again, and registries.
+
+Every test that asks for `registry` runs on SQLite and on PostgreSQL.
+"""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -15,10 +19,12 @@ import ray
 from torch import Tensor
 
 from cluster.distributed.children import RayChildren
-from cluster.distributed.runtime import Runtime, RuntimeConfig
+from cluster.distributed.config import RuntimeConfig
+from cluster.distributed.runtime import Runtime
 from cluster.distributed.strategies import ActorStrategy
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.training import run_lift_training
+from cluster.registry.registry import Registry
 from nas.children import LocalChildren
 from nas.config import SearchConfig
 from nas.images import IntArray, TensorImages
@@ -34,6 +40,37 @@ def own_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         url = f"sqlite:///{tmp_path_factory.mktemp('registry') / 'posenas.db'}"
         patch.setenv("POSENAS_DATABASE", url)
         yield url
+
+
+@pytest.fixture(scope="session")
+def made_databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Engine -> the address of a registry without jobs, to be copied: making one takes a while."""
+    return {}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, made_databases: dict[str, str]) -> str:
+    """The address of a registry without jobs."""
+    made = made_databases.get(request.param)
+    if request.param == "sqlite":
+        file = tmp_path / "posenas.db"
+        if made is None:
+            folder = request.getfixturevalue("tmp_path_factory").mktemp("registry")
+            made = made_databases["sqlite"] = f"sqlite:///{folder / 'posenas.db'}"
+            Registry.open(made).close()
+        shutil.copy(made.removeprefix("sqlite:///"), file)
+        return f"sqlite:///{file}"
+    server = request.getfixturevalue("postgres")
+    if made is None:
+        made = made_databases["postgresql"] = server.new_database()
+        Registry.open(made).close()
+    return str(server.new_database(template=made))
+
+
+@pytest.fixture
+def registry(database_url: str) -> Iterator[Registry]:
+    with Registry.open(database_url) as registry:
+        yield registry
 
 
 SUPERNET = SupernetConfig(

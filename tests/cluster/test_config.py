@@ -7,7 +7,7 @@ import pytest
 
 from cluster.config import PRESETS, ExperimentConfig
 from cluster.settings import difference, override, read_settings_file
-from cluster.tracking.mlflow_store import TrackingConfig
+from cluster.tracking.config import TrackingConfig
 from encoding.spmf import EncodingConfig
 
 SMALL = ExperimentConfig.preset("small")

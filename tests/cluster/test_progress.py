@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cluster.interruption import Interrupted, Interruption
 from cluster.progress import PlainProgress, RichProgress, duration
-from cluster.stages.schedule import Remaining, Timer
+from cluster.schedule import Remaining, Timer
 
 
 def test_plain_progress_writes_one_line_for_what_is_said_and_is_quiet_in_between() -> None:

@@ -15,11 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
+from cluster.checkpoints.store import Checkpoints
 from cluster.config import ExperimentConfig
 from cluster.interruption import Interrupted, Interruption
 from cluster.progress import PlainProgress, SilentProgress
+from cluster.settings import configuration_hash
 from cluster.stages import search
-from cluster.stages.checkpoints import Checkpoints, configuration_hash
 from cluster.worker import run_search
 from nas.children import LocalChildren
 from nas.shards import NonFiniteLossError

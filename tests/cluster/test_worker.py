@@ -15,10 +15,10 @@ from cluster.files import read_json
 from cluster.interruption import Interrupted
 from cluster.progress import PlainProgress, SilentProgress
 from cluster.stages import evaluation, final_training, search
+from cluster.stages.delivery import deliver_run
 from cluster.stages.evaluation import class_lines, seed_line
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
-from cluster.tracking.delivery import deliver_run
 from cluster.tracking.mlflow_store import connect
 from cluster.tracking.system import SystemMonitor
 from cluster.worker import run_evaluation, run_search, run_training

@@ -9,9 +9,9 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy.exc import OperationalError
 
+from cluster.registry.registry import Registry
 from cluster.scheduling.page.guard import Guard
 from cluster.scheduling.page.snapshot import job_details, queue_snapshot
-from cluster.scheduling.registry import Registry
 
 __all__ = ["create_app"]
 

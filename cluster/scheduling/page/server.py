@@ -5,9 +5,9 @@ import secrets
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from cluster.registry.registry import Registry
 from cluster.scheduling.page.app import create_app
 from cluster.scheduling.page.guard import LOOPBACK
-from cluster.scheduling.registry import Registry
 from cluster.tracking.mlflow_store import connect
 from cluster.tracking.ui import free_port
 

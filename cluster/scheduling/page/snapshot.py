@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from cluster.scheduling.records import Job
-from cluster.scheduling.registry import Registry
+from cluster.registry.records import Job
+from cluster.registry.registry import Registry
 from cluster.scheduling.view import Snapshot, job_line, snapshot
 
 __all__ = ["RECENT", "job_details", "queue_snapshot"]

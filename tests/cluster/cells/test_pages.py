@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from cluster.cells import FoundCells, compare, comparison_page, list_page, run_page, write_page
-from cluster.scheduling.architectures import Architecture
+from cluster.registry.architectures import Architecture
 from nas.genotype import Cell, Genotype
 
 Make = Callable[..., FoundCells]

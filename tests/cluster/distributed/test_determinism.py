@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import ray
 
+from cluster.checkpoints.store import Checkpoints
 from cluster.distributed.owners import Update
-from cluster.stages.checkpoints import Checkpoints
 from nas.children import LocalChildren
 from nas.layout import union
 from nas.search import Search

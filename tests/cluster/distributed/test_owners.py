@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import ray
 
+from cluster.checkpoints.store import Checkpoints
 from cluster.distributed.children import RayChildren
 from cluster.distributed.leases import ActorLostError, LeasedActor
 from cluster.distributed.owners import num_owners
 from cluster.distributed.runtime import Runtime
-from cluster.stages.checkpoints import Checkpoints
 from nas.search import Search
 from nas.shards import NonFiniteLossError, ShardGradient
 from nas.supernet import Supernet, SupernetConfig

@@ -12,7 +12,8 @@ import ray
 from pydantic import ValidationError
 from ray.exceptions import AuthenticationError
 
-from cluster.distributed.runtime import HEALTH_CHECK, Runtime, RuntimeConfig, token_state
+from cluster.distributed.config import RuntimeConfig
+from cluster.distributed.runtime import HEALTH_CHECK, Runtime, token_state
 
 
 def test_a_frozen_machine_is_given_up_within_ten_seconds() -> None:

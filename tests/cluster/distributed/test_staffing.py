@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from cluster.distributed import staffing as module
+from cluster.distributed.config import RuntimeConfig
 from cluster.distributed.dispatch import Worker
-from cluster.distributed.runtime import RuntimeConfig, Seat
+from cluster.distributed.runtime import Seat
 from cluster.distributed.staffing import Staffing
 
 

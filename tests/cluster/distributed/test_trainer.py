@@ -14,12 +14,12 @@ import ray
 from ray.exceptions import GetTimeoutError
 from torch import Tensor
 
+from cluster.distributed.courses import Course, GenotypeSpec, LocalTrainers
 from cluster.distributed.dispatch import Dispatcher
 from cluster.distributed.processes import NotPreparedError
 from cluster.distributed.runtime import Runtime
 from cluster.distributed.trainer import RayTrainers, Trainer
 from cluster.interruption import Interrupted, Interruption
-from cluster.stages.courses import Course, GenotypeSpec, LocalTrainers
 from nas.compute import ComputeConfig
 from nas.images import IntArray
 from nas.network import NetworkConfig

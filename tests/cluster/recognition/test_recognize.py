@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.cli import app
-from cluster.distributed.runtime import Runtime, RuntimeConfig
+from cluster.distributed.config import RuntimeConfig
+from cluster.distributed.runtime import Runtime
 from cluster.recognition.batch import predict_on_cluster
 from cluster.recognition.live import LiveOptions
 from cluster.recognition.recognizer import Recognizer

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from cluster.cli import app
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
+from cluster.registry.records import Room
+from cluster.registry.registry import Registry
 from cluster.reproduction.protocol import METHODS, Part, Protocol, lifter_file, parts_of
 from cluster.reproduction.results import (
     as_markdown,
@@ -23,8 +25,6 @@ from cluster.reproduction.results import (
 from cluster.reproduction.running import hand_in, run_tables
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Room
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.worker import WorkerConfig
 from cluster.stages.folder import RunFolder
 

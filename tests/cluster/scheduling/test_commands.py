@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.cli import app
+from cluster.registry.records import Room
+from cluster.registry.registry import Registry
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Room
-from cluster.scheduling.registry import Registry
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.registry.registry import Registry
 from cluster.scheduling.jobs import COMMANDS
 from cluster.scheduling.plan import Plan
 from cluster.scheduling.planning import plan_of
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 
 Write = Callable[..., Path]

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from cluster.registry.records import Claim, ClaimLost, Job, JobProgress, Room
+from cluster.registry.registry import Registry
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Claim, ClaimLost, Job, JobProgress, Room
-from cluster.scheduling.registry import Registry
 
 Add = Callable[..., tuple[Job, ...]]
 Places = Callable[..., Place]

@@ -10,8 +10,8 @@ import pytest
 
 from cluster.config import ExperimentConfig
 from cluster.files import read_json
+from cluster.registry.registry import Registry
 from cluster.scheduling.planning import plan_of
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 from cluster.scheduling.worker import WorkerConfig, run_worker
 from cluster.worker import run_search

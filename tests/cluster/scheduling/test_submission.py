@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from cluster.registry.records import Job, Room
+from cluster.registry.registry import Registry
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Job, Room
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, start_due_rounds, submit
 
 Add = Callable[..., tuple[Job, ...]]

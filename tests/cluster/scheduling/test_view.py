@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
+from cluster.registry.records import Job, JobProgress
+from cluster.registry.registry import Registry
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Job, JobProgress
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.view import job_line, snapshot
 
 Add = Callable[..., tuple[Job, ...]]

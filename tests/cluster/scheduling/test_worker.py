@@ -15,10 +15,10 @@ from types import ModuleType
 
 import pytest
 
+from cluster.registry.records import Job, Room
+from cluster.registry.registry import Registry
 from cluster.scheduling.jobs import COMMANDS
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.records import Job, Room
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 from cluster.scheduling.worker import run_worker
 

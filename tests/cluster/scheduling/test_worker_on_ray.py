@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.registry.records import Job
+from cluster.registry.registry import Registry
 from cluster.scheduling.planning import plan_of
-from cluster.scheduling.records import Job
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 from cluster.scheduling.view import job_line, snapshot
 from ray_head import RayHead

@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+from cluster.registry.records import Job
+from cluster.registry.registry import Registry
 from cluster.scheduling.jobs import COMMANDS
-from cluster.scheduling.records import Job
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.worker import WorkerConfig, run_worker
 
 COUNTING = str(Path(__file__).parent / "counting.py")

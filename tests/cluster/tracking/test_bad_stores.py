@@ -14,9 +14,10 @@ from sqlalchemy import create_engine, text
 
 from cluster.cells import list_cells
 from cluster.progress import PlainProgress, SilentProgress
-from cluster.tracking.delivery import deliver_run
+from cluster.stages.delivery import deliver_run
+from cluster.tracking.config import TrackingConfig
 from cluster.tracking.durable import DurableTracker
-from cluster.tracking.mlflow_store import TrackingConfig, connect
+from cluster.tracking.mlflow_store import connect
 from cluster.tracking.ui import serve
 from postgres_server import PostgresServer
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from cluster.progress import PlainProgress
+from cluster.tracking.config import TrackingConfig
 from cluster.tracking.courier import deliver, sole_courier
 from cluster.tracking.durable import DurableTracker
-from cluster.tracking.mlflow_store import TrackingConfig, connect
+from cluster.tracking.mlflow_store import connect
 from cluster.tracking.outbox import Outbox, store_name
 from cluster.tracking.tracker import MetricPoint, MlflowTracker
 from mlflow_server import MlflowServer

@@ -15,7 +15,8 @@ from torch import Tensor
 from nas import kernels
 from nas.config import SearchConfig
 from nas.kernels import bridge, compiled_pooling, compiled_separable, library
-from nas.kernels.separable import SeparableWeights, separable_conv, separable_conv_in_torch
+from nas.kernels.separable import separable_conv
+from nas.kernels.torch_separable import SeparableWeights, separable_conv_in_torch
 from nas.shards import score_shard, train_shard
 from nas.strategy import RandomStrategy
 from nas.supernet import Supernet, SupernetConfig
@@ -194,7 +195,7 @@ def test_a_form_that_differs_in_one_bit_is_not_used(monkeypatch: pytest.MonkeyPa
     kernels.select("compiled")
     assert compiled_separable.usable(x, 3)
     compiled_separable._agreeing_chain.cache_clear()
-    monkeypatch.setattr("nas.kernels.separable.separable_conv_in_torch", nearly)
+    monkeypatch.setattr("nas.kernels.compiled_separable.separable_conv_in_torch", nearly)
     assert not compiled_separable.usable(x, 3)
 
 

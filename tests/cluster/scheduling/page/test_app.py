@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from cluster.registry.records import Job, JobProgress
+from cluster.registry.registry import Registry
 from cluster.scheduling.page.app import create_app
 from cluster.scheduling.page.guard import ACTION_HEADER, COOKIE
 from cluster.scheduling.page.snapshot import RECENT, queue_snapshot
 from cluster.scheduling.queue import Queue
-from cluster.scheduling.records import Job, JobProgress
-from cluster.scheduling.registry import Registry
 
 HOME = "http://127.0.0.1:8400"
 MEANT = {ACTION_HEADER: "queue"}

@@ -10,11 +10,11 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
+from cluster.registry.records import JobProgress, Room
+from cluster.registry.registry import Registry
 from cluster.scheduling.page.app import create_app
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import JobProgress, Room
-from cluster.scheduling.registry import Registry
 from cluster.scheduling.submission import Options, submit
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from cluster.scheduling.models import ArchitectureRow
-from cluster.scheduling.registry import Registry
+from cluster.registry.models import ArchitectureRow
+from cluster.registry.registry import Registry
 
 __all__ = ["Architecture", "architectures", "record_architectures"]
 

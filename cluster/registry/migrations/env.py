@@ -1,8 +1,8 @@
-"""Alembic's entry: `cluster.scheduling.database.upgrade_schema` gives it connection and transaction."""
+"""Alembic's entry: `cluster.registry.database.upgrade_schema` gives it connection and transaction."""
 
 from alembic import context
 
-from cluster.scheduling.models import Base
+from cluster.registry.models import Base
 
 connection = context.config.attributes["connection"]
 # batch: SQLite cannot alter a table, Alembic copies it instead

@@ -17,10 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from cluster.checkpoints.format import StateCodec, Stored, deserialize, serialize
 from cluster.files import TEMPORARY_PREFIX, sha256, sha256_of_file, write_atomically
-from cluster.stages.checkpoint_format import StateCodec, Stored, deserialize, serialize
 
-__all__ = ["Checkpoints", "LoadedCheckpoint", "Snapshot", "configuration_hash"]
+__all__ = [
+    "Checkpoints",
+    "LoadedCheckpoint",
+    "Snapshot",
+]
 
 FORMAT = 1
 _MANIFEST = re.compile(r"step-(\d+)\.json")
@@ -41,11 +45,6 @@ class LoadedCheckpoint(NamedTuple):
     step: int
     notes: list[str]
     """Sentences that the caller must show: which checkpoints were skipped, and why."""
-
-
-def configuration_hash(configuration: Mapping[str, Any]) -> str:
-    """A hash that two configurations share exactly when all their JSON values are equal, key order aside."""
-    return sha256(json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode())
 
 
 class Checkpoints:

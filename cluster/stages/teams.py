@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.config import ExperimentConfig
+from cluster.distributed.courses import LocalTrainers, Trainers
 from cluster.distributed.runtime import Runtime
 from cluster.progress import Progress
-from cluster.stages.courses import LocalTrainers, Trainers
 from cluster.stages.preparation import Experiment
 from nas.children import Children, LocalChildren
 from nas.images import ImageSource, fixed_copies

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from cluster.checkpoints.store import Checkpoints
 from cluster.files import write_atomically
-from cluster.stages.checkpoints import Checkpoints, configuration_hash
+from cluster.settings import configuration_hash
 
 
 def state_of(seed: int, large: int = 400_000) -> dict[str, Any]:
@@ -205,7 +206,7 @@ def test_a_full_disk_at_any_write_keeps_the_last_good_checkpoint(
             raise OSError(28, "No space left on device")
         write_atomically(path, content)
 
-    monkeypatch.setattr("cluster.stages.checkpoints.write_atomically", write)
+    monkeypatch.setattr("cluster.checkpoints.store.write_atomically", write)
     with pytest.raises(
         OSError, match=r"checkpoint of step 2 could not be written to .*No space left on device"
     ):

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from cluster.checkpoints.store import Checkpoints
 from cluster.interruption import Interruption
-from cluster.stages.checkpoints import Checkpoints, configuration_hash
-from cluster.stages.schedule import Timer
+from cluster.schedule import Timer
+from cluster.settings import configuration_hash
 from nas.baselines import Baseline, BaselineConfig
 from nas.compute import ComputeConfig, deterministic
 from nas.genotype import Genotype

@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )  # fmt: skip
 
-from cluster.scheduling.database import now
-from cluster.scheduling.models import ControlRow, DependencyRow, EventRow, JobRow
+from cluster.registry.database import now
+from cluster.registry.models import ControlRow, DependencyRow, EventRow, JobRow
 
 __all__ = [
     "ADD_EVENT", "END_JOB", "FENCE", "JOB", "LOCK_PLACE", "NEXT_JOB", "RESERVE_JOB", "TAKE_JOB",

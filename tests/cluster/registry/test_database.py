@@ -13,12 +13,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from cluster.scheduling import database
-from cluster.scheduling.database import HEAD, Database, upgrade_schema
-from cluster.scheduling.models import Base
+from cluster.registry import database
+from cluster.registry.database import HEAD, Database, upgrade_schema
+from cluster.registry.models import Base
+from cluster.registry.records import Room
+from cluster.registry.registry import Registry
 from cluster.scheduling.queue import Place, Queue
-from cluster.scheduling.records import Room
-from cluster.scheduling.registry import Registry
 
 STORED = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
 MIGRATIONS = Path(database.__file__).parent / "migrations"

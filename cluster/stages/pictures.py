@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cluster.files import read_json
+from cluster.images import write_image
 from cluster.report.curves import search_panels, taste_panels, training_panels
 from cluster.report.figures import (
     confusion_figure,
@@ -17,7 +18,6 @@ from cluster.report.figures import (
     training_figure,
 )
 from cluster.report.page import Picture, ReportContent, ShownClip, picture_of_file, write_report
-from cluster.stages.encoding import write_image
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
 from encoding.contact_sheet import contact_sheet

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from cluster.stages.checkpoints import Checkpoints
+from cluster.checkpoints.store import Checkpoints
 
 __all__ = ["Saver"]
 

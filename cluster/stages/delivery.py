@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.stages.folder import RunFolder
+from cluster.tracking.config import TrackingConfig
 from cluster.tracking.courier import deliver
 from cluster.tracking.facts import without_passwords
-from cluster.tracking.mlflow_store import TrackingConfig, resolve
+from cluster.tracking.mlflow_store import resolve
 from cluster.tracking.outbox import Outbox, Waiting, store_name
 
 __all__ = ["Delivered", "deliver_run"]

@@ -1,5 +1,5 @@
-from cluster.scheduling.architectures import architectures, record_architectures
-from cluster.scheduling.registry import Registry
+from cluster.registry.architectures import architectures, record_architectures
+from cluster.registry.registry import Registry
 
 
 def sample(reward: float, epoch: int = 1) -> dict[str, object]:

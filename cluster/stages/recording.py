@@ -1,7 +1,6 @@
 """What each stage records of its run, and when."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,14 +10,13 @@ from cluster.config import ExperimentConfig
 from cluster.files import read_json
 from cluster.images import to_network
 from cluster.progress import Progress
-from cluster.scheduling.architectures import record_architectures
-from cluster.scheduling.registry import Registry
+from cluster.registry.architectures import record_architectures
+from cluster.registry.registry import Registry
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
-from cluster.tracking.durable import DurableTracker
 from cluster.tracking.facts import environment_tags
 from cluster.tracking.mlflow_model import save_network_model, save_recognition_model
-from cluster.tracking.mlflow_store import TrackingConfig
+from cluster.tracking.opening import open_store
 from cluster.tracking.tracker import NullTracker, Tracker, epoch_point
 from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
@@ -27,14 +25,12 @@ __all__ = [
     "RECOGNIZER",
     "Pack",
     "keep_architectures",
-    "open_store",
     "open_tracker",
     "record_evaluation",
     "record_model",
     "record_search",
     "start_search",
     "start_training",
-    "watched",
 ]
 
 
@@ -55,17 +51,6 @@ def open_tracker(config: ExperimentConfig, run: RunFolder, progress: Progress) -
         ValueError, OSError: the store's address itself is wrong.
     """
     return open_store(config.tracking, run.path, progress)
-
-
-def open_store(tracking: TrackingConfig | None, folder: Path, progress: Progress) -> Tracker:
-    """A tracker on that store with its outbox in the run's folder, or one that records nothing.
-
-    Raises:
-        ValueError, OSError: the store's address itself is wrong.
-    """
-    if tracking is None:
-        return NullTracker()
-    return DurableTracker(tracking, folder, progress)
 
 
 def start_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
@@ -198,23 +183,6 @@ def record_evaluation(tracker: Tracker, run: RunFolder, experiment: Experiment) 
     _record_scores(tracker, run, scores)
     tracker.start(training_id(run), _training_name(run), {}, {}, parent=run.run_id)
     _record_scores(tracker, run, scores)
-
-
-@contextmanager
-def watched(tracker: Tracker) -> Iterator[None]:
-    """Close the run with what became of the block, and let it be delivered."""
-    try:
-        yield
-    except Exception:
-        tracker.finish("failed")
-        raise
-    except BaseException:
-        tracker.finish("killed")
-        raise
-    else:
-        tracker.finish("finished")
-    finally:
-        tracker.close()
 
 
 def _record_files(tracker: Tracker, run: RunFolder) -> None:

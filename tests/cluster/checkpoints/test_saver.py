@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cluster.stages.checkpoints import Checkpoints, Snapshot
-from cluster.stages.saver import Saver
+from cluster.checkpoints.saver import Saver
+from cluster.checkpoints.store import Checkpoints, Snapshot
 
 
 class Gated(Checkpoints):

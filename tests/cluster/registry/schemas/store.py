@@ -1,6 +1,6 @@
 """Store a registry of the present revision as SQL, for both engines: run it before a migration is added.
 
-    python tests/cluster/scheduling/schemas/store.py  # writes REVISION.ENGINE.sql
+    python tests/cluster/registry/schemas/store.py  # writes REVISION.ENGINE.sql
 
 test_database.py upgrades every file stored here. A file is never made again: it is what that revision was.
 """
@@ -15,11 +15,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parents[2]))
 
-from cluster.scheduling.database import HEAD  # noqa: E402
+from cluster.registry.database import HEAD  # noqa: E402
+from cluster.registry.records import Room  # noqa: E402
+from cluster.registry.registry import Registry  # noqa: E402
 from cluster.scheduling.plan import Plan, PlannedJob  # noqa: E402
 from cluster.scheduling.queue import Place, Queue  # noqa: E402
-from cluster.scheduling.records import Room  # noqa: E402
-from cluster.scheduling.registry import Registry  # noqa: E402
 from cluster.scheduling.submission import Options, submit  # noqa: E402
 from postgres_server import PostgresServer, postgres_programs  # noqa: E402
 

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, RowMapping, Select, literal, select, update
 
-from cluster.scheduling.database import Database, now
-from cluster.scheduling.models import ControlRow, DependencyRow, EventRow, ExperimentRow, JobRow, WorkerRow
-from cluster.scheduling.records import Event, Experiment, Job, Mode, State, Worker
-from cluster.scheduling.statements import ADD_EVENT
+from cluster.registry.database import Database, now
+from cluster.registry.models import ControlRow, DependencyRow, EventRow, ExperimentRow, JobRow, WorkerRow
+from cluster.registry.records import Event, Experiment, Job, Mode, State, Worker
+from cluster.registry.statements import ADD_EVENT
 
 __all__ = ["Registry", "job_record", "note_event", "skip_dependants"]
 

@@ -1,0 +1,54 @@
+"""Import paths of earlier releases: a moved module is found under its old name too, for one release."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from types import ModuleType
+
+__all__ = ["MOVED", "install"]
+
+MOVED = {
+    "cluster.distributed.teams": "cluster.stages.teams",
+    "cluster.report.results": "cluster.stages.pictures",
+    "cluster.scheduling.architectures": "cluster.registry.architectures",
+    "cluster.scheduling.database": "cluster.registry.database",
+    "cluster.scheduling.records": "cluster.registry.records",
+    "cluster.scheduling.registry": "cluster.registry.registry",
+    "cluster.stages.checkpoints": "cluster.checkpoints.store",
+    "cluster.stages.courses": "cluster.distributed.courses",
+    "cluster.tracking.delivery": "cluster.stages.delivery",
+}
+"""Modules that pages have shown, by old name; an entry goes with the release after the one that moved it."""
+
+
+class _MovedModules(MetaPathFinder, Loader):
+    """Answers an old name with the module of the new one, and a warning."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002  the import system's signature
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        """A spec for the names of `MOVED` alone."""
+        return spec_from_loader(fullname, self) if fullname in MOVED else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put the moved module in the place of the empty one; the import system takes what lies there."""
+        old = module.__name__
+        warnings.warn(
+            f"{old} is {MOVED[old]} now; the old name goes with the next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        sys.modules[old] = import_module(MOVED[old])
+
+
+def install() -> None:
+    """Let the old names be found, after everything that really is there."""
+    if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
+        sys.meta_path.append(_MovedModules())

@@ -1,0 +1,24 @@
+"""Old import paths lead to the modules of today."""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+from cluster._moved import MOVED
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_name_gives_the_moved_module_and_a_warning(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, old, raising=False)
+    new = import_module(MOVED[old])
+    with pytest.warns(DeprecationWarning, match=f"{old} is {MOVED[old]} now"):
+        found = import_module(old)
+    assert found is new
+    assert new.__spec__ is not None
+    assert new.__spec__.name == MOVED[old]
+
+
+def test_a_name_that_never_was_stays_unknown() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"cluster\.scheduling\.nothing"):
+        import_module("cluster.scheduling.nothing")
