@@ -37,7 +37,7 @@ _FROM_DATA = ("num_classes", "image_size")
 _LATER: dict[str, dict[str, Any]] = {
     "data": {"options": {}},
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
-    "encoding": {"bones": "own"},
+    "encoding": {"bones": "own", "kind": "spmf", "images": None},
 }
 # What a few people's clips are best encoded and augmented with (docs/results.md, "What matters"). The other
 # presets keep to SPMF.md, as the paper says nothing of either.

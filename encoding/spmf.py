@@ -1,4 +1,4 @@
-"""Enhanced-SPMF: a clip of 3D poses becomes one small colour image.
+"""Enhanced-SPMF: a clip of 3D poses becomes one small colour image; and the settings of every image.
 
 The steps stand in the order of SPMF.md: clean, smooth, pose and motion features, colours, layout,
 enhancement, resize. After Pham et al., Sensors 19(8):1932, 2019; what that paper leaves open is a field of
@@ -12,14 +12,18 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from encoding.bones import mean_bone_lengths, on_reference_body
 from encoding.colours import distance_colours, orientation_colours
 from encoding.enhance import Enhancement, enhance, resize
 from encoding.features import PairOrder, joint_pairs, lengths, step_vectors
+from encoding.motion import motion_image
 from encoding.smoothing import clean, smooth
 from lifting.poses import PoseSequence3D
+
+ImageKind = Literal["spmf", "motion"]
+"""Enhanced-SPMF, or the motion image of `encoding.motion`."""
 
 
 class EncodingConfig(BaseModel):
@@ -27,6 +31,16 @@ class EncodingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: ImageKind = Field(
+        default="spmf",
+        description='"spmf": distances and directions of joint pairs; "motion": positions and velocities of '
+        "joints, which pairs, smooth, distance_scope and the equalization do not change",
+    )
+    images: tuple[ImageKind, ...] | None = Field(
+        default=None,
+        description="several images of each clip, in this order, for baselines and networks that read more "
+        "than one; none: the one of `kind`",
+    )
     pairs: PairOrder = Field(
         default="upper", description='joint pairs: "upper" (j < k) or "ordered" (all j != k)'
     )
@@ -51,6 +65,22 @@ class EncodingConfig(BaseModel):
         default=8, ge=1, le=64, description="equalisation regions along each side of the image"
     )
     image_size: int = Field(default=32, ge=4, le=1024, description="height and width of the image, pixels")
+
+    @model_validator(mode="after")
+    def _check_images(self) -> Self:
+        if self.images is not None and (not self.images or len(set(self.images)) < len(self.images)):
+            raise ValueError(f"`images` is {list(self.images)}; one or more different kinds are needed")
+        return self
+
+    @property
+    def image_kinds(self) -> tuple[ImageKind, ...]:
+        """The images of a clip, at least one, in the order of their channels."""
+        return self.images or (self.kind,)
+
+    @property
+    def num_channels(self) -> int:
+        """Red, green and blue of every image."""
+        return 3 * len(self.image_kinds)
 
 
 _DISTANCES = ("pose_distance_max", "motion_distance_max")
@@ -131,7 +161,7 @@ def fit_statistics(clips: Iterable[PoseSequence3D], config: EncodingConfig) -> E
 def encode(
     poses: PoseSequence3D, config: EncodingConfig, statistics: EncodingStatistics | None
 ) -> NDArray[np.uint8]:
-    """The Enhanced-SPMF image of one clip.
+    """The image of one clip, or its images one behind the other in the last axis.
 
     Args:
         poses: one or two people. Two are one set of 2J joints, ordered by x in the first frame.
@@ -139,11 +169,22 @@ def encode(
         statistics: of the training part; None is enough for `distance_scope="sequence"`.
 
     Returns:
-        uint8 (image_size, image_size, 3), RGB.
+        uint8 (image_size, image_size, 3), RGB; of M images (image_size, image_size, 3 M).
 
     Raises:
         ValueError: a joint is never seen, there are fewer than 2 joints, or needed statistics are missing.
     """
+    images = [_image(kind, poses, config, statistics) for kind in config.image_kinds]
+    return images[0] if len(images) == 1 else np.concatenate(images, axis=-1)
+
+
+def _image(
+    kind: ImageKind, poses: PoseSequence3D, config: EncodingConfig, statistics: EncodingStatistics | None
+) -> NDArray[np.uint8]:
+    if kind == "motion":
+        if config.bones == "reference":
+            poses = on_reference_body(poses, statistics.bone_lengths if statistics else None)
+        return motion_image(poses, config.image_size)
     raw = feature_image(poses, config, statistics)
     enhanced = enhance(raw, config.enhancement, tiles=config.tiles, clip_limit=config.clip_limit)
     return resize(enhanced, config.image_size)
@@ -152,12 +193,13 @@ def encode(
 def encode_all(
     clips: Sequence[PoseSequence3D], config: EncodingConfig, statistics: EncodingStatistics | None
 ) -> NDArray[np.uint8]:
-    """The images of many clips, uint8 (N, image_size, image_size, 3), RGB; as `encode` of each.
+    """The images of many clips, uint8 (N, image_size, image_size, channels); as `encode` of each.
 
     Clips differ in length, so each is one pass over its own arrays: these stay in the cache, and padding
     them to one length would cost more than the calls saved.
     """
-    images = np.empty((len(clips), config.image_size, config.image_size, 3), dtype=np.uint8)
+    size = config.image_size
+    images = np.empty((len(clips), size, size, config.num_channels), dtype=np.uint8)
     for image, poses in zip(images, clips, strict=True):
         image[...] = encode(poses, config, statistics)
     return images
@@ -166,7 +208,7 @@ def encode_all(
 def feature_image(
     poses: PoseSequence3D, config: EncodingConfig, statistics: EncodingStatistics | None
 ) -> NDArray[np.uint8]:
-    """The image before enhancement and resize: P rows of distances above P rows of orientations.
+    """The SPMF image before enhancement and resize: P rows of distances above P rows of orientations.
 
     Returns:
         uint8 (2P, 2T-1, 3), RGB; columns PF1, MF1>2, PF2, ..., PFT.

@@ -103,7 +103,7 @@ def run_baseline(
         raise ValueError(f"{experiment.split.name} has no test clip to evaluate on")
     run = _folder(folder, config, comparison)
     with run.locked():
-        progress.say(experiment.split.describe())
+        progress.say(experiment.describe())
         run.note_environment("training", environment(plan.threads))
         tracker = tracker or open_tracker(config, run, progress)
         tags = {**environment_tags(), SPLIT: experiment.split.name, "posenas.baseline": comparison}

@@ -9,7 +9,7 @@ import numpy as np
 from cluster.config import ExperimentConfig
 from cluster.images import write_image
 from cluster.stages.preparation import Experiment
-from encoding.contact_sheet import contact_sheet
+from encoding.contact_sheet import as_pictures
 from encoding.spmf import encode_all
 
 __all__ = [
@@ -60,12 +60,11 @@ def encode_clips(config: ExperimentConfig, folder: Path) -> EncodingOutcome:
     named = [(part, clip) for part, clips in parts.items() for clip in clips]
     for (part, clip), image in zip(named, images, strict=True):
         place = folder / _file_name(split.class_names[clip.label])
-        write_image(place / f"{part}-{_file_name(clip.name)}.png", image)
+        write_image(place / f"{part}-{_file_name(clip.name)}.png", as_pictures(image))
     sheet = folder / "contact_sheet.png"
-    labels = np.array([clip.label for clip in split.clips], np.int64)
-    write_image(sheet, contact_sheet(images, labels, split.class_names))
+    write_image(sheet, experiment.contact_sheet(split.clips, images))
     return EncodingOutcome(
-        description=split.describe(), num_images=len(images), seconds=seconds, contact_sheet=sheet
+        description=experiment.describe(), num_images=len(images), seconds=seconds, contact_sheet=sheet
     )
 
 

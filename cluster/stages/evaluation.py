@@ -82,7 +82,7 @@ def run_evaluation(
         config = run.config()
         classifier = TrainedClassifier.load(run.model)
         experiment = Experiment.load(config)
-        progress.say(experiment.split.describe())
+        progress.say(experiment.describe())
         threads = config.resources.training_threads
         run.note_environment("evaluation", environment(threads))
         with torch_threads(threads):

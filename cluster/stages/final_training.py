@@ -93,7 +93,7 @@ def run_training(
         experiment = Experiment.load(config)
         plan = SeedPlan.of(config, seeds, "resources.workers" in (changes or {}))
         size = num_parameters(Network(genotype, experiment.network(genotype, config.parameters)))
-        progress.say(experiment.split.describe())
+        progress.say(experiment.describe())
         progress.say(f"network of {size:,} parameters, {plan.threads} torch threads")
         run.note_environment("training", environment(plan.threads))
         tracker = tracker or open_tracker(config, run, progress)

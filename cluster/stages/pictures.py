@@ -20,7 +20,7 @@ from cluster.report.figures import (
 from cluster.report.page import Picture, ReportContent, ShownClip, picture_of_file, write_report
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import Experiment
-from encoding.contact_sheet import contact_sheet
+from encoding.contact_sheet import as_pictures
 from encoding.datasets import Clip
 from encoding.spmf import encode_all
 from nas.draw import ThemeName, draw_cell, draw_genotype, draw_network, save_figure
@@ -51,8 +51,7 @@ def sheet_of_clips(experiment: Experiment, clips: Sequence[Clip]) -> NDArray[np.
     """The contact sheet of clips, encoded with the statistics of the training part."""
     statistics = experiment.statistics(experiment.split.train)
     images = encode_all([clip.poses for clip in clips], experiment.config.encoding, statistics)
-    labels = np.array([clip.label for clip in clips], np.int64)
-    return contact_sheet(images, labels, experiment.split.class_names)
+    return experiment.contact_sheet(clips, images)
 
 
 def _search_figures(run: RunFolder, experiment: Experiment) -> Iterator[tuple[str, Figure]]:
@@ -157,7 +156,7 @@ def _clips(experiment: Experiment, predictions: Sequence[Mapping[str, Any]]) -> 
             poses=clip.poses,
             image=image,
         )
-        for clip, image, row in zip(split.test, images, predictions, strict=True)
+        for clip, image, row in zip(split.test, as_pictures(images), predictions, strict=True)
     ]
 
 

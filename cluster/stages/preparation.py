@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cluster.config import ExperimentConfig
 from cluster.images import PoseImages
 from cluster.stages.lifted_data import lift_split, open_lifter
 from encoding.augment import AugmentationConfig
+from encoding.contact_sheet import contact_sheet, image_bands
 from encoding.datasets import Clip, Split, load
+from encoding.motion import facing_note
 from encoding.spmf import EncodingStatistics, fit_statistics
 from nas.genotype import Genotype
 from nas.network import NetworkConfig, channels_for_budget
@@ -57,6 +62,20 @@ class Experiment:
                 f"{self.split.name} has no validation clips, and the search needs some: "
                 "set data.validation_fraction above 0"
             )
+
+    def describe(self) -> str:
+        """The split and what is to be said of its images, for a person."""
+        lines = [self.split.describe()]
+        if "motion" in self.config.encoding.image_kinds:
+            lines += filter(None, [facing_note(self.split.skeleton, self.split.num_people)])
+        return "\n".join(lines)
+
+    def contact_sheet(self, clips: Sequence[Clip], images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A page of clips' images by class, with a key of their rows."""
+        split = self.split
+        bands = image_bands(self.config.encoding, split.skeleton, split.num_people)
+        labels = np.array([clip.label for clip in clips], np.int64)
+        return contact_sheet(images, labels, split.class_names, bands=bands)
 
     def statistics(self, clips: Sequence[Clip]) -> EncodingStatistics:
         """Encoding statistics of these clips."""

@@ -97,7 +97,7 @@ def run_search(
         if found is not None:
             progress.say(f"the search in {run.path} is finished")
             return found
-        progress.say(experiment.split.describe())
+        progress.say(experiment.describe())
         _note_environment(run, progress)
         tracker = tracker or open_tracker(config, run, progress)
         start_search(tracker, run, experiment)

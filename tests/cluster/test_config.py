@@ -155,6 +155,16 @@ def test_bones_that_came_later_enter_the_hash_where_they_are_not_each_persons_ow
     assert changed.hash != plain.hash
 
 
+def test_images_that_came_later_enter_the_hash_where_they_are_not_spmf_alone() -> None:
+    plain = ExperimentConfig.preset("paper")
+    assert not {"kind", "images"} & set(plain.result_settings()["encoding"])
+    others = [
+        plain.changed({"encoding.kind": "motion"}),
+        plain.changed({"encoding.images": ["spmf", "motion"]}),
+    ]
+    assert len({plain.hash, *(other.hash for other in others)}) == 3
+
+
 def test_where_the_data_lies_is_written_out_and_does_not_enter_the_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encoding import contact_sheet
-from encoding.contact_sheet import _fits, _name_lines
+from encoding.contact_sheet import Band, _fits, _name_lines
 
 LEFT = 2 * 12 + 200  # margin, label column, margin
 TOP = 12
@@ -93,3 +93,15 @@ def test_what_does_not_fit_is_refused(
 def test_a_sheet_without_any_image_still_lists_the_classes() -> None:
     nothing = np.empty((0, 32, 32, 3), dtype=np.uint8)
     assert contact_sheet(nothing, np.empty(0, dtype=int), ["wave"], per_class=2).min() < 150
+
+
+def test_a_key_names_the_rows_and_several_images_stand_above_one_another() -> None:
+    images = np.concatenate([plain(10, 20), plain(60, 70)], axis=-1)
+    bands = [Band("upper", 0, 0.5), Band("lower_part", 0.5, 1)]
+    sheet = contact_sheet(images, np.array([0, 0]), ["wave"], per_class=2, bands=bands)
+    assert [sheet[TOP + y, LEFT + x, 0] for y in (48, 144) for x in (48, 148)] == [10, 20, 60, 70]
+    key = sheet[TOP + 2 * 96 + 4 :]
+    assert [key[12 + y, LEFT + 16, 0] for y in (16, 48)] == [10, 60]
+    for start in (0, 32):
+        assert key[12 + start : 44 + start, : LEFT - 12].min() < 100  # ink
+    assert contact_sheet(images, np.array([0, 0]), ["wave"], per_class=2).shape[0] == TOP + 2 * 96 + 12
