@@ -4,8 +4,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cluster.config import ExperimentConfig
 from cluster.images import write_image
 from cluster.stages.preparation import Experiment
