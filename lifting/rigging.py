@@ -101,7 +101,13 @@ class _Rig:
         if not below:
             number, _ = self._add(name, above, offset, turned, None)
             self.joints.append(
-                BvhJoint(name=f"{name} end", parent=number, offset=_triple(_END * offset), channels=())
+                BvhJoint(
+                    name=f"{name} end",
+                    parent=number,
+                    offset=_triple(_END * offset),
+                    channels=(),
+                    end_site=True,
+                )
             )
         elif len(below) == 1:
             number, rotation = self._add(name, above, offset, turned, below[0])
