@@ -19,7 +19,12 @@ from lifting.skeleton import (
     BODY_25B,
     COCO_17,
     COCO_18,
+    COCO_WHOLEBODY_65,
+    COCO_WHOLEBODY_133,
     H36M_17,
+    HALPE_26,
+    KINECT2_25,
+    KINECT_20,
     MEDIAPIPE_33,
     MSR_20,
     Skeleton,
@@ -54,12 +59,37 @@ _MEDIAPIPE_TO_OPENPOSE: Table = {
     **{f"{side}_small_toe": "" for side in ("left", "right")},
 }
 
+# Kinect 2 has a joint between the shoulders where Kinect 1 has its shoulder_center, and a neck above it.
+_KINECT2_TO_KINECT: Table = {
+    "hip_center": "spine_base",
+    "spine": "spine_mid",
+    "shoulder_center": "spine_shoulder",
+}
+_KINECT2_TO_H36M: Table = {
+    **_BODY,
+    "hip": "spine_base",
+    "spine": "spine_mid",
+    "thorax": "spine_shoulder",
+    "neck_nose": "neck",
+    "head": "head",
+}
+_HALPE_TO_BODY_25: Table = {"mid_hip": "hip"}
+_OPENPOSE_LIKE = (COCO_17, COCO_18, BODY_25, BODY_25B, HALPE_26, MEDIAPIPE_33, COCO_WHOLEBODY_133)
+
 # (source, target) -> table; a joint that is not in it comes from the source's joint of the same name.
 _WAYS: Mapping[tuple[str, str], Table] = {
     **{
-        (skeleton.name, H36M_17.name): {**_BODY, **_FACE}
-        for skeleton in (COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33)
+        (skeleton.name, H36M_17.name): {**_BODY, **_FACE} for skeleton in (*_OPENPOSE_LIKE, COCO_WHOLEBODY_65)
     },
+    **{(skeleton.name, COCO_17.name): {} for skeleton in (*_OPENPOSE_LIKE[1:], COCO_WHOLEBODY_65)},
+    (COCO_WHOLEBODY_133.name, COCO_WHOLEBODY_65.name): {},
+    (KINECT_20.name, MSR_20.name): {},
+    (MSR_20.name, KINECT_20.name): {},
+    (KINECT2_25.name, KINECT_20.name): _KINECT2_TO_KINECT,
+    (KINECT2_25.name, MSR_20.name): _KINECT2_TO_KINECT,
+    (KINECT_20.name, H36M_17.name): {**_BODY, **_KINECT_HEAD},
+    (KINECT2_25.name, H36M_17.name): _KINECT2_TO_H36M,
+    (HALPE_26.name, BODY_25.name): _HALPE_TO_BODY_25,
     (MSR_20.name, H36M_17.name): {**_BODY, **_KINECT_HEAD},
     (ASF_31.name, H36M_17.name): {**_BODY, **_MOCAP_HEAD},
     (ICLONE_24.name, H36M_17.name): {**_BODY, **_MOCAP_HEAD},

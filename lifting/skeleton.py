@@ -156,15 +156,13 @@ H36M_17 = layout(
 )
 
 # COCO keypoints (Lin et al. 2014), as RTMPose and MoveNet report them; hips hang from shoulders.
-COCO_17 = layout(
-    "coco_17",
-    """
+_COCO_BODY = """
     nose left_eye<nose right_eye<nose left_ear<left_eye right_ear<right_eye
     left_shoulder<nose right_shoulder<nose left_elbow<left_shoulder right_elbow<right_shoulder
     left_wrist<left_elbow right_wrist<right_elbow left_hip<left_shoulder right_hip<right_shoulder
     left_knee<left_hip right_knee<right_hip left_ankle<left_knee right_ankle<right_knee
-    """,
-)
+    """
+COCO_17 = layout("coco_17", _COCO_BODY)
 
 # OpenPose COCO: POSE_COCO_BODY_PARTS without the background.
 COCO_18 = layout(
@@ -224,8 +222,104 @@ MEDIAPIPE_33 = layout(
     """,
 )
 
+# Kinect for Windows SDK 1 (UTKinect, MSR Daily Activity, G3D, Florence), in the order of its SDK.
+KINECT_20 = layout(
+    "kinect_20",
+    """
+    hip_center spine<hip_center shoulder_center<spine head<shoulder_center
+    left_shoulder<shoulder_center left_elbow<left_shoulder left_wrist<left_elbow left_hand<left_wrist
+    right_shoulder<shoulder_center right_elbow<right_shoulder right_wrist<right_elbow right_hand<right_wrist
+    left_hip<hip_center left_knee<left_hip left_ankle<left_knee left_foot<left_ankle
+    right_hip<hip_center right_knee<right_hip right_ankle<right_knee right_foot<right_ankle
+    """,
+)
+
+# Kinect for Windows SDK 2 (NTU RGB+D), the order of its JointType. "left" is the person's left.
+KINECT2_25 = layout(
+    "kinect2_25",
+    """
+    spine_base spine_mid<spine_base neck<spine_shoulder head<neck
+    left_shoulder<spine_shoulder left_elbow<left_shoulder left_wrist<left_elbow left_hand<left_wrist
+    right_shoulder<spine_shoulder right_elbow<right_shoulder right_wrist<right_elbow right_hand<right_wrist
+    left_hip<spine_base left_knee<left_hip left_ankle<left_knee left_foot<left_ankle
+    right_hip<spine_base right_knee<right_hip right_ankle<right_knee right_foot<right_ankle
+    spine_shoulder<spine_mid
+    left_hand_tip<left_hand left_thumb<left_hand right_hand_tip<right_hand right_thumb<right_hand
+    """,
+)
+
+# Halpe (Fang et al., AlphaPose 2022): COCO's 17, then head, neck, hip and the feet.
+HALPE_26 = layout(
+    "halpe_26",
+    """
+    nose<head left_eye<nose right_eye<nose left_ear<left_eye right_ear<right_eye
+    left_shoulder<neck right_shoulder<neck left_elbow<left_shoulder right_elbow<right_shoulder
+    left_wrist<left_elbow right_wrist<right_elbow left_hip<hip right_hip<hip
+    left_knee<left_hip right_knee<right_hip left_ankle<left_knee right_ankle<right_knee
+    head<neck neck<hip hip
+    left_big_toe<left_ankle right_big_toe<right_ankle left_small_toe<left_big_toe
+    right_small_toe<right_big_toe left_heel<left_ankle right_heel<right_ankle
+    """,
+)
+
+
+def _hand(side: str) -> str:
+    """21 points: the wrist of the hand, then four of each finger from its base to its tip."""
+    root = f"{side}_hand_root"
+    fingers = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+    chains = (
+        f"{side}_{finger}{n}<{root if n == 1 else f'{side}_{finger}{n - 1}'}"
+        for finger in fingers
+        for n in range(1, 5)
+    )
+    return f"{root}<{side}_wrist {' '.join(chains)}"
+
+
+_COCO_FEET = """
+    left_big_toe<left_ankle left_small_toe<left_big_toe left_heel<left_ankle
+    right_big_toe<right_ankle right_small_toe<right_big_toe right_heel<right_ankle
+    """
+_COCO_HANDS = f"{_hand('left')} {_hand('right')}"
+# The 68 points of the face are numbered as in iBUG 300-W, from the right of the person: jaw, brows, nose,
+# eyes, mouth. These are the points that swap in a mirror; the others lie on the middle line.
+_FACE_LEFT = (16, 15, 14, 13, 12, 11, 10, 9, 26, 25, 24, 23, 22, 35, 34, 45, 44, 43, 42, 47, 46,
+              54, 53, 52, 55, 56, 64, 63, 65)  # fmt: skip
+_FACE_RIGHT = (0, 1, 2, 3, 4, 5, 6, 7, 17, 18, 19, 20, 21, 31, 32, 36, 37, 38, 39, 40, 41,
+               48, 49, 50, 59, 58, 60, 61, 67)  # fmt: skip
+
+
+def _face() -> str:
+    """A left point is numbered as its twin on the right."""
+    sided = dict(zip(_FACE_LEFT, (f"left_face_{n}" for n in _FACE_RIGHT), strict=True))
+    sided |= {n: f"right_face_{n}" for n in _FACE_RIGHT}
+    return " ".join(f"{sided.get(n, f'face_{n}')}<nose" for n in range(68))
+
+
+# COCO-WholeBody (Jin et al. 2020): COCO's 17, feet, face, hands.
+COCO_WHOLEBODY_133 = layout("coco_wholebody_133", f"{_COCO_BODY} {_COCO_FEET} {_face()} {_COCO_HANDS}")
+
+# The same without the face, half of whose joints would say little of an action.
+COCO_WHOLEBODY_65 = layout("coco_wholebody_65", f"{_COCO_BODY} {_COCO_FEET} {_COCO_HANDS}")
+
 SKELETONS: Mapping[str, Skeleton] = MappingProxyType(
-    {s.name: s for s in (MSR_20, SBU_15, H36M_17, COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33)}
+    {
+        s.name: s
+        for s in (
+            MSR_20,
+            KINECT_20,
+            KINECT2_25,
+            SBU_15,
+            H36M_17,
+            COCO_17,
+            COCO_18,
+            BODY_25,
+            BODY_25B,
+            HALPE_26,
+            MEDIAPIPE_33,
+            COCO_WHOLEBODY_65,
+            COCO_WHOLEBODY_133,
+        )
+    }
 )
 
 

@@ -6,7 +6,10 @@ from lifting.skeleton import (
     BODY_25,
     BODY_25B,
     COCO_18,
+    COCO_WHOLEBODY_133,
     H36M_17,
+    KINECT2_25,
+    KINECT_20,
     MEDIAPIPE_33,
     MSR_20,
     SBU_15,
@@ -51,6 +54,29 @@ def test_the_bones_join_every_joint_to_the_root(skeleton: Skeleton) -> None:
     while grown := {child for parent, child in skeleton.bones if parent in reached} - reached:
         reached |= grown
     assert reached == set(range(skeleton.num_joints))
+
+
+def test_kinect_joints_stand_where_the_published_files_have_them() -> None:
+    """NTU RGB+D (Shahroudy et al. 2016) counts from 1: 1 base of spine, 4 head, 5 left shoulder, 21 spine."""
+    ntu = {
+        1: "spine_base",
+        4: "head",
+        5: "left_shoulder",
+        12: "right_hand",
+        21: "spine_shoulder",
+        25: "right_thumb",
+    }
+    assert {number: KINECT2_25.joints[number - 1] for number in ntu} == ntu
+    assert sorted(KINECT_20.joints) == sorted(MSR_20.joints)
+    assert KINECT_20.joints[7::4] == ("left_hand", "right_hand", "left_foot", "right_foot")
+
+
+def test_the_face_swaps_its_sides_in_a_mirror() -> None:
+    face = COCO_WHOLEBODY_133.joints[23:91]
+    assert face[0] == "right_face_0"
+    assert (face[16], face[8], face[27]) == ("left_face_0", "face_8", "face_27")
+    # Right and left corners of the mouth, 48 and 54, are a pair; so are the outer corners of the eyes.
+    assert (face[54], face[45]) == ("left_face_48", "left_face_36")
 
 
 def test_msr_bones_are_those_of_its_readme() -> None:
@@ -112,7 +138,9 @@ def test_mediapipe_joints_stand_in_the_order_of_mediapipe() -> None:
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
     assert get_skeleton("msr_20") is MSR_20
-    with pytest.raises(ValueError, match="'coco_71' is not known; one of msr_20, sbu_15, h36m_17, coco_17"):
+    with pytest.raises(
+        ValueError, match="'coco_71' is not known; one of msr_20, kinect_20, kinect2_25, sbu_15"
+    ):
         get_skeleton("coco_71")
 
 

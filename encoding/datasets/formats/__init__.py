@@ -1,0 +1,1 @@
+"""Formats of recordings: one file each, and one table of them (table.py)."""
