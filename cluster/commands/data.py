@@ -7,12 +7,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cluster.commands import options
+from cluster.commands import data_files, options
 from cluster.commands.options import changes, data_changes
 
 __all__ = ["register"]
 
-data = typer.Typer(no_args_is_help=True, help="Look at data sets.")
+data = typer.Typer(no_args_is_help=True, help="Import, export and check data sets.")
 
 COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -20,6 +20,7 @@ COLOURS = {"error": "red", "warning": "yellow"}
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(rich_help_panel="Data")(encode)
+    data_files.add_to(data)
     app.add_typer(data, name="data", rich_help_panel="Data")
 
 

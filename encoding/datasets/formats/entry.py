@@ -8,7 +8,7 @@ processes.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from lifting.skeleton import Skeleton
 __all__ = ["Format", "ImportOptions", "RawClip", "Recordings", "Up"]
 
 Up = Literal["x", "y", "z", "-y"]
+MILLIMETERS = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "in": 25.4}
+"""Of one unit."""
+
 Part = Literal["train", "validation", "test", ""]
 
 
@@ -77,6 +80,33 @@ class ImportOptions:
     image_size: tuple[int, int] | None = None
     keypoints: Path | None = None
 
+    @classmethod
+    def from_words(cls, words: Mapping[str, Any]) -> "ImportOptions":
+        """Options as a user writes them: paths and sizes as text.
+
+        Raises:
+            ValueError: there is no such option, or its value is not allowed.
+        """
+        unknown = [name for name in words if name not in cls.__dataclass_fields__]
+        if unknown:
+            raise ValueError(
+                f"there is no option {unknown[0]!r}; the options are {', '.join(cls.__dataclass_fields__)}"
+            )
+        values = dict(words)
+        for name in ("labels", "class_names", "unusable", "keypoints"):
+            if name in values:
+                values[name] = Path(values[name])
+        for name, allowed in (("unit", tuple(MILLIMETERS)), ("up", get_args(Up)), ("people", (1, 2))):
+            if name in values and values[name] not in allowed:
+                raise ValueError(
+                    f"{name} is {values[name]!r}; one of {', '.join(map(str, allowed))} is needed"
+                )
+        if "fps" in values and not float(values["fps"]) > 0:
+            raise ValueError(f"fps is {values['fps']}; a positive number is needed")
+        if "image_size" in values:
+            values["image_size"] = _size(values["image_size"])
+        return cls(**values)
+
     def given(self) -> list[str]:
         """Names of the options that were set."""
         return [name for name, value in vars(self).items() if value is not None]
@@ -129,3 +159,14 @@ class Format:
     recognize: Callable[[Path], bool]
     open: Callable[[Path, ImportOptions], Recordings]
     options: tuple[str, ...] = ()
+
+
+def _size(value: Any) -> tuple[int, int]:
+    parts = value.lower().split("x") if isinstance(value, str) else list(value)
+    try:
+        width, height = (int(part) for part in parts)
+    except (TypeError, ValueError):
+        width = height = 0
+    if min(width, height) < 1:
+        raise ValueError(f"image size is {value!r}; width and height in pixels, as 1920x1080, are needed")
+    return width, height

@@ -1,0 +1,164 @@
+"""`posenas data import`, `export` and `skeletons`: other programs' files in and out."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cluster.commands.options import opened_progress
+
+if TYPE_CHECKING:
+    from encoding.datasets.importing import ImportReport
+
+__all__ = ["add_to"]
+
+_FILES = "What the files do not say"
+
+
+def add_to(data: typer.Typer) -> None:
+    """Add the commands of this file to `posenas data`."""
+    data.command("import")(import_command)
+    data.command("skeletons")(skeletons)
+
+
+def import_command(
+    source: Annotated[Path, typer.Argument(help="A file, or a folder of files.")],
+    out: Annotated[Path, typer.Option("--out", help="The .npz to write.")],
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Format; by default it is recognized.", show_default=False)
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table (CSV) of clips: clip, label; also subject, group, split, start, end (seconds).",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
+    ] = None,
+    class_names: Annotated[
+        Path | None,
+        typer.Option(
+            help="Names of numbered classes, one a line.", rich_help_panel=_FILES, show_default=False
+        ),
+    ] = None,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(
+            help="Joint layout: a name, or a YAML file.", rich_help_panel=_FILES, show_default=False
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second.", rich_help_panel=_FILES, show_default=False)
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="m, cm, mm or in.", rich_help_panel=_FILES, show_default=False)
+    ] = None,
+    up: Annotated[
+        str | None,
+        typer.Option(help="Axis that points up: x, y, z or -y.", rich_help_panel=_FILES, show_default=False),
+    ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(help="Picture of 2D points, as 1920x1080.", rich_help_panel=_FILES, show_default=False),
+    ] = None,
+    keypoints: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of keypoints that annotations refer to.", rich_help_panel=_FILES, show_default=False
+        ),
+    ] = None,
+    unusable: Annotated[
+        Path | None,
+        typer.Option(
+            help="List of clips to leave out, one a line.", rich_help_panel=_FILES, show_default=False
+        ),
+    ] = None,
+    people: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=2, help="People of a clip; by default as many as it shows.", show_default=False
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Joint layout to convert to, as coco_17.", show_default=False)
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="The split that trains by default.", show_default=False)
+    ] = None,
+) -> None:
+    """Recordings of another program into a data set: NTU RGB+D, pyskl and mmaction2, C3D, BVH ...
+
+    Example: [bold]posenas data import nturgbd_skeletons --out ntu.npz --unusable missing.txt[/bold]
+
+    Then: [bold]posenas search --data npz --root ntu.npz --out runs/ntu[/bold]
+
+    An import that was stopped continues when it is started again. docs/datasets.md lists the formats.
+
+    From Python: encoding.datasets.importing.import_clips(source, out).
+    """
+    from cluster.interruption import Interruption
+    from encoding.datasets.formats.entry import ImportOptions
+    from encoding.datasets.importing import import_clips
+    from lifting.skeleton_file import find_skeleton
+
+    given = {
+        "labels": labels, "class_names": class_names, "skeleton": skeleton, "fps": fps, "unit": unit,
+        "up": up, "image_size": image_size, "keypoints": keypoints, "unusable": unusable, "people": people,
+    }  # fmt: skip
+    options = ImportOptions.from_words({name: value for name, value in given.items() if value is not None})
+    with opened_progress() as progress, Interruption("run the same command again to continue") as stop:
+        begun = False
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal begun
+            if not begun:
+                progress.begin("read", total, done)
+                begun = True
+            progress.advance(done)
+            stop.stop_if_requested()
+
+        report = import_clips(
+            source,
+            out,
+            options,
+            format_name=format_name,
+            layout=find_skeleton(to).skeleton if to else None,
+            protocol=protocol,
+            processes=len(os.sched_getaffinity(0)),
+            on_progress=on_progress,
+        )
+    _show(report, out)
+
+
+def _show(report: "ImportReport", out: Path) -> None:
+    console = Console()
+    table = Table.grid(padding=(0, 2))
+    for what, how_much in report.lines():
+        table.add_row(Text(what), Text(how_much, overflow="fold"))
+    console.print(table)
+    console.print(Text(f"written {out}; next: posenas data check {out}"), soft_wrap=True)
+
+
+def skeletons(
+    name: Annotated[str | None, typer.Argument(help="One layout, or a YAML file; by default all.")] = None,
+) -> None:
+    """The joint layouts: every joint with its number, its parent and its twin on the other side.
+
+    Example: [bold]posenas data skeletons kinect_20[/bold]
+
+    From Python: lifting.skeleton.SKELETONS; lifting.skeleton_text.as_table(skeleton), as_tree(skeleton).
+    """
+    from lifting.skeleton import SKELETONS
+    from lifting.skeleton_file import find_skeleton
+    from lifting.skeleton_text import as_table, as_tree
+
+    console = Console()
+    for skeleton in SKELETONS.values() if name is None else [find_skeleton(name).skeleton]:
+        console.print(Text(f"{skeleton.name}, {skeleton.num_joints} joints", style="bold"))
+        console.print(Text(as_tree(skeleton) if name else as_table(skeleton)), soft_wrap=True)
+        if name:
+            console.print(Text(as_table(skeleton)), soft_wrap=True)
