@@ -15,12 +15,12 @@ FORBIDDEN = {
     "nas": {"lifting", "encoding", "cluster", "ray", "mlflow", "sqlalchemy"},
 }
 
-# What encoding may take from lifting: records, layouts and their mappings, the articulated body, readers of files.
+# What encoding may take from lifting: records, layouts and their mappings, the body, readers of files.
 FROM_LIFTING = {
     f"lifting.{name}"
     for name in (
-        "asf_amc", "body", "bvh", "joint_names", "mapping", "mocap_skeletons", "motions", "msr_files", "openpose",
-        "pickles", "poses", "skeleton", "skeleton_file", "tracking",
+        "asf_amc", "body", "bvh", "joint_names", "mapping", "mocap_skeletons", "motions", "msr_files",
+        "openpose", "pickles", "poses", "skeleton", "skeleton_file", "tracking",
     )
 }  # fmt: skip
 
