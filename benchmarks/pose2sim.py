@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cluster.lifter.trained import TwoStreamLifter
 from lifting.metrics import p_mpjpe
 from lifting.openpose import open_folder
 from lifting.people import follow_person, person_keypoints
 from lifting.skeleton import H36M_17
 from lifting.tables import as_text
+from lifting.trained_lifter import TwoStreamLifter
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("POSENAS_DATA", REPOSITORY.parent / "shared" / "data"))  # as in the tests

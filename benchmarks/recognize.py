@@ -27,13 +27,10 @@ import numpy as np
 import torch
 
 from cluster.classifier import TrainedClassifier
-from cluster.lifter.trained import TrainedStream, TwoStreamLifter
 from cluster.recognition.live import LiveOptions
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.running import RecognitionOutput, recognize_source
-from cluster.recognition.sources import VideoSource
-from cluster.recognition.stopwatch import StageTimes
 from encoding.spmf import EncodingConfig, EncodingStatistics
 from lifting.datasets import LiftingDataConfig, load_pairs
 from lifting.gaps import GapConfig
@@ -41,6 +38,9 @@ from lifting.model import Lifter, LifterConfig
 from lifting.normalize import KeypointNormalizer, NormalizationConfig, PoseNormalizer
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import BODY_25, H36M_17
+from lifting.sources import VideoSource
+from lifting.stage_times import StageTimes
+from lifting.trained_lifter import TrainedStream, TwoStreamLifter
 from nas.genotype import Genotype
 from nas.network import Network, NetworkConfig, channels_for_budget, num_parameters
 

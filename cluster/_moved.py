@@ -12,6 +12,13 @@ from types import ModuleType
 __all__ = ["MOVED", "install"]
 
 MOVED = {
+    "cluster.detection": "lifting.detection",
+    "cluster.detection.detect": "lifting.detection.detect",
+    "cluster.lifter.running": "lifting.run",
+    "cluster.lifter.trained": "lifting.trained_lifter",  # models registered before the move ask for it too
+    "cluster.recognition.sources": "lifting.sources",
+    "cluster.recognition.stopwatch": "lifting.stage_times",
+    "cluster.video_file": "lifting.writers.video_file",
     "cluster.distributed.teams": "cluster.stages.teams",
     "cluster.report.results": "cluster.stages.pictures",
     "cluster.scheduling.architectures": "cluster.registry.architectures",
@@ -49,6 +56,8 @@ class _MovedModules(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Let the old names be found, after everything that really is there."""
+    """Let the old names be found, before Python's own finders: those would load the modules of a package
+    that has moved as a whole a second time, from its new folder.
+    """
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
-        sys.meta_path.append(_MovedModules())
+        sys.meta_path.insert(0, _MovedModules())

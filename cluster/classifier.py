@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from cluster.files import read_json, write_atomically, write_folder
 from cluster.images import to_network
-from cluster.model_parts import check_parts, origin, write_weights
-from cluster.settings import check_settings
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
+from lifting.checked_settings import check_settings
+from lifting.files import read_json, write_atomically, write_folder
+from lifting.model_parts import check_parts, origin, write_weights
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton, skeleton_difference
 from nas.genotype import Genotype

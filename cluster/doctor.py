@@ -264,7 +264,7 @@ def _shared_storage(folder: Path) -> Finding:
 
 
 def _detector() -> Finding:
-    from cluster.detection.mediapipe_detector import detector_python
+    from lifting.detection.mediapipe_detector import detector_python
 
     subject = "2D detector"
     try:

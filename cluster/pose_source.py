@@ -6,9 +6,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.files import sha256_of_file
-from cluster.lifter.trained import DESCRIPTION as LIFTER_DESCRIPTION
+from lifting.lifter_folder import DESCRIPTION, lifter_folder
 
-__all__ = ["PosesConfig", "lifter_folder"]
+__all__ = ["PosesConfig"]
 
 
 class PosesConfig(BaseModel):
@@ -43,11 +43,5 @@ class PosesConfig(BaseModel):
         """The result depends on what the lifter is, not on where it lies."""
         if not isinstance(content, dict) or content.get("lifter") is None or content.get("lifter_sha256"):
             return content
-        path = lifter_folder(Path(content["lifter"])) / LIFTER_DESCRIPTION
+        path = lifter_folder(Path(content["lifter"])) / DESCRIPTION
         return {**content, "lifter_sha256": sha256_of_file(path) if path.is_file() else None}
-
-
-def lifter_folder(folder: Path) -> Path:
-    """Where the trained lifter lies: in the folder itself, or in `lifter/` of a run."""
-    inner = folder / "lifter"
-    return inner if (inner / LIFTER_DESCRIPTION).exists() else folder

@@ -11,7 +11,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as RichBars
 from rich.text import Text
 
-__all__ = ["PlainProgress", "Progress", "RichProgress", "SilentProgress", "console_progress", "duration"]
+__all__ = [
+    "PlainProgress",
+    "Progress",
+    "RichProgress",
+    "SilentProgress",
+    "by_phase",
+    "console_progress",
+    "duration",
+]
 
 # Seconds without a line after which a log reader starts to wonder whether the run still lives.
 QUIET_SECONDS = 30.0
@@ -121,6 +129,21 @@ class RichProgress:
 def console_progress() -> RichProgress | PlainProgress:
     """Bars when stdout is a terminal, plain lines when it is not."""
     return RichProgress() if sys.stdout.isatty() else PlainProgress()
+
+
+def by_phase(progress: Progress) -> Callable[..., None]:
+    """The same as a callable `(phase, done, total, note="")`, which is how `lifting` says how far it is."""
+    shown: str | None = None
+
+    def report(phase: str, done: int, total: int, note: str = "") -> None:
+        nonlocal shown
+        if phase == shown:
+            progress.advance(done, note)
+        else:
+            shown = phase
+            progress.begin(phase, total, done)
+
+    return report
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ is two gathers and the network.
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -26,9 +26,10 @@ from lifting.model import Lifter, LifterConfig
 from lifting.normalize import FloatArray, KeypointNormalizer, NormalizationConfig, PoseNormalizer
 from lifting.presets import LifterPreset, preset
 
-__all__ = ["LifterTraining", "LifterTrainingConfig", "Samples", "Stream", "training_samples"]
+__all__ = ["STREAMS", "LifterTraining", "LifterTrainingConfig", "Samples", "Stream", "training_samples"]
 
 Stream = Literal["gt", "detected"]
+STREAMS: tuple[Stream, ...] = get_args(Stream)
 Loss = Literal["huber", "mse", "l1", "mpjpe"]
 
 # Purposes of random numbers: each has its own key, so that none depends on how many another has drawn.

@@ -40,14 +40,15 @@ def detect(
 
     Example: [bold]posenas detect walk.mp4 --out walk_json[/bold]
 
-    From Python: cluster.detection.detect.detect_video().
+    From Python: lifting.detection.detect.detect_video().
     """
     from cluster.commands.options import opened_progress
-    from cluster.detection.detect import PREVIEW, detect_video
+    from cluster.progress import by_phase
+    from lifting.detection.detect import PREVIEW, detect_video
 
     with opened_progress() as progress:
         found = detect_video(
-            video, out, model=model, fps=fps, min_confidence=min_confidence, progress=progress
+            video, out, model=model, fps=fps, min_confidence=min_confidence, progress=by_phase(progress)
         )
     console = Console()
     if found.resumed_at >= found.num_frames:

@@ -204,18 +204,17 @@ def run(
 
     Example: [bold]posenas lift run walk.mp4 --lifter runs/lift-cmu --smooth --lookahead 5[/bold]
 
-    From Python: cluster.lifter.running.run_lift(lifter, LiftRequest(source=...), folder).
+    From Python: lifting.run.run_lift(lifter, LiftRequest(source=...), folder).
     """
     if use not in ("both", "gt", "detected"):
         raise ValueError(f"--use is {use!r}; both, gt or detected is needed")
-    from cluster.lifter.running import LiftRequest, run_lift
-    from cluster.lifter.trained import DESCRIPTION, TwoStreamLifter
+    from cluster.progress import by_phase
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
+    from lifting.run import LiftRequest, run_lift
+    from lifting.trained_lifter import TwoStreamLifter
 
-    inner = lifter / "lifter"
-    parts = inner if (inner / DESCRIPTION).exists() else lifter
-    trained = TwoStreamLifter.load(parts, runtime=options.lifter_runtime(runtime))
+    trained = TwoStreamLifter.load(lifter, runtime=options.lifter_runtime(runtime))
     request = LiftRequest(
         source=source,
         person=_person(person),
@@ -231,7 +230,7 @@ def run(
     )
     folder = out or Path("lifted") / source.stem
     with opened_progress() as progress:
-        outcome = run_lift(trained, request, folder, progress=progress)
+        outcome = run_lift(trained, request, folder, progress=by_phase(progress))
     _show(
         f"lifted     {outcome.num_lifted} of {outcome.num_frames} frames, {outcome.num_filled} with keypoints"
         f" filled in; {outcome.frames_per_second:.0f} frames/s, "

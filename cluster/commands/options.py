@@ -9,8 +9,8 @@ import typer
 import yaml
 
 if TYPE_CHECKING:
-    from cluster.lifter.trained import Runtime
     from cluster.progress import Progress
+    from lifting.trained_lifter import Runtime
 
 __all__ = [
     "Address", "Config", "Data", "Device", "FileList", "Fold", "Gpus", "LifterRuntime", "Mlflow", "Placement",

@@ -189,8 +189,8 @@ def recognize(
         _recognize_poses(recognizer, Path(source), wanted, lines)
         return
     from cluster.recognition.running import RecognitionOutput, recognize_source
-    from cluster.recognition.sources import open_source
-    from cluster.recognition.stopwatch import StageTimes
+    from lifting.sources import open_source
+    from lifting.stage_times import StageTimes
 
     times = StageTimes()
     people = open_source(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,9 +15,8 @@ from lifting.normalize import NormalizationConfig
 from lifting.presets import LifterPreset
 from lifting.train import LifterTrainingConfig, Stream
 
-__all__ = ["STREAMS", "LiftConfig", "LiftResources"]
+__all__ = ["LiftConfig", "LiftResources"]
 
-STREAMS: tuple[Stream, ...] = get_args(Stream)
 _OUTSIDE_RESULT = ("resources", "tracking")
 
 

@@ -12,7 +12,6 @@ from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun
 from cluster.lifter.pictures import save_pictures
 from cluster.lifter.recording import record_lift_scores, start_lifter
-from cluster.lifter.trained import Runtime, TwoStreamLifter
 from cluster.progress import Progress, SilentProgress
 from cluster.tracking.facts import environment
 from cluster.tracking.opening import open_store, watched
@@ -23,6 +22,7 @@ from lifting.inference import WAYS
 from lifting.metrics import Evaluation, evaluate
 from lifting.normalize import FloatArray
 from lifting.one_euro import OneEuroConfig, OneEuroFilter
+from lifting.trained_lifter import Runtime, TwoStreamLifter
 
 __all__ = ["DEPLOYED", "LiftEvaluation", "predict_ways", "run_lift_evaluation"]
 

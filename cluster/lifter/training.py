@@ -9,10 +9,9 @@ from typing import Any
 from cluster.checkpoints.store import Checkpoints
 from cluster.files import write_json
 from cluster.interruption import Interruption
-from cluster.lifter.config import STREAMS, LiftConfig
+from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun
 from cluster.lifter.recording import record_lifter, start_lifter
-from cluster.lifter.trained import TrainedStream, TwoStreamLifter
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.schedule import Remaining, Timer
 from cluster.settings import configuration_hash
@@ -21,7 +20,8 @@ from cluster.tracking.opening import open_store, watched
 from cluster.tracking.tracker import MetricPoint, Tracker
 from lifting.datasets import LiftingSplit, load_pairs
 from lifting.model import num_parameters
-from lifting.train import LifterTraining, Stream
+from lifting.train import STREAMS, LifterTraining, Stream
+from lifting.trained_lifter import TrainedStream, TwoStreamLifter
 from nas.threads import torch_threads
 
 __all__ = ["LiftTrainingOutcome", "run_lift_training"]

@@ -23,11 +23,11 @@ from cluster.recognition.lettering import shortened, text_width, write
 from cluster.recognition.records import PersonView, RecognizedFrame
 from cluster.recognition.strip import ConfidenceStrip, Moment
 from cluster.recognition.theme import CARD, FAINT, GROUND, INK, RULE, TRACK, Colour, class_colour
-from cluster.video_file import Codec, VideoFile
 from lifting.draw import Turntable
 from lifting.preview import picture_with_people
 from lifting.skeleton import Skeleton
 from lifting.tracking import DetectedPerson
+from lifting.writers.video_file import Codec, VideoFile
 
 __all__ = ["RecognitionFilm"]
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
 from cluster.classifier import TrainedClassifier
-from cluster.lifter.trained import Runtime, TwoStreamLifter
-from cluster.pose_source import lifter_folder
 from cluster.recognition.model_folder import DESCRIPTION, RecognitionModel
 from cluster.recognition.windows import WindowConfig
+from lifting.trained_lifter import Runtime, TwoStreamLifter
 
 __all__ = ["load_lifter", "open_model", "pack_model"]
 
@@ -50,7 +49,7 @@ def load_lifter(folder: Path, runtime: Runtime = "onnx") -> TwoStreamLifter:
     Raises:
         FileNotFoundError, ValueError: as `TwoStreamLifter.load`.
     """
-    return TwoStreamLifter.load(lifter_folder(folder), runtime=runtime)
+    return TwoStreamLifter.load(folder, runtime=runtime)
 
 
 def pack_model(

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.records import PersonView, RecognizedFrame
-from cluster.recognition.stopwatch import StageTimes
 from cluster.recognition.windows import Decision, Timeline, Who, WindowConfig
 from lifting.gaps import GapConfig
 from lifting.inference import FrameLifter, LiftedFrame, Use
@@ -23,6 +22,7 @@ from lifting.one_euro import OneEuroConfig
 from lifting.placing import root_path
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import Skeleton
+from lifting.stage_times import StageTimes
 from lifting.tracking import DetectedPerson, PeopleFrame, PersonTracker, TrackingConfig
 
 __all__ = ["LiveOptions", "LiveRecognizer", "Look", "PoseWatcher"]

@@ -2,7 +2,7 @@
 
     classifier/     cells, weights, class names, encoding and its statistics (cluster.classifier)
     classifier.onnx the same network for onnxruntime, which answers for single images several times as fast
-    lifter/         both streams, normalisation, joint layouts (cluster.lifter.trained); none: poses alone
+    lifter/         both streams, normalisation, joint layouts (lifting.trained_lifter); none: poses alone
     model.json      format, joint layouts, windows, versions, SHA-256 of the ONNX file and the descriptions
 
 The descriptions hold the SHA-256 of the other files, so that a part that is missing or changed is
@@ -21,14 +21,14 @@ from pydantic import BaseModel, ConfigDict
 
 from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
 from cluster.classifier import TrainedClassifier
-from cluster.files import read_json, write_atomically, write_folder
 from cluster.images import to_network
-from cluster.lifter.trained import DESCRIPTION as LIFTER_DESCRIPTION
-from cluster.lifter.trained import Runtime, TwoStreamLifter
-from cluster.model_parts import check_parts, origin
 from cluster.recognition.windows import WindowConfig
-from cluster.settings import check_settings
+from lifting.checked_settings import check_settings
+from lifting.files import read_json, write_atomically, write_folder
+from lifting.lifter_folder import DESCRIPTION as LIFTER_DESCRIPTION
 from lifting.mapping import can_map
+from lifting.model_parts import check_parts, origin
+from lifting.trained_lifter import Runtime, TwoStreamLifter
 from nas.export import save_onnx
 
 __all__ = ["DESCRIPTION", "FORMAT", "RecognitionModel", "find_model"]

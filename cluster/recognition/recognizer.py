@@ -14,17 +14,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.lifter.trained import Runtime
 from cluster.recognition.live import LiveOptions, LiveRecognizer, Look, PoseWatcher
 from cluster.recognition.model_folder import RecognitionModel
-from cluster.recognition.sources import Source
-from cluster.recognition.stopwatch import StageTimes
 from cluster.recognition.windows import ActionSpan, Timeline
 from lifting.gaps import GapConfig
 from lifting.mapping import can_map, map_joints
 from lifting.one_euro import OneEuroConfig
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import Skeleton, skeleton_difference
+from lifting.sources import Source
+from lifting.stage_times import StageTimes
+from lifting.trained_lifter import Runtime
 from nas.threads import torch_threads
 
 __all__ = ["Prediction", "Recognizer"]

@@ -17,10 +17,10 @@ from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.live import LiveOptions, LiveRecognizer, Look
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.records import RecognizedFrame
-from cluster.recognition.sources import Source
-from cluster.recognition.stopwatch import StageTimes
 from cluster.recognition.windows import ActionSpan, Who, WindowConfig
 from lifting.poses import PoseSequence3D
+from lifting.sources import Source
+from lifting.stage_times import StageTimes
 from nas.threads import torch_threads
 
 __all__ = ["RecognitionOutcome", "RecognitionOutput", "recognize_poses", "recognize_source", "within_latency"]

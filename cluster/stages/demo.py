@@ -13,7 +13,6 @@ from cluster.config import ExperimentConfig
 from cluster.files import write_atomically
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun
-from cluster.lifter.trained import TwoStreamLifter
 from cluster.lifter.training import run_lift_training
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.recognition.film import RecognitionFilm
@@ -33,6 +32,7 @@ from encoding.datasets.synthetic import synthetic
 from lifting.noise import DetectorNoise
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.tracking import DetectedPerson
+from lifting.trained_lifter import TwoStreamLifter
 from nas.threads import torch_threads
 
 __all__ = ["DemoOutcome", "demo_config", "demo_lift_config", "film_recognition", "run_demo"]

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from cluster.files import sha256_of_file
-from cluster.lifter.trained import DESCRIPTION, TwoStreamLifter
-from cluster.pose_source import PosesConfig, lifter_folder
+from cluster.pose_source import PosesConfig
 from encoding.datasets import Clip, DataConfig, Split
 from lifting.datasets.msr import TO_CAMERA, read_msr_keypoints
 from lifting.gaps import GapConfig
 from lifting.geometry import project
+from lifting.lifter_folder import DESCRIPTION, lifter_folder
 from lifting.msr_files import sequences
 from lifting.noise import DetectorNoise, detect
 from lifting.poses import Keypoints2D, PoseSequence3D
+from lifting.trained_lifter import TwoStreamLifter
 
 __all__ = [
     "Watching",

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from cluster.classifier import TrainedClassifier
 from cluster.files import write_json
-from cluster.lifter.trained import TwoStreamLifter
-from cluster.pose_source import PosesConfig, lifter_folder
+from cluster.pose_source import PosesConfig
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import COLOURS
 from cluster.stages.folder import RunFolder
@@ -22,6 +21,7 @@ from lifting.mapping import can_map, map_joints
 from lifting.noise import DetectorNoise
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
+from lifting.trained_lifter import TwoStreamLifter
 
 __all__ = ["CONDITIONS", "StudyOutcome", "run_study", "study_figure"]
 
@@ -88,7 +88,7 @@ def run_study(
     known = [config.poses for config in configs if config.poses.source == "lifted"]
     if lifter is None and not known:
         raise ValueError("none of the runs has a lifter; name one with --lifter")
-    eyes = TwoStreamLifter.load(lifter_folder(lifter)) if lifter else open_lifter(known[0])
+    eyes = TwoStreamLifter.load(lifter) if lifter else open_lifter(known[0])
     for name, classifier in classifiers.items():
         if not can_map(eyes.skeleton, classifier.skeleton):
             raise ValueError(

@@ -12,9 +12,9 @@ import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-from cluster.lifter.trained import TwoStreamLifter
 from cluster.recognition.recognizer import Recognizer
 from lifting.poses import Keypoints2D, PoseSequence3D
+from lifting.trained_lifter import TwoStreamLifter
 
 __all__ = ["ServedRecognizer"]
 

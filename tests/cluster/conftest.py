@@ -22,8 +22,6 @@ from cluster.distributed.children import RayChildren
 from cluster.distributed.config import RuntimeConfig
 from cluster.distributed.runtime import Runtime
 from cluster.distributed.strategies import ActorStrategy
-from cluster.lifter.config import LiftConfig
-from cluster.lifter.training import run_lift_training
 from cluster.registry.registry import Registry
 from nas.children import LocalChildren
 from nas.config import SearchConfig
@@ -226,31 +224,3 @@ def run_to_end() -> Callable[[Search], dict[str, Any]]:
 def expected() -> dict[str, Any]:
     """What every run of the search must give: that of this process, without Ray."""
     return outcome(Searches.local())
-
-
-LIFT_SETTINGS: dict[str, Any] = {
-    "data.num_subjects": 2,
-    "data.clips_per_action": 2,
-    "data.cameras_per_clip": 1,
-    "model.width": 64,
-    "model.blocks": 1,
-    "training.epochs": 3,
-    "training.steps_per_epoch": 60,
-    "resources.threads": 1,
-    "resources.checkpoint_seconds": 0,
-    "tracking": None,
-}
-
-
-@pytest.fixture(scope="session")
-def lift_settings() -> Callable[..., LiftConfig]:
-    """The settings of these tests, some of them changed."""
-    return lambda **changes: LiftConfig.preset("paper", {**LIFT_SETTINGS, **changes})
-
-
-@pytest.fixture(scope="session")
-def trained_run(lift_settings: Callable[..., LiftConfig], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished training; tests must not change it."""
-    folder = tmp_path_factory.mktemp("lifter") / "run"
-    run_lift_training(lift_settings(), folder)
-    return folder

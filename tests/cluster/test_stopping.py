@@ -137,7 +137,7 @@ def test_a_folder_that_can_no_longer_be_written_ends_the_search_with_the_last_ch
             raise OSError(number, os.strerror(number))
         real(descriptor)
 
-    monkeypatch.setattr("cluster.files.os.fsync", fsync)
+    monkeypatch.setattr("lifting.files.os.fsync", fsync)
     with pytest.raises(OSError, match=rf"the checkpoint of step 4 could not be written to .*{sentence}"):
         run_search(TINY, folder)
     assert not list(folder.rglob(".tmp-*"))
@@ -158,7 +158,7 @@ def test_a_disk_that_fills_while_a_step_runs_ends_the_search_at_its_end(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(descriptor)
 
-    monkeypatch.setattr("cluster.files.os.fsync", fsync)
+    monkeypatch.setattr("lifting.files.os.fsync", fsync)
     beside = TINY.changed({"resources.checkpoint_seconds": "auto"})
     with pytest.raises(OSError, match=rf"the checkpoint of step \d+ could not be written to .*{FULL}"):
         run_search(beside, folder)

@@ -90,7 +90,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_at_the_next_boundary(
     def fsync(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cluster.files.os.fsync", fsync)
+    monkeypatch.setattr("lifting.files.os.fsync", fsync)
     with Saver(Checkpoints(tmp_path / "due"), "auto") as saver:
         saver.save(lambda: state(1.0), 1)
         saver._thread.shutdown()

@@ -11,9 +11,9 @@ from cluster.cli import app
 from cluster.files import read_json
 from cluster.lifter.evaluation import DEPLOYED, predict_ways, run_lift_evaluation
 from cluster.lifter.pictures import examples_figure, joints_figure
-from cluster.lifter.trained import TwoStreamLifter
 from lifting.datasets import load_pairs
 from lifting.metrics import evaluate, mpjpe
+from lifting.trained_lifter import TwoStreamLifter
 
 
 @pytest.fixture(scope="module")

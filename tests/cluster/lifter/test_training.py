@@ -13,9 +13,9 @@ import torch
 
 from cluster.files import read_json
 from cluster.lifter.config import LiftConfig
-from cluster.lifter.trained import TwoStreamLifter
 from cluster.lifter.training import run_lift_training
 from cluster.progress import PlainProgress
+from lifting.trained_lifter import TwoStreamLifter
 
 Settings = Callable[..., LiftConfig]
 

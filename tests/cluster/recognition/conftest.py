@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.lifter.trained import TwoStreamLifter
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
 from lifting.poses import Keypoints2D
 from lifting.skeleton import H36M_17
+from lifting.trained_lifter import TwoStreamLifter
 from recognition_models import WINDOWS, small_classifier
 
 

@@ -17,10 +17,7 @@ from cluster.recognition.batch import predict_on_cluster
 from cluster.recognition.live import LiveOptions
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.running import within_latency
-from cluster.recognition.sources import CameraSource, KeypointSource, VideoSource
-from cluster.recognition.stopwatch import StageTimes
 from cluster.recognition.windows import WindowConfig
-from cluster.video_file import ffmpeg_program
 from encoding.datasets.npz import save_clips
 from encoding.datasets.synthetic import synthetic
 from fake_detector import install_fake_detector
@@ -28,7 +25,10 @@ from lifting.gaps import GapConfig
 from lifting.openpose import frame_file_name, write_people
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import BODY_25, SBU_15
+from lifting.sources import CameraSource, KeypointSource, VideoSource
+from lifting.stage_times import StageTimes
 from lifting.tracking import DetectedPerson
+from lifting.writers.video_file import ffmpeg_program
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_a_camera_gives_the_newest_frame_and_ends_when_it_stops(monkeypatch: pyt
             """Nothing to give back."""
 
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
-    monkeypatch.setattr("cluster.recognition.sources._CAMERA_SECONDS", 0.3)
+    monkeypatch.setattr("lifting.sources.camera._CAMERA_SECONDS", 0.3)
     source = CameraSource(0)
     seen = []
     for frame in source.frames():

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from cluster.cli import app
 from cluster.config import ExperimentConfig
 from cluster.lifter.config import LiftConfig
-from cluster.lifter.trained import TwoStreamLifter
 from cluster.lifter.training import run_lift_training
 from cluster.recognition.finding import open_model
 from cluster.stages.folder import RunFolder
@@ -25,6 +24,7 @@ from cluster.worker import run_evaluation, run_search, run_training
 from encoding.datasets import DataConfig, load
 from lifting.noise import DetectorNoise
 from lifting.skeleton import H36M_17, MSR_20
+from lifting.trained_lifter import TwoStreamLifter
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 QUICK = {

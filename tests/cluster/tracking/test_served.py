@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from cluster.classifier import TrainedClassifier
-from cluster.lifter.trained import TwoStreamLifter
 from cluster.recognition.finding import open_model
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
@@ -24,6 +23,7 @@ from cluster.tracking.mlflow_model import save_recognition_model
 from encoding.spmf import EncodingConfig, EncodingStatistics
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import MSR_20
+from lifting.trained_lifter import TwoStreamLifter
 from nas.genotype import Cell, Genotype, Node
 from nas.network import Network, NetworkConfig
 from recognition_models import NAMES, small_classifier

@@ -16,23 +16,25 @@ import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from cluster.files import read_json, write_atomically, write_folder
-from cluster.lifter.config import STREAMS
-from cluster.model_parts import check_parts, origin, write_weights
-from cluster.settings import check_settings
+from lifting.checked_settings import check_settings
 from lifting.export import in_eight_bits, save_onnx
+from lifting.files import read_json, write_atomically, write_folder
 from lifting.gaps import GapConfig
 from lifting.inference import FrameLifter, Predict, StreamLifter, TwoStream, Use
+from lifting.lifter_folder import DESCRIPTION, lifter_folder
 from lifting.model import Lifter, LifterConfig
+from lifting.model_parts import check_parts, origin, write_weights
 from lifting.normalize import FloatArray, KeypointNormalizer, PoseNormalizer
 from lifting.one_euro import OneEuroConfig
+from lifting.people import PersonChoice, follow_person, person_keypoints
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import Skeleton
-from lifting.train import Stream
+from lifting.sources.frames import Source
+from lifting.tracking import PeopleFrame
+from lifting.train import STREAMS, Stream
 
 __all__ = ["Runtime", "TrainedStream", "TwoStreamLifter"]
 
-DESCRIPTION = "lifter.json"
 Runtime = Literal["onnx", "int8", "torch"]
 
 
@@ -81,7 +83,8 @@ class TrainedStream:
 class TwoStreamLifter:
     """2D keypoints in, 3D poses out.
 
-    lifter = TwoStreamLifter.load(Path("runs/lifter/lifter"))
+    lifter = TwoStreamLifter.load("runs/lifter")
+    poses = lifter.lift_source(open_source("walk.mp4"))
     poses = lifter.lift(keypoints)              # a whole clip
     live = lifter.stream(BODY_25, fps=30)       # frame by frame
     for frame in live.push(xy, confidence): ...
@@ -127,6 +130,37 @@ class TwoStreamLifter:
         """A whole clip; see `lifting.inference.TwoStream.lift`."""
         return self.two_stream.lift(keypoints, use=use, gaps=gaps, smoothing=smoothing)
 
+    def lift_source(
+        self,
+        source: Source,
+        *,
+        person: PersonChoice = "largest",
+        use: Use = "both",
+        gaps: GapConfig | None = None,
+        smoothing: OneEuroConfig | None = None,
+    ) -> PoseSequence3D:
+        """One person of a video, or of a folder of OpenPose JSON.
+
+        Args:
+            source: as `lifting.open_source` gives it. Its keypoints are held in memory, its pictures are not.
+            person: which of several people; see `lifting.people.choose_person`.
+            use, gaps, smoothing: as `lift`.
+
+        Raises:
+            ValueError: the source is a camera, shows no person long enough, or has keypoints of a layout that
+                the lifter cannot take.
+        """
+        if source.live:
+            raise ValueError("a camera does not end by itself; lift its frames one by one with `stream`")
+        frames = [PeopleFrame(index=n, people=one.people) for n, one in enumerate(source.frames())]
+        clip = person_keypoints(
+            (one for _, one in follow_person(lambda: frames, person)),
+            image_size=source.image_size,
+            fps=source.fps,
+            skeleton=source.skeleton,
+        )
+        return self.lift(clip, use=use, gaps=gaps, smoothing=smoothing)
+
     def stream(
         self,
         skeleton: Skeleton,
@@ -162,11 +196,11 @@ class TwoStreamLifter:
         write_atomically(folder / DESCRIPTION, description.model_dump_json(indent=1) + "\n")
 
     @classmethod
-    def load(cls, folder: Path, *, runtime: Runtime = "onnx", threads: int = 1) -> Self:
+    def load(cls, folder: str | Path, *, runtime: Runtime = "onnx", threads: int = 1) -> Self:
         """Read a folder written by `save`.
 
         Args:
-            folder: where it lies.
+            folder: where it lies, or the run that holds it in `lifter/`.
             runtime: what computes: onnxruntime (faster frame by frame), the same with weights of 8 bits
                 (faster still, not quite as exact), or torch.
             threads: of onnxruntime.
@@ -175,7 +209,7 @@ class TwoStreamLifter:
             FileNotFoundError: the folder or a part of it is missing.
             ValueError: a part was changed since it was written, or is of another format.
         """
-        folder = Path(folder)
+        folder = lifter_folder(Path(folder))
         description = _read_description(folder)
         check_parts(
             folder,

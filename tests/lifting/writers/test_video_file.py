@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cluster import video_file
-from cluster.video_file import Codec, VideoFile
+from lifting.writers import video_file
+from lifting.writers.video_file import Codec, VideoFile
 
 PICTURE = np.full((48, 64, 3), (10, 200, 30), np.uint8)
 

@@ -8,7 +8,7 @@ from typing import Any
 import safetensors.torch
 from torch import nn
 
-from cluster.files import sha256_of_file, write_atomically
+from lifting.files import sha256_of_file, write_atomically
 
 __all__ = ["check_parts", "origin", "write_weights"]
 

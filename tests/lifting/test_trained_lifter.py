@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.lifter.trained import TwoStreamLifter
 from lifting.poses import Keypoints2D
 from lifting.skeleton import H36M_17, SBU_15
+from lifting.trained_lifter import TwoStreamLifter
 
 DRAW = np.random.default_rng(0)
 

@@ -1,4 +1,4 @@
-"""`posenas detect`: every frame of a video through a detector, into a folder of OpenPose JSON."""
+"""Every frame of a video through a detector, into a folder of OpenPose JSON."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.detection.folder import DetectionFolder
-from cluster.detection.mediapipe_detector import MediaPipeDetector
-from cluster.files import write_atomically
-from cluster.progress import Progress, SilentProgress
+from lifting.detection.folder import DetectionFolder
+from lifting.detection.mediapipe_detector import MediaPipeDetector
 from lifting.detectors import Detector, load_onnx_detector
+from lifting.files import write_atomically
 from lifting.mapping import map_confidence, map_joints
 from lifting.preview import draw_people, encode_sheet
+from lifting.progress import Progress, silent
 from lifting.skeleton import COCO_18, Skeleton
 from lifting.tracking import DetectedPerson
 from lifting.video import Video, open_video
@@ -67,7 +67,7 @@ def detect_video(
         model: an ONNX pose model; None takes MediaPipe.
         fps: in place of what the video's header says.
         min_confidence: a keypoint below it is missing.
-        progress: told of every frame.
+        progress: called for every frame.
 
     Raises:
         FileNotFoundError: no such video or model, or MediaPipe's environment has not been built.
@@ -75,7 +75,6 @@ def detect_video(
         ValueError: the video cannot be decoded, or the model is none that is known.
         RuntimeError: MediaPipe ends by itself.
     """
-    progress = SilentProgress() if progress is None else progress
     video = open_video(path, fps)
     with _open_detector(model, video, min_confidence) as detector:
         layout = COCO_18 if detector.skeleton.name not in ("body_25", "body_25b") else detector.skeleton
@@ -85,13 +84,14 @@ def detect_video(
             return DetectionSummary(
                 folder=out, num_frames=done, num_detected=0, num_announced=video.num_frames, resumed_at=done
             )
-        return _run(video, folder, detector, layout, done, progress)
+        return _run(video, folder, detector, layout, done, progress or silent)
 
 
 def _run(
     video: Video, folder: DetectionFolder, detector: Detector, layout: Skeleton, done: int, progress: Progress
 ) -> DetectionSummary:
-    progress.begin(f"detect {video.path.name}", video.num_frames, done)
+    phase = f"detect {video.path.name}"
+    progress(phase, done, video.num_frames)
     sheet: list[NDArray[np.uint8]] = []
     step = max(1, (video.num_frames - done) // _PREVIEW_FRAMES)
     number, detected = -1, 0
@@ -105,7 +105,8 @@ def _run(
         detected += bool(people)
         if (number - done) % step == step // 2 and len(sheet) < _PREVIEW_FRAMES:
             sheet.append(draw_people(frame, people, layout))
-        progress.advance(number + 1, f"somebody in {detected} of {number + 1 - done}")
+        note = f"somebody in {detected} of {number + 1 - done}"
+        progress(phase, number + 1, video.num_frames, note)
     if sheet:
         write_atomically(folder.path / PREVIEW, encode_sheet(sheet))
     folder.finish(number + 1)

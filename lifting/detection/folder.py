@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.files import read_json, write_atomically, write_json
+from lifting.files import read_json, write_atomically, write_json
 from lifting.openpose import SOURCE_FILE, frame_file_name, write_people
 from lifting.skeleton import Skeleton
 from lifting.tracking import DetectedPerson

@@ -6,43 +6,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from cluster.cli import app
-from cluster.lifter.running import LiftRequest, run_lift
-from cluster.lifter.trained import TwoStreamLifter
-from cluster.progress import SilentProgress
 from lifting.bvh import read_bvh
 from lifting.gaps import Frame2D, GapConfig
 from lifting.inference import LiftedFrame
 from lifting.one_euro import OneEuroConfig
-from lifting.openpose import frame_file_name, write_people
+from lifting.openpose import frame_file_name
+from lifting.run import LiftRequest, run_lift
 from lifting.skeleton import BODY_25
 from lifting.tracking import DetectedPerson, PeopleFrame
-
-FRAMES = 12
+from lifting.trained_lifter import TwoStreamLifter
+from walking_person import FRAMES, folder, person
 
 
 @pytest.fixture(scope="module")
 def lifter(trained_run: Path) -> TwoStreamLifter:
     return TwoStreamLifter.load(trained_run / "lifter")
-
-
-def person(frame: int, x: float = 300, size: float = 100) -> DetectedPerson:
-    draw = np.random.default_rng(1)
-    xy = draw.normal(0, 0.5, (25, 2)) * size + [x + 2 * frame, 240]
-    xy[8] = (xy[9] + xy[12]) / 2  # the middle of the hips, as in BODY_25
-    return DetectedPerson(xy=xy.astype(np.float32), confidence=np.full(25, 0.9, np.float32))
-
-
-def folder(at: Path, lost: tuple[int, ...] = (), others: bool = False, frames: int = FRAMES) -> Path:
-    """Somebody who walks to the right; lost in some frames; with a smaller person beside, if asked for."""
-    at.mkdir()
-    for frame in range(frames):
-        people = [] if frame in lost else [person(frame)]
-        people += [person(frame, x=700, size=40)] if others else []
-        (at / frame_file_name(frame)).write_text(write_people(people))
-    return at
 
 
 def test_json_becomes_poses_bvh_and_an_animation(lifter: TwoStreamLifter, tmp_path: Path) -> None:
@@ -120,14 +99,14 @@ def test_the_largest_of_several_people_is_lifted_unless_another_one_is_meant(
             np.testing.assert_allclose(content["xy"][0], person(0, x, size).xy, atol=0.01)
 
 
-class FramesAlive(SilentProgress):
+class FramesAlive:
     """Counts the frames that live in memory, whoever holds them, at some moments of the run."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []
 
-    def advance(self, done: int, note: str = "") -> None:
-        if done % 40 == 0:
+    def __call__(self, phase: str, done: int, total: int, note: str = "") -> None:
+        if done and done % 40 == 0:
             gc.collect()
             kinds = (LiftedFrame, Frame2D, DetectedPerson, PeopleFrame)
             self.counts.append(sum(issubclass(type(thing), kinds) for thing in gc.get_objects()))
@@ -160,29 +139,3 @@ def test_nothing_unfinished_is_left_behind(lifter: TwoStreamLifter, tmp_path: Pa
     with pytest.raises(ValueError, match=r"frame_000000000007_keypoints\.json"):
         run_lift(lifter, LiftRequest(source=source, layout="body_25", fps=25), tmp_path / "out")
     assert not list((tmp_path / "out").glob("*"))
-
-
-def test_the_command_says_what_it_made_and_how_fast(trained_run: Path, tmp_path: Path) -> None:
-    source = folder(tmp_path / "json")
-    command = ["lift", "run", str(source), "--lifter", str(trained_run), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(app, [*command, "--layout", "body_25", "--no-animation", "--smooth"])
-    assert result.exit_code == 0, result.output
-    assert f"lifted     {FRAMES} of {FRAMES} frames" in result.output
-    assert "frames/s" in result.output
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "sentence"),
-    [
-        ("--person", "tallest", "--person is 'tallest'"),
-        ("--use", "neither", "--use is 'neither'"),
-        ("--runtime", "tensorrt", "--runtime is 'tensorrt'"),
-    ],
-)
-def test_wrong_choices_are_named(
-    trained_run: Path, tmp_path: Path, option: str, value: str, sentence: str
-) -> None:
-    command = ["lift", "run", str(tmp_path), "--lifter", str(trained_run), option, value]
-    result = CliRunner().invoke(app, command)
-    assert result.exit_code == 2
-    assert sentence in result.output

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.files import TEMPORARY_PREFIX
+from lifting.files import TEMPORARY_PREFIX
 
 __all__ = ["Codec", "VideoFile", "ffmpeg_program"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.files import sha256, sha256_of_file, write_atomically
+from lifting.files import sha256, sha256_of_file, write_atomically
 
 
 def names(folder: Path) -> list[str]:

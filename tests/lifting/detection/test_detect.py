@@ -12,14 +12,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from cluster.cli import main
-from cluster.detection import detect as detection
-from cluster.detection.detect import PREVIEW, detect_video
-from cluster.detection.mediapipe_detector import (
+from fake_detector import install_fake_detector
+from lifting.detection import detect as detection
+from lifting.detection.detect import PREVIEW, detect_video
+from lifting.detection.mediapipe_detector import (
     MediaPipeDetector,
     detector_python,
     person_from_mediapipe,
 )
-from fake_detector import install_fake_detector
 from lifting.openpose import SOURCE_FILE, frame_file_name, open_folder
 from lifting.skeleton import BODY_25, COCO_18, MEDIAPIPE_33
 
