@@ -18,6 +18,7 @@ from cluster.distributed.courses import BaselineSpec
 from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts, confusion_figure
+from cluster.stages.data_identity import keep_fingerprint, load_to_learn
 from cluster.stages.evaluation import together
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
@@ -98,12 +99,15 @@ def run_baseline(
         raise ValueError(f"there is no baseline {comparison!r}; there are {', '.join(COMPARISONS)}")
     progress, begin = progress or SilentProgress(), time.perf_counter()
     plan = SeedPlan.of(config, seeds)
-    experiment = Experiment.load(config)
+    _check_folder(RunFolder(Path(folder)), config, comparison)
+    data = load_to_learn(RunFolder(Path(folder)), config)
+    experiment = data.experiment
     if not experiment.split.test:
         raise ValueError(f"{experiment.split.name} has no test clip to evaluate on")
     run = _folder(folder, config, comparison)
     with run.locked():
-        progress.say(experiment.describe())
+        keep_fingerprint(run, experiment)
+        data.say(progress)
         run.note_environment("training", environment(plan.threads))
         tracker = tracker or open_tracker(config, run, progress)
         tags = {**environment_tags(), SPLIT: experiment.split.name, "posenas.baseline": comparison}
@@ -133,15 +137,21 @@ def _folder(folder: Path, config: ExperimentConfig, comparison: Comparison) -> R
     run = RunFolder(Path(folder))
     if not run.experiment_file.exists():
         return RunFolder.create(run.path, config, baseline=comparison)
+    run.replace_config(config)
+    return run
+
+
+def _check_folder(run: RunFolder, config: ExperimentConfig, comparison: Comparison) -> None:
+    """Whether the folder is free or holds this very baseline."""
+    if not run.experiment_file.exists():
+        return
     if run.baseline != comparison or run.config().hash != config.hash:
         if run.baseline is None:
             held = "a run"
         else:
             same = run.baseline == comparison
             held = "this baseline with other settings" if same else f"the baseline {run.baseline!r}"
-        raise FileExistsError(f"{folder} holds {held}; give a new folder with --out")
-    run.replace_config(config)
-    return run
+        raise FileExistsError(f"{run.path} holds {held}; give a new folder with --out")
 
 
 def _seeds(

@@ -32,6 +32,8 @@ def branch_run(source: Path, folder: Path) -> RunFolder:
         run = RunFolder.create(run.path, begun.config(), **{_FROM: begun.run_id})
     elif read_json(run.identity_file).get(_FROM) != begun.run_id:
         raise FileExistsError(f"{folder} holds a run that did not begin with {source}; give a new folder")
+    if begun.data_file.exists() and not run.data_file.exists():
+        shutil.copy2(begun.data_file, run.data_file)
     if not run.genotype_file.exists():
         if begun.pictures.is_dir():
             shutil.copytree(begun.pictures, run.pictures, ignore=_OF_LATER_STAGES, dirs_exist_ok=True)

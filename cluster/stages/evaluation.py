@@ -12,6 +12,7 @@ from cluster.classifier import TrainedClassifier
 from cluster.files import read_json, write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts
+from cluster.stages.data_identity import keep_fingerprint, load_to_evaluate
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
 from cluster.stages.pictures import write_results
@@ -81,8 +82,10 @@ def run_evaluation(
     with run.locked():
         config = run.config()
         classifier = TrainedClassifier.load(run.model)
-        experiment = Experiment.load(config)
-        progress.say(experiment.describe())
+        data = load_to_evaluate(run, config, classifier)
+        experiment = data.experiment
+        keep_fingerprint(run, experiment)
+        data.say(progress)
         threads = config.resources.training_threads
         run.note_environment("evaluation", environment(threads))
         with torch_threads(threads):

@@ -13,6 +13,7 @@ from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.settings import difference
+from cluster.stages.data_identity import keep_fingerprint, load_to_learn
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import keypoints_of, open_lifter
 from cluster.stages.pictures import write_results
@@ -90,10 +91,12 @@ def run_training(
     with run.locked():
         genotype = run.genotype()
         config = _changed(run, changes or {})
-        experiment = Experiment.load(config)
+        data = load_to_learn(run, config)
+        experiment = data.experiment
+        keep_fingerprint(run, experiment)
         plan = SeedPlan.of(config, seeds, "resources.workers" in (changes or {}))
         size = num_parameters(Network(genotype, experiment.network(genotype, config.parameters)))
-        progress.say(experiment.describe())
+        data.say(progress)
         progress.say(f"network of {size:,} parameters, {plan.threads} torch threads")
         run.note_environment("training", environment(plan.threads))
         tracker = tracker or open_tracker(config, run, progress)

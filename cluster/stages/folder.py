@@ -1,6 +1,7 @@
 """The folder of one run: what lies where, and who may write there.
 
 run.json            the run's own id, by which MLflow knows it, and when it was started
+data.json           fingerprint of the data: class names, and class, part and digest of every clip
 experiment.json     the whole configuration; `posenas search --config` reads it back
 environment.json    versions, machine and threads of each stage that ran
 checkpoints/        the search, at step boundaries
@@ -34,6 +35,7 @@ class RunFolder(AnyRun):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.experiment_file = path / "experiment.json"
+        self.data_file = path / "data.json"
         self.checkpoints = path / "checkpoints"
         self.derivation = path / "derivation"
         self.scores_file = self.derivation / "scores.json"

@@ -13,6 +13,7 @@ from cluster.stages.lifted_data import lift_split, open_lifter
 from encoding.augment import AugmentationConfig
 from encoding.contact_sheet import contact_sheet, image_bands
 from encoding.datasets import Clip, Split, load
+from encoding.datasets.fingerprint import Fingerprint, fingerprint, with_class_order
 from encoding.motion import facing_note
 from encoding.spmf import EncodingStatistics, fit_statistics
 from nas.genotype import Genotype
@@ -31,25 +32,34 @@ class Experiment:
     Args:
         config: the settings.
         split: the clips of `config.data`.
+        fingerprint: of the data as it was read, before anything was lifted.
     """
 
     config: ExperimentConfig
     split: Split
+    fingerprint: Fingerprint
 
     @classmethod
-    def load(cls, config: ExperimentConfig) -> "Experiment":
+    def load(cls, config: ExperimentConfig, class_names: Sequence[str] | None = None) -> "Experiment":
         """Read the data set; where lifted poses are asked for, lift its keypoints.
+
+        Args:
+            config: the settings.
+            class_names: the order that the classes must have, whatever their order in the data.
 
         Raises:
             FileNotFoundError: it is not there; the text says where to get it.
-            ValueError: it does not give a usable split, or its keypoints cannot be lifted.
+            ValueError: it does not give a usable split, has other classes, or cannot be lifted.
         """
         split = load(config.data)
+        if class_names is not None:
+            split = with_class_order(split, class_names)
+        known = fingerprint(split)
         if config.poses.source == "lifted":
             split = lift_split(
                 split, config.located().data, open_lifter(config.poses), config.poses.lookahead
             )
-        return cls(config, split)
+        return cls(config, split, known)
 
     def check_searchable(self) -> None:
         """Whether there is something to search with.

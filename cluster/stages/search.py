@@ -14,6 +14,7 @@ from cluster.interruption import Interruption
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.schedule import Remaining
 from cluster.settings import configuration_hash, difference
+from cluster.stages.data_identity import LoadedData, keep_fingerprint, load_to_learn
 from cluster.stages.derivation import candidate_rows, derive_genotype
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
@@ -85,7 +86,8 @@ def run_search(
     run = RunFolder(Path(folder))
     config = _resumed_config(run, config) if resume else _new_config(run, config)
     # The data first: a folder made for a search that cannot start would be in the way of the next try.
-    experiment = Experiment.load(config)
+    data = load_to_learn(run, config) if resume else LoadedData(experiment=Experiment.load(config))
+    experiment = data.experiment
     experiment.check_searchable()
     if config.resources.workers == 0:
         require_device(config.compute)
@@ -93,11 +95,12 @@ def run_search(
         RunFolder.create(run.path, config)
     with run.locked(), torch_threads(1):
         run.replace_config(config)
+        keep_fingerprint(run, experiment)
         found = _finished_search(run, config)
         if found is not None:
             progress.say(f"the search in {run.path} is finished")
             return found
-        progress.say(experiment.describe())
+        data.say(progress)
         _note_environment(run, progress)
         tracker = tracker or open_tracker(config, run, progress)
         start_search(tracker, run, experiment)

@@ -1,6 +1,6 @@
 """What each stage costs: the same classifier on true poses, on lifted ones, and on ever worse keypoints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -13,9 +13,9 @@ from cluster.files import write_json
 from cluster.pose_source import PosesConfig
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import COLOURS
+from cluster.stages.data_identity import load_to_evaluate
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import Watching, as_lifted, as_sensed, keypoints_of, lift_clip, open_lifter
-from cluster.stages.preparation import Experiment
 from encoding.datasets import Clip, load
 from lifting.mapping import can_map, map_joints
 from lifting.noise import DetectorNoise
@@ -78,8 +78,13 @@ def run_study(
             another layout than the lifter writes.
     """
     progress = progress or SilentProgress()
-    experiments = {path.name: Experiment.load(RunFolder.open(path).config()) for path in runs}
     classifiers = {path.name: TrainedClassifier.load(RunFolder.open(path).model) for path in runs}
+    experiments = {}
+    for path in runs:
+        run = RunFolder.open(path)
+        loaded = load_to_evaluate(run, run.config(), classifiers[path.name])
+        loaded.say(progress)
+        experiments[path.name] = loaded.experiment
     configs = [experiment.config for experiment in experiments.values()]
     placeless = [config.data.model_copy(update={"root": None}) for config in configs]
     if any(one != placeless[0] for one in placeless):
@@ -98,6 +103,7 @@ def run_study(
             )
     split, keypoints = load(data), keypoints_of(data)
     clips, lookahead = split.test, known[0].lookahead if known else PosesConfig().lookahead
+    named = [(clip, split.class_names[clip.label]) for clip in clips]
     accuracies: dict[str, dict[str, float]] = {name: {} for name in experiments}
     progress.begin("study", len(CONDITIONS) * len(clips))
     for number, (condition, watching) in enumerate(CONDITIONS.items(), start=1):
@@ -107,7 +113,7 @@ def run_study(
         ]
         for name, classifier in classifiers.items():
             lifted = experiments[name].config.poses.source == "lifted"
-            accuracies[name][condition] = _accuracy(classifier, clips, poses, watching is None, lifted)
+            accuracies[name][condition] = _accuracy(classifier, named, poses, watching is None, lifted)
         progress.advance(number * len(clips), condition)
     table, picture = out / "study.json", out / "study.png"
     write_json(table, {"total": len(clips), "accuracies": accuracies, "split": split.name})
@@ -117,13 +123,13 @@ def run_study(
 
 def _accuracy(
     classifier: TrainedClassifier,
-    clips: tuple[Clip, ...],
+    named: Sequence[tuple[Clip, str]],
     poses: list[PoseSequence3D | None],
     true: bool,
     lifted: bool,
 ) -> float:
-    """Fraction of the clips that are right, poses turned into what the classifier has learned."""
-    given = [(clip, pose) for clip, pose in zip(clips, poses, strict=True) if pose is not None]
+    """Fraction of the clips whose action is named, poses turned into what the classifier has learned."""
+    given = [(action, pose) for (_, action), pose in zip(named, poses, strict=True) if pose is not None]
     turned = []
     for _, pose in given:
         if true:
@@ -133,8 +139,9 @@ def _accuracy(
         turned.append(_in_layout(pose, classifier.skeleton))
     if not turned:
         return 0.0
-    answers = classifier.predict(turned).argmax(axis=1)
-    return float((answers == [clip.label for clip, _ in given]).sum() / len(clips))
+    answers = [classifier.class_names[label] for label in classifier.predict(turned).argmax(axis=1)]
+    right = sum(answer == action for answer, (action, _) in zip(answers, given, strict=True))
+    return float(right / len(named))
 
 
 def _in_layout(poses: PoseSequence3D, skeleton: Skeleton) -> PoseSequence3D:
