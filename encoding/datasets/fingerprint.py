@@ -1,8 +1,8 @@
 """Whether a data set is still the one that a run began with, and if not, what changed.
 
 A fingerprint holds the class names and, for every clip, its class by name, its part and a digest of its
-poses. Coordinates are rounded to a hundredth of a millimeter before they are digested: readers that compute poses
-from angles may differ in the last bit from one processor to another.
+poses. Coordinates are rounded to a hundredth of a millimeter before they are digested: readers that compute
+poses from angles may differ in the last bit from one processor to another.
 """
 
 import hashlib
