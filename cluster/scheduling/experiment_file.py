@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cluster.registry.records import Room
+from cluster.scheduling.labels import NAME_LENGTH
 from cluster.scheduling.times import parse_duration
 from cluster.setting_lines import SettingLines
 from cluster.settings import check_settings, read_settings_file
@@ -92,6 +93,10 @@ class ExperimentFile(BaseModel):
     def _check_name(cls, name: str | None) -> str | None:
         if name is not None and not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot name a folder; letters, digits, '.', '_' and '-' can")
+        if name is not None and len(name) > NAME_LENGTH:
+            raise ValueError(
+                f"{name[:20]}... has {len(name)} characters; folders are named so, {NAME_LENGTH} are allowed"
+            )
         return name
 
     @field_validator("seeds", "training_seeds", mode="before")

@@ -6,7 +6,10 @@ from typing import Any, Self
 
 from cluster.registry.records import Room
 
-__all__ = ["Plan", "PlannedJob"]
+__all__ = ["RUN_NAME_BYTES", "Plan", "PlannedJob"]
+
+RUN_NAME_BYTES = 230
+"""How long a run folder's name may be: 255 is the file systems' limit, and rounds add to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,28 @@ class Plan:
     kind: str
     source: str
     jobs: tuple[PlannedJob, ...]
+
+    def refuse_shared_folders(self) -> None:
+        """Each run has a folder of its own; only the steps of one run, each after the one before, share it.
+
+        Raises:
+            ValueError: two jobs that do not wait for each other have one run folder, or its name is too long.
+        """
+        owners: dict[str, int] = {}
+        for number, job in enumerate(self.jobs):
+            if len(job.run.encode()) > RUN_NAME_BYTES:
+                raise ValueError(
+                    f"the run folder {job.run[:40]!r}... has a name of {len(job.run.encode())} bytes; "
+                    f"{RUN_NAME_BYTES} are allowed: give a shorter name"
+                )
+            folder = job.run.casefold()  # some file systems take a-B for A-b
+            if folder in owners and owners[folder] not in job.after:
+                first = self.jobs[owners[folder]].name
+                raise ValueError(
+                    f"the jobs {first!r} and {job.name!r} have one run folder, {job.run!r}; "
+                    "each run needs one of its own"
+                )
+            owners[folder] = number
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` reads them back."""

@@ -1,10 +1,10 @@
 """From an experiment file to the plan of its jobs: the steps of each variant."""
 
-import re
 from pathlib import Path
 
 from cluster.scheduling.experiment_file import read_experiment
 from cluster.scheduling.kinds import FILE_KINDS
+from cluster.scheduling.labels import name_of_file
 from cluster.scheduling.lift_kinds import LIFT_KINDS
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.variants import Source, variants
@@ -24,7 +24,7 @@ def plan_of(path: Path) -> Plan:
     kind = {**FILE_KINDS, **LIFT_KINDS}[file.kind]
     source = Source(path, kind.own_places)
     source.refuse_twice()
-    name = file.name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") or "experiment"
+    name = file.name or name_of_file(path)
     jobs: list[PlannedJob] = []
     for variant in variants(file):
         run = f"{name}-{variant.label}" if variant.label else name
@@ -40,4 +40,6 @@ def plan_of(path: Path) -> Plan:
                     after=(len(jobs) - 1,) if number else (),  # a step runs after the one before it
                 )
             )
-    return Plan(name=name, kind=file.kind, source=path.read_text(encoding="utf-8"), jobs=tuple(jobs))
+    plan = Plan(name=name, kind=file.kind, source=path.read_text(encoding="utf-8"), jobs=tuple(jobs))
+    plan.refuse_shared_folders()
+    return plan

@@ -12,7 +12,7 @@ from cluster.registry.models import DependencyRow, ExperimentRow, JobRow
 from cluster.registry.records import ENDED, Experiment, Job
 from cluster.registry.registry import Registry, note_event
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.times import check_cron, local_timezone, next_time
+from cluster.scheduling.times import check_cron, drawn_once, local_timezone, next_time
 
 __all__ = ["Options", "Submitted", "start_due_rounds", "submit"]
 
@@ -66,9 +66,13 @@ def submit(registry: Registry, plan: Plan, options: Options | None = None) -> Su
     """Queue all jobs of a plan, in one transaction.
 
     Raises:
-        ValueError: `after` names a job that is not there or cannot finish any more.
+        ValueError: `after` names a job that is not there or cannot finish any more, or two runs of the plan
+            have one folder.
     """
+    plan.refuse_shared_folders()
     options = options or Options()
+    if options.every is not None:
+        options = replace(options, every=drawn_once(options.every))
     zone = local_timezone()
     with registry.database.writing() as connection:
         _check_after(connection, options.after)
@@ -110,15 +114,26 @@ def start_due_rounds(registry: Registry) -> int:
         rows = connection.execute(due.with_for_update(skip_locked=True)).mappings().all()
         moment = float(connection.execute(select(now())).scalar_one())
         for row in rows:
-            begun += _start_round(connection, row, moment)
+            try:
+                begun += _start_round(connection, row, moment)
+            except (KeyError, TypeError, ValueError) as error:  # its plan is of another version, or damaged
+                _end_rounds(connection, row, error)
     return begun
 
 
+def _end_rounds(connection: Connection, row: Any, error: Exception) -> None:
+    """What is wrong with one experiment must not end the worker, nor keep others from their rounds."""
+    connection.execute(update(ExperimentRow).where(ExperimentRow.id == row["id"]).values(next_at=None))
+    reason = f"experiment {row['id']} {row['name']} has no more rounds: {error!r}; submit its file again"
+    note_event(connection, None, "rounds ended", reason)
+
+
 def _start_round(connection: Connection, row: Any, moment: float) -> bool:
+    every = drawn_once(row["every"])
     connection.execute(
         update(ExperimentRow)
         .where(ExperimentRow.id == row["id"])
-        .values(next_at=next_time(row["every"], moment, row["timezone"]))
+        .values(every=every, next_at=next_time(every, moment, row["timezone"]))
     )
     mine = JobRow.experiment_id == row["id"]
     left = select(JobRow.id).where(mine, JobRow.state.not_in(ENDED)).order_by(JobRow.id).limit(1)

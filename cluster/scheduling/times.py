@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import CroniterError, croniter
 
-__all__ = ["check_cron", "local_timezone", "next_time", "parse_duration", "parse_time"]
+__all__ = ["check_cron", "drawn_once", "local_timezone", "next_time", "parse_duration", "parse_time"]
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)\b")
+_RANDOM = re.compile(r"(?i)(^|,)r(\(|/|,|$)")
+"""A cron field that croniter draws at random, as R or R(0-29)."""
 
 
 def local_timezone() -> str:
@@ -92,15 +94,49 @@ def check_cron(form: str) -> str:
     return form
 
 
+def drawn_once(form: str) -> str:
+    """A cron form whose random fields (R) have become numbers, so that every round uses the same ones."""
+    if not any(map(_RANDOM.search, form.split())):
+        return form
+    drawn, _ = croniter.expand(form)
+    fields = zip(form.split(), drawn, strict=True)
+    return " ".join(
+        ",".join(map(str, values)) if _RANDOM.search(field) else field for field, values in fields
+    )
+
+
 def next_time(form: str, after: float, timezone: str) -> float:
     """The first time after `after` that a cron form names, in seconds since 1970.
 
+    When clocks change, a fixed hour comes once: at its first occurrence when clocks go back, and right
+    after the gap when they go forward. A form that recurs within the day (`*` in minute or hour) follows
+    real time, so it also comes in the repeated hour.
+
     Raises:
         ValueError: it names none (30 February).
+
+    Source: cron(8) of Debian, "daylight saving time".
     """
-    begin = datetime.fromtimestamp(after, ZoneInfo(timezone))
+    zone = ZoneInfo(timezone)
+    begin = datetime.fromtimestamp(after, zone)
+    recurs_within_day = any(field.startswith("*") for field in form.split()[:2])
     try:
-        found: datetime = croniter(form, begin).get_next(datetime)
+        if recurs_within_day:
+            return float(croniter(form, begin).get_next(datetime).timestamp())
+        on_the_wall = croniter(form, begin.replace(tzinfo=None))
+        while True:
+            found = _real(on_the_wall.get_next(datetime), zone).timestamp()
+            if found > after:  # not so in the repeated hour, whose times have been
+                return found
     except CroniterError as error:
         raise ValueError(f"--every {form!r} never comes: {error}") from error
-    return found.timestamp()
+
+
+def _real(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment, from a wall-clock time on, that exists: a gap has none."""
+    moment = wall.replace(tzinfo=zone)
+    while datetime.fromtimestamp(moment.timestamp(), zone).replace(tzinfo=None) != moment.replace(
+        tzinfo=None
+    ):
+        moment += timedelta(minutes=1)
+    return moment

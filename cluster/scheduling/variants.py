@@ -1,13 +1,13 @@
 """The variants of an experiment file, each a combination of a baseline, a seed and grid values."""
 
 import itertools
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cluster.scheduling.experiment_file import ExperimentFile
+from cluster.scheduling.labels import distinct, grid_words, shortened
 from cluster.setting_lines import SettingLines
 
 __all__ = ["Source", "Variant", "variants"]
@@ -70,29 +70,16 @@ class Source:
 
 
 def variants(file: ExperimentFile) -> list[Variant]:
-    """Every combination of a baseline, a seed and grid values, the first outermost."""
+    """Every combination of a baseline, a seed and grid values, the first outermost; all labels differ."""
     baselines: list[str | None] = [*file.baselines] or [None]
     seeds: list[int | None] = [*file.seeds] or [None]
-    names = _short_names(list(file.grid))
+    columns = grid_words(file.grid)
     found = []
-    for baseline, seed, values in itertools.product(baselines, seeds, itertools.product(*file.grid.values())):
+    for baseline, seed, values in itertools.product(baselines, seeds, itertools.product(*columns)):
         parts = [baseline] if baseline is not None and len(baselines) > 1 else []
         parts += [f"seed-{seed}"] if len(seeds) > 1 else []
-        parts += [f"{names[name]}-{_word(value)}" for name, value in zip(file.grid, values, strict=True)]
-        changes = dict(zip(file.grid, values, strict=True))
+        parts += [words for words, _ in values]
+        changes = dict(zip(file.grid, (value for _, value in values), strict=True))
         found.append(Variant(label="-".join(parts), seed=seed, changes=changes, baseline=baseline))
-    return found
-
-
-def _short_names(dotted: list[str]) -> dict[str, str]:
-    """The last part of each name where that is enough to tell them apart."""
-    last = [name.rpartition(".")[2] for name in dotted]
-    return {
-        name: short if last.count(short) == 1 else name.replace(".", "-")
-        for name, short in zip(dotted, last, strict=True)
-    }
-
-
-def _word(value: Any) -> str:
-    """A value as part of a folder's name."""
-    return re.sub(r"[^A-Za-z0-9._]+", "_", str(value)).strip("_") or "empty"
+    labels = distinct(shortened(variant.label) for variant in found)
+    return [replace(variant, label=label) for variant, label in zip(found, labels, strict=True)]

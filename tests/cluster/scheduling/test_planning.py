@@ -1,15 +1,19 @@
 """Experiment files: what they come to, and what is said of wrong ones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cluster.registry.records import Room
 from cluster.registry.registry import Registry
+from cluster.scheduling.experiment_file import read_experiment
 from cluster.scheduling.jobs import COMMANDS
-from cluster.scheduling.plan import Plan
+from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.submission import Options, submit
+from cluster.scheduling.variants import variants
 
 Write = Callable[..., Path]
 
@@ -49,6 +53,54 @@ def test_every_seed_of_every_grid_value_is_a_job(write: Write) -> None:
     assert (config["search"]["batch_size"], config["search"]["epochs"]) == (32, 4)
     assert (config["resources"]["workers"], config["resources"]["cpus_per_worker"]) == (2, 1.5)
     assert (last.needs.cpus, last.needs.gpus, last.limit_seconds) == (3.0, 1.0, 5400.0)
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ("training.lambda_: [-6, 6]", ["-6", "6"]),
+        ("data.root: [runs/a-1, runs/a_1, runs/a 1]", ["runs_a-1", "runs_a_1", "runs_a_1.2"]),
+        ("data.root: [A, a]", ["A", "a.2"]),  # one folder where case does not count
+        ("data.root: ['', 1, '1']", ["empty", "1", "1.2"]),
+    ],
+)
+def test_different_values_have_different_labels(write: Write, grid: str, words: list[str]) -> None:
+    file = read_experiment(write("kind: search", f"grid: {{{grid}}}"))
+    name = grid.partition(":")[0].rpartition(".")[2]
+    assert [variant.label for variant in variants(file)] == [f"{name}-{word}" for word in words]
+
+
+def test_different_combinations_whose_words_join_to_one_have_different_labels(write: Write) -> None:
+    """a-1-b-2 with b 3, and a 1 with b "2-b-3": both would read a-1-b-2-b-3."""
+    file = read_experiment(write("kind: search", "grid: {x.a: ['1-b-2', '1'], x.b: ['3', '2-b-3']}"))
+    labels = [variant.label for variant in variants(file)]
+    assert labels[0] == "a-1-b-2-b-3"
+    assert len(set(labels)) == 4
+
+
+def test_a_long_value_is_a_short_label_of_its_own(write: Write) -> None:
+    file = read_experiment(write("kind: search", f"grid: {{data.root: [{'x' * 300}1, {'x' * 300}2]}}"))
+    labels = {variant.label for variant in variants(file)}
+    assert len(labels) == 2
+    assert max(map(len, labels)) <= 100
+
+
+def test_two_runs_of_one_plan_in_one_folder_are_refused(registry: Registry, tmp_path: Path) -> None:
+    jobs = tuple(
+        PlannedJob(name=name, kind="search", settings={}, run=run, needs=Room(cpus=1))
+        for name, run in (("first", "same"), ("second", "Same"))
+    )
+    plan = Plan(name="p", kind="search", source="", jobs=jobs)
+    with pytest.raises(ValueError, match="the jobs 'first' and 'second' have one run folder, 'Same'"):
+        submit(registry, plan, Options(out=str(tmp_path)))
+    assert registry.jobs() == ()
+    chain = Plan(name="p", kind="search", source="", jobs=(jobs[0], replace(jobs[1], after=(0,))))
+    assert len(submit(registry, chain, Options(out=str(tmp_path))).jobs) == 2
+
+
+def test_a_name_that_no_folder_can_have_is_refused_where_it_stands(write: Write) -> None:
+    with pytest.raises(ValueError, match=r"line 2: .*252 characters; folders are named so, 100 are allowed"):
+        plan_of(write("kind: search", f"name: {'y' * 252}"))
 
 
 def test_a_pipeline_is_a_chain_for_each_seed_in_one_folder(write: Write) -> None:

@@ -97,6 +97,32 @@ def test_a_cancelled_experiment_has_no_more_rounds(registry: Registry, plan: Pla
     assert start_due_rounds(registry) == 0
 
 
+def test_rounds_whose_plan_cannot_be_read_end_and_disturb_no_other(
+    registry: Registry, plan: Plan, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        submit(registry, plan, Options(out=str(tmp_path), every="*/5 * * * *"))
+    with registry.database.writing() as connection:
+        connection.execute(text("UPDATE experiment SET plan = '{}' WHERE id = 1"))
+    _make_due(registry)
+    assert start_due_rounds(registry) == 1
+    assert registry.experiment(1).next_at is None
+    assert {job.experiment_id for job in registry.jobs()} == {2}
+    ended = next(event for event in registry.events() if event.kind == "rounds ended")
+    assert ended.text.startswith("experiment 1 nightly has no more rounds")
+
+
+def test_random_fields_of_a_cron_form_are_drawn_once(registry: Registry, plan: Plan, tmp_path: Path) -> None:
+    submitted = submit(registry, plan, Options(out=str(tmp_path), every="R R * * *"))
+    drawn = submitted.experiment.every
+    assert drawn is not None
+    assert "R" not in drawn
+    with registry.database.writing() as connection:  # as an older version has left it
+        connection.execute(text("UPDATE experiment SET every = 'R 2 * * *', next_at = 1"))
+    start_due_rounds(registry)
+    assert "R" not in str(registry.experiment(1).every)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -1,0 +1,68 @@
+"""What tells the runs of an experiment apart: words for grid values that also name folders."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["NAME_LENGTH", "distinct", "grid_words", "name_of_file", "shortened"]
+
+NAME_LENGTH = 100
+"""Longest name of an experiment, and longest label of a variant: together they name a folder."""
+
+_VALUE_LENGTH = 40
+_OTHER = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def grid_words(grid: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, Any]]]:
+    """For each setting its values, each with words of its own, as ("batch_size-16", 16)."""
+    names = _short_names(list(grid))
+    columns = []
+    for name, values in grid.items():
+        words = distinct(shortened(_word(value), _VALUE_LENGTH) for value in values)
+        columns.append([(f"{names[name]}-{word}", value) for word, value in zip(words, values, strict=True)])
+    return columns
+
+
+def distinct(labels: Iterable[str]) -> list[str]:
+    """The labels, those that came before with a number behind: a, a, b -> a, a.2, b.
+
+    Labels that differ in upper and lower case only count as equal: on some file systems they are.
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for label in labels:
+        number, free = 1, label
+        while free.casefold() in taken:
+            number += 1
+            free = f"{label}.{number}"
+        taken.add(free.casefold())
+        found.append(free)
+    return found
+
+
+def shortened(label: str, length: int = NAME_LENGTH) -> str:
+    """A label of `length` characters at most; a longer one ends in a digest of the whole."""
+    if len(label) <= length:
+        return label
+    return f"{label[: length - 9]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def name_of_file(path: Path) -> str:
+    """The name of an experiment whose file names none: the file's, as a folder can be called."""
+    return shortened(_OTHER.sub("-", path.stem).strip("-.")) or "experiment"
+
+
+def _short_names(dotted: list[str]) -> dict[str, str]:
+    """The last part of each name where that is enough to tell them apart."""
+    last = [name.rpartition(".")[2] for name in dotted]
+    return {
+        name: short if last.count(short) == 1 else name.replace(".", "-")
+        for name, short in zip(dotted, last, strict=True)
+    }
+
+
+def _word(value: Any) -> str:
+    """A value as part of a folder's name; its minus signs stay."""
+    return _OTHER.sub("_", str(value)).strip("_") or "empty"
