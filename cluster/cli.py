@@ -1,7 +1,8 @@
 """The `posenas` command: puts the groups together, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done; 2 bad input (ValueError, a file that is missing or in the way); 75 try later (another
-process works on the run, a server does not answer); 1 anything else; 128 + signal when interrupted.
+Exit codes: 0 done; 2 bad input (ValueError, a file that is missing or in the way); 74 a disk is full; 75 try
+later (another process works on the run, a server or a file server does not answer); 1 anything else; 128 +
+signal when interrupted.
 
 Nothing heavy (torch, Ray, MLflow) is imported here or at the top of `cluster.commands`: help comes at once.
 """
@@ -30,6 +31,7 @@ from cluster.commands import (
     reproduce,
     worker,
 )
+from cluster.disk import DISK_FULL, is_disk_full, is_passing
 from cluster.interruption import Interrupted
 
 __all__ = ["app", "main"]
@@ -127,6 +129,10 @@ def main() -> None:
 
 
 def _exit_code(error: Exception) -> int:
+    if is_disk_full(error):
+        return DISK_FULL
+    if is_passing(error):
+        return os.EX_TEMPFAIL
     if isinstance(error, BlockingIOError | ConnectionError | TimeoutError):
         return os.EX_TEMPFAIL
     return 2 if isinstance(error, BAD_INPUT) else 1

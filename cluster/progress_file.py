@@ -82,12 +82,30 @@ class FileProgress:
 
 
 def read_progress(path: Path) -> ProgressReport | None:
-    """The newest report; None while there is none."""
+    """The newest report; None while there is none.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
     try:
         content: dict[str, Any] = read_json(path)
     except FileNotFoundError:
         return None
-    return ProgressReport(**content)
+    try:
+        report = ProgressReport(**content)
+    except TypeError as error:
+        raise ValueError(f"{path} holds no progress: {error}") from error
+    left = report.seconds_left
+    counts, texts = (report.done, report.total), (report.phase, report.note)
+    whole = all(type(count) is int and 0 <= count < 2**31 for count in counts)  # as the registry counts
+    if (
+        not whole
+        or not all(isinstance(text, str) for text in texts)
+        or not isinstance(left, float | int | None)
+    ):
+        raise ValueError(f"{path} holds no progress: {content}")
+    return report
 
 
 def reported(progress: Progress, environment: "os._Environ[str] | dict[str, str]" = os.environ) -> Progress:

@@ -4,6 +4,7 @@ Order: a step of priority is worth an hour of waiting (`rank`), so nothing waits
 """
 
 import typing
+from dataclasses import fields
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,10 +25,11 @@ from sqlalchemy import (
 
 from cluster.registry.database import now
 from cluster.registry.models import ControlRow, DependencyRow, EventRow, JobRow
+from cluster.registry.records import JobProgress
 
 __all__ = [
-    "ADD_EVENT", "END_JOB", "FENCE", "JOB", "LOCK_PLACE", "NEXT_JOB", "RESERVE_JOB", "TAKE_JOB",
-    "UNCLAIMED", "USED_ROOM",
+    "ADD_EVENT", "END_JOB", "FENCE", "JOB", "LOCK_PLACE", "NEXT_JOB", "NOTE_PROGRESS", "RENEW_JOBS",
+    "RESERVE_JOB", "RUNNING_JOBS", "TAKE_JOB", "UNCLAIMED", "USED_ROOM",
 ]  # fmt: skip
 
 JOB = typing.cast(Table, JobRow.__table__)
@@ -132,5 +134,28 @@ END_JOB = (
     .where(FENCE)
     .values(state=bindparam("ending"), error=bindparam("why"), ended_at=now(), **UNCLAIMED)
 )
+
+RENEW_JOBS = (
+    update(JOB)
+    .where(
+        JOB.c.id.in_(bindparam("claimed_ids", expanding=True)),
+        JOB.c.state == "running",
+        JOB.c.claim_token.in_(bindparam("claimed_tokens", expanding=True)),
+    )
+    .values(lease_until=now() + bindparam("lease"))
+    .returning(JOB.c.id, JOB.c.claim_token, JOB.c.lease_until, JOB.c.cancel_requested)
+)
+"""Holds many jobs for another lease. A token belongs to one attempt, so it is the whole fence."""
+
+NOTE_PROGRESS = (
+    update(JOB)
+    .where(FENCE)
+    .values({field.name: bindparam(f"seen_{field.name}") for field in fields(JobProgress)})
+)
+
+RUNNING_JOBS = select(JOB.c.id, JOB.c.lease_until, JOB.c.lease_until < now(), JOB.c.worker).where(
+    JOB.c.state == "running"
+)
+"""The leases there are, and whether they have run out by the database's clock."""
 
 ADD_EVENT = insert(_EVENT).values(at=now())

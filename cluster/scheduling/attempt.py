@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from cluster.disk import DISK_FULL
 from cluster.progress import duration
 from cluster.progress_file import PROGRESS_VARIABLE, read_progress
 from cluster.registry.records import Claim, JobProgress
@@ -16,9 +17,11 @@ from cluster.scheduling.jobs import COMMANDS
 from cluster.scheduling.queue import Queue
 from cluster.tracking.outbox import known_mlflow_runs
 
-__all__ = ["Attempt", "StopReason", "explain", "last_lines"]
+__all__ = ["Attempt", "StopReason", "explain", "last_lines", "storable"]
 
 StopReason = Literal["cancelled", "time limit", "worker ends", "database away", "claim lost"]
+
+Known = TypeVar("Known")
 
 BAD_INPUT = 2
 """The exit code of `posenas` for wrong input, which no further attempt mends."""
@@ -96,9 +99,9 @@ class Attempt:
         self._process.stdin.close()
         os.close(self._ended)
 
-    def renewed(self, asked_at: float) -> None:
+    def renewed(self, asked_at: float, lease_seconds: float) -> None:
         """The lease holds for another while, from when that was asked for."""
-        self._tell(f"renewed {asked_at}")
+        self._tell(f"renewed {asked_at} {lease_seconds}")
 
     def stop(self, reason: StopReason) -> None:
         """Ask the job to save its state and end; when the claim is lost, end it at once."""
@@ -109,20 +112,20 @@ class Attempt:
 
     def progress(self) -> JobProgress:
         """How far it is."""
-        report = read_progress(self._progress_file)
-        folder = Path(self.claim.job.folder)
+        report = _known(lambda: read_progress(self._progress_file))
+        folder, kind = Path(self.claim.job.folder), self.claim.job.kind
         known: dict[str, Any] = {
-            "checkpoint": newest_checkpoint(folder),
-            "mlflow_run_id": _mlflow_run(folder, self.claim.job.kind),
+            "checkpoint": _known(lambda: newest_checkpoint(folder)),
+            "mlflow_run_id": _known(lambda: _mlflow_run(folder, kind)),
             "log_tail": last_lines(self.log, 20),
         }
         if report is None:
             return JobProgress(**known)
         return JobProgress(
-            phase=report.phase,
+            phase=storable(report.phase),
             done=report.done,
             total=report.total,
-            note=report.note,
+            note=storable(report.note),
             seconds_left=report.seconds_left,
             **known,
         )
@@ -146,6 +149,9 @@ class Attempt:
             queue.release(self.claim, f"{self.stopped}: {self.claim.worker}")
             return "given back"
         error = self._error(code)
+        if code == DISK_FULL and self.stopped is None:
+            pause = queue.postpone(self.claim, error)
+            return f"is held, again in {duration(pause)}: {error.splitlines()[0]}"
         final = code == BAD_INPUT or self.stopped == "time limit"
         again = queue.fail(self.claim, error, final=final)
         return f"{'will be tried again' if again else 'failed'}: {error.splitlines()[0]}"
@@ -171,6 +177,18 @@ class Attempt:
             return
 
 
+def _known(read: Callable[[], Known]) -> Known | None:
+    """What a small file of the job says; None while it cannot be read.
+
+    A file may be damaged, or its server may be away. The worker and its other jobs must not suffer from that,
+    and the job itself says what is wrong with its files when it needs them.
+    """
+    try:
+        return read()
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
 def explain(code: int, log: str) -> str:
     """Why a process ended so, and the last lines of its log."""
     if code < 0:  # the supervisor's own end; it never ends itself so, and takes the job along
@@ -188,15 +206,19 @@ def explain(code: int, log: str) -> str:
 
 
 def last_lines(log: Path, count: int) -> str:
-    """The last lines of a file, of a few kilobytes at most; empty where there is none."""
+    """The last lines of a file, of a few kilobytes at most; empty where it cannot be read."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return ""
-    # a database's text cannot hold the character 0
-    return "\n".join(text.replace("\0", "").splitlines()[-count:])
+    return "\n".join(storable(text).splitlines()[-count:])
+
+
+def storable(text: str) -> str:
+    """Text that every database takes: without the character 0 and without halves of characters."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def newest_checkpoint(folder: Path) -> str | None:

@@ -10,10 +10,14 @@ room free for it until it fits.
 """
 
 import secrets
-from dataclasses import dataclass, fields
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 from cluster.registry.database import now
 from cluster.registry.models import ControlRow, JobRow, WorkerRow
@@ -25,13 +29,20 @@ from cluster.registry.statements import (
     JOB,
     LOCK_PLACE,
     NEXT_JOB,
+    NOTE_PROGRESS,
+    RENEW_JOBS,
     RESERVE_JOB,
+    RUNNING_JOBS,
     TAKE_JOB,
     UNCLAIMED,
     USED_ROOM,
 )  # fmt: skip
+from cluster.scheduling.lease_watch import LeaseWatch
 
-__all__ = ["Place", "Queue"]
+__all__ = ["Place", "Queue", "claim_lost", "is_away"]
+
+POSTPONED_SECONDS = 600.0
+"""Longest pause of a job that waits for its machine, as for room on a full disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +79,7 @@ class Queue:
         retry_seconds: float = 30.0,
     ) -> None:
         self._database = registry.database
+        self._leases = LeaseWatch()
         self.lease_seconds = lease_seconds
         self.patience_seconds = patience_seconds
         self.retry_seconds = retry_seconds
@@ -97,20 +109,40 @@ class Queue:
         """Hold the job for another lease, and write how far it is.
 
         Returns:
-            Whether somebody wants it cancelled.
+            Whether a person has asked for its cancellation.
 
         Raises:
             ClaimLost: another attempt has it.
         """
-        values: dict[str, Any] = {"lease_until": now() + claim.lease_seconds}
+        held = self.renew_all([claim])
+        if claim.token not in held:
+            raise claim_lost(claim)
         if progress is not None:
-            values |= {field.name: getattr(progress, field.name) for field in fields(progress)}
+            self.note_progress([(claim, progress)])
+        return held[claim.token]
+
+    def renew_all(self, claims: Sequence[Claim]) -> dict[str, bool]:
+        """Hold many jobs for another lease, in one statement: a lease is not to end while others are renewed.
+
+        Returns:
+            For each claim that still holds, by its token: whether a person has asked for its cancellation.
+        """
+        values = {
+            "claimed_ids": [claim.job.id for claim in claims],
+            "claimed_tokens": [claim.token for claim in claims],
+            "lease": self.lease_seconds,
+        }
         with self._database.writing() as connection:
-            statement = update(JOB).where(FENCE).values(**values).returning(JOB.c.cancel_requested)
-            row = connection.execute(statement, _held(claim)).one_or_none()
-        if row is None:
-            raise _lost(claim)
-        return bool(row[0])
+            held = connection.execute(RENEW_JOBS, values).all()
+            self._leases.note(((job_id, lease_until) for job_id, _, lease_until, _ in held), whole=False)
+        return {str(token): bool(cancel) for _, token, _, cancel in held}
+
+    def note_progress(self, progress: Sequence[tuple[Claim, JobProgress]]) -> None:
+        """Write how far jobs are; where a claim no longer holds nothing is written."""
+        if not progress:
+            return
+        with self._database.writing() as connection:
+            connection.execute(NOTE_PROGRESS, [_held(claim) | _seen(report) for claim, report in progress])
 
     def note_log(self, claim: Claim, log: str) -> None:
         """Write where the log of this attempt is. Raises as `renew`."""
@@ -154,16 +186,46 @@ class Queue:
             self._write(connection, claim, state="queued", **UNCLAIMED)
             note_event(connection, claim.job.id, "released", why, claim.worker)
 
+    def postpone(self, claim: Claim, why: str) -> float:
+        """The machine, not the job, is in trouble: queue the job again after a pause, without a failure.
+
+        Args:
+            claim: the attempt.
+            why: for a person.
+
+        Returns:
+            The pause in seconds; it grows with each attempt that was no failure.
+
+        Raises:
+            ClaimLost: another attempt has it.
+        """
+        before = max(0, claim.attempt - claim.job.failures - 1)
+        pause = min(self.retry_seconds * 2.0 ** min(before, 10), POSTPONED_SECONDS)
+        with self._database.writing() as connection:
+            self._write(connection, claim, state="queued", error=why, not_before=now() + pause, **UNCLAIMED)
+            note_event(connection, claim.job.id, "held", f"again in {pause:g} s: {why}", claim.worker)
+        return pause
+
     def reap(self) -> int:
         """Take back the jobs whose lease has run out: their worker died, froze or lost its way here.
+
+        On SQLite every machine or container reads its own clock. A worker whose clock is ahead would see
+        leases end that are renewed; so a job is also watched here, until nothing renews it for a whole lease.
 
         Returns:
             How many.
         """
-        expired = and_(JobRow.state == "running", JobRow.lease_until < now())
         with self._database.reading() as connection:  # nearly always there is none, and no need for a lock
-            if connection.execute(select(JobRow.id).where(expired).limit(1)).scalar_one_or_none() is None:
-                return 0
+            running = [
+                (int(row[0]), float(row[1]), bool(row[2]), row[3]) for row in connection.execute(RUNNING_JOBS)
+            ]
+        self._leases.note(((job_id, lease_until) for job_id, lease_until, _, _ in running), whole=True)
+        silent = [
+            job_id for job_id, _, expired, worker in running if expired and self._is_silent(job_id, worker)
+        ]
+        if not silent:
+            return 0
+        expired = and_(JobRow.state == "running", JobRow.lease_until < now(), JobRow.id.in_(silent))
         with self._database.writing() as connection:
             rows = (
                 connection.execute(select(JobRow.__table__).where(expired).with_for_update(skip_locked=True))
@@ -171,14 +233,29 @@ class Queue:
                 .all()
             )
             for job in map(job_record, rows):
-                error = f"worker {job.worker} was not heard of for the whole lease of attempt {job.attempt}"
-                if job.cancel_requested:
-                    self._set(connection, job.id, state="cancelled", error=error, ended_at=now(), **UNCLAIMED)
-                    note_event(connection, job.id, "cancelled", error, job.worker)
-                    skip_dependants(connection, job.id, "was cancelled")
-                else:
-                    self._failed(connection, job, error, False, job.worker)
+                self._take_back(connection, job)
             return len(rows)
+
+    def _is_silent(self, job_id: int, worker: str | None) -> bool:
+        if self._database.is_postgresql:  # one clock for all: the server's
+            return True
+        return self._leases.unchanged_seconds(job_id) >= self.lease_seconds or self._has_died(worker)
+
+    def _has_died(self, worker: str | None) -> bool:
+        """Whether a worker was a process of this machine that is there no more."""
+        mine = select(WorkerRow.pid).where(WorkerRow.name == worker, WorkerRow.host == socket.gethostname())
+        with self._database.reading() as connection:
+            pid = connection.execute(mine).scalar_one_or_none()
+        return pid is not None and not Path(f"/proc/{pid}").exists()
+
+    def _take_back(self, connection: Connection, job: Job) -> None:
+        error = f"worker {job.worker} was not heard of for the whole lease of attempt {job.attempt}"
+        if job.cancel_requested:
+            self._set(connection, job.id, state="cancelled", error=error, ended_at=now(), **UNCLAIMED)
+            note_event(connection, job.id, "cancelled", error, job.worker)
+            skip_dependants(connection, job.id, "was cancelled")
+        else:
+            self._failed(connection, job, error, False, job.worker)
 
     def announce(self, worker: str, place: Place, host: str, pid: int) -> Mode:
         """Tell that a worker lives.
@@ -238,6 +315,8 @@ class Queue:
         values = {"job_id": job_id, "token": token, "by": worker, "at": place, "lease": self.lease_seconds}
         row = connection.execute(TAKE_JOB, values).mappings().one()
         job = job_record(row, needed)
+        assert job.lease_until is not None
+        self._leases.note([(job_id, job.lease_until)], whole=False)
         note_event(connection, job_id, "claimed", f"attempt {job.attempt} at {place}", worker)
         return Claim(
             job=job, token=token, attempt=job.attempt, worker=worker, lease_seconds=self.lease_seconds
@@ -260,7 +339,7 @@ class Queue:
     def _end(self, connection: Connection, claim: Claim, state: str, error: str | None) -> None:
         ended = connection.execute(END_JOB, {**_held(claim), "ending": state, "why": error})
         if not ended.rowcount:
-            raise _lost(claim)
+            raise claim_lost(claim)
 
     def _check(self, connection: Connection, claim: Claim) -> None:
         """Lock the row of a claim, if it still is one."""
@@ -268,10 +347,17 @@ class Queue:
 
     def _write(self, connection: Connection, claim: Claim, **values: Any) -> None:
         if not connection.execute(update(JOB).where(FENCE).values(**values), _held(claim)).rowcount:
-            raise _lost(claim)
+            raise claim_lost(claim)
 
     def _set(self, connection: Connection, job_id: int, **values: Any) -> None:
         connection.execute(update(JobRow).where(JobRow.id == job_id).values(**values))
+
+
+def is_away(error: Exception) -> bool:
+    """Whether an error means that the database does not answer now; otherwise what was asked is wrong."""
+    if isinstance(error, InterfaceError | OperationalError | TimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _held(claim: Claim) -> dict[str, Any]:
@@ -279,5 +365,10 @@ def _held(claim: Claim) -> dict[str, Any]:
     return {"claimed_id": claim.job.id, "claimed_token": claim.token, "claimed_attempt": claim.attempt}
 
 
-def _lost(claim: Claim) -> ClaimLost:
+def _seen(report: JobProgress) -> dict[str, Any]:
+    return {f"seen_{name}": value for name, value in vars(report).items()}
+
+
+def claim_lost(claim: Claim) -> ClaimLost:
+    """What to say of a claim that another attempt has."""
     return ClaimLost(f"job {claim.job.id} is no longer held by attempt {claim.attempt} of {claim.worker}")

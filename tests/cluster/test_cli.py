@@ -1,5 +1,8 @@
 """The command as a person meets it: help, errors in one sentence, exit codes, and what each command says."""
 
+import errno
+import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -120,6 +123,28 @@ def test_what_is_no_bad_input_ends_with_code_1_and_verbose_shows_where(
     assert result.exit_code == 1
     assert result.stderr.strip() == "RuntimeError: the weather (--verbose shows where)"
     assert "in broken" in posenas("--verbose", "evaluate", "x").stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights"), 74),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "weights"), 74),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), 74),  # as safetensors says it
+        (sqlite3.OperationalError("database or disk is full"), 74),
+        (OSError(errno.ESTALE, os.strerror(errno.ESTALE), "weights"), 75),
+        (OSError(errno.EIO, os.strerror(errno.EIO), "weights"), 75),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "weights"), 2),
+    ],
+)
+def test_a_full_disk_and_a_lost_file_server_are_no_bad_input(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("cluster.worker.run_evaluation", failing)
+    assert posenas("evaluate", "x").exit_code == code
 
 
 def test_encode_writes_a_png_for_each_clip_by_class_and_a_contact_sheet(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -10,7 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from cluster.registry.records import Claim, ClaimLost, Job, JobProgress, Room
 from cluster.registry.registry import Registry
+from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.submission import Options, submit
 
 Add = Callable[..., tuple[Job, ...]]
 Places = Callable[..., Place]
@@ -114,9 +117,9 @@ def test_what_others_use_on_ray_is_not_given_away(queue: Queue, add: Add, place:
 
 def test_a_big_job_is_not_starved_by_small_ones(registry: Registry, add: Add, place: Places) -> None:
     """2 CPUs, a job of 2 behind an endless stream of jobs of 1: it must get its turn."""
-    add("small", "small")
+    add("small-1", "small-2")
     add("big", cpus=2)
-    add(*["small"] * 30)
+    add(*[f"small-{number}" for number in range(30)])
     here = place(cpus=2)
     running = [claimed(Queue(registry).claim("w", here)) for _ in range(2)]
 
@@ -193,6 +196,55 @@ def test_an_expired_job_is_taken_back_and_late_writes_find_nothing(
     queue.finish(now_held)
     assert registry.job(late.job.id).state == "finished"
     assert [event.kind for event in registry.events(late.job.id)].count("finished") == 1
+
+
+def test_all_leases_are_renewed_at_once_and_a_lost_one_is_not(
+    registry: Registry, add: Add, place: Places
+) -> None:
+    queue = Queue(registry, lease_seconds=30, retry_seconds=0)
+    add("a", "b", "c")
+    claims = [claimed(queue.claim("w", place())) for _ in range(3)]
+    queue.release(claims[1], "for the test")
+    registry.cancel(claims[2].job.id)
+    queue.lease_seconds = 100
+    assert queue.renew_all(claims) == {claims[0].token: False, claims[2].token: True}
+    lease_until = registry.job(claims[0].job.id).lease_until
+    assert lease_until is not None
+    assert 90 < lease_until - registry.now() <= 100
+    assert registry.job(claims[1].job.id).lease_until is None
+
+
+def test_a_job_whose_machine_is_in_trouble_waits_without_a_failure(
+    registry: Registry, add: Add, place: Places
+) -> None:
+    queue = Queue(registry, retry_seconds=5)
+    (job,) = add("a")
+    assert queue.postpone(claimed(queue.claim("w", place())), "the disk is full") == 5
+    held = registry.job(job.id)
+    assert (held.state, held.failures, held.error) == ("queued", 0, "the disk is full")
+    with registry.database.writing() as connection:
+        connection.execute(text("UPDATE job SET not_before = 0"))
+    assert queue.postpone(claimed(queue.claim("w", place())), "the disk is full") == 10  # it grows
+    assert [event.kind for event in registry.events(job.id)].count("held") == 2
+
+
+def test_a_clock_that_is_ahead_takes_no_job_that_is_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite: the clock of each machine is its own. Here that of the second is an hour ahead."""
+    with Registry.open(f"sqlite:///{tmp_path / 'p.db'}") as registry:
+        jobs = (PlannedJob(name="a", kind="search", settings={}, run="a", needs=Room(cpus=1)),)
+        submit(registry, Plan(name="p", kind="search", source="", jobs=jobs), Options(out=str(tmp_path)))
+        owner, other = Queue(registry, lease_seconds=0.6), Queue(registry, lease_seconds=0.6)
+        claim = claimed(owner.claim("owner", Place(name="here", capacity=Room(cpus=1))))
+        for _ in range(8):
+            owner.renew(claim)
+            with registry.database.writing() as connection:  # as it looks to a clock an hour ahead
+                connection.execute(text("UPDATE job SET lease_until = lease_until - 3600"))
+            assert other.reap() == 0
+            time.sleep(0.15)
+        time.sleep(0.7)
+        assert other.reap() == 1  # the control: nothing has renewed it for a whole lease
 
 
 def test_the_fence_is_what_stops_a_late_write(registry: Registry, add: Add, place: Places) -> None:

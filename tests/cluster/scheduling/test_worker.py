@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sqlalchemy import text
 
 from cluster.registry.records import Job, Room
 from cluster.registry.registry import Registry
@@ -380,3 +381,63 @@ def test_a_kind_that_this_worker_does_not_know_is_a_reason_and_no_end(
     assert registry.job(job.id).state == "failed"
     assert "kind-of-tomorrow" in str(registry.job(job.id).error)
     assert registry.job(good.id).state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("outbox/mlflow_runs.json", b'{"a'),
+        ("outbox/mlflow_runs.json", b"[1]"),
+        ("checkpoints/LATEST", b"\xff\xfe"),
+        ("../jobs/1/progress.json", b"\x80"),
+        (
+            "../jobs/1/progress.json",
+            b'{"phase": 1, "done": "x", "total": 1e99, "note": 0, "seconds_left": []}',
+        ),
+        ("../jobs/1/progress.json", b'{"done": 1}'),
+    ],
+)
+def test_a_small_file_that_cannot_be_read_disturbs_no_job(
+    registry: Registry, queue_trial: Callable[..., Job], trial: ModuleType, file: str, content: bytes
+) -> None:
+    if registry.database.is_postgresql:
+        pytest.skip("no statement differs")
+    job = queue_trial("search", steps=10, seconds=0.1)
+    other = queue_trial("other", steps=1, seconds=0)
+    worker = threading.Thread(target=work, args=(registry, trial))
+    worker.start()
+    until(lambda: len(steps(job)) >= 1)
+    damaged = Path(job.folder) / file
+    damaged.parent.mkdir(parents=True, exist_ok=True)
+    damaged.write_bytes(content)
+    worker.join(PATIENCE)
+    assert [registry.job(one.id).state for one in (job, other)] == ["finished", "finished"]
+    assert registry.job(job.id).attempt == 1
+
+
+def test_a_job_with_a_folder_that_cannot_be_is_a_reason_and_no_end(
+    registry: Registry, queue_trial: Callable[..., Job], trial: ModuleType
+) -> None:
+    job, good = queue_trial("long", steps=1, seconds=0), queue_trial("good", steps=1, seconds=0)
+    with registry.database.writing() as connection:  # as an older version would have queued it
+        long = {"folder": str(Path(job.folder) / ("y" * 300) / "run"), "id": job.id}
+        connection.execute(text("UPDATE job SET folder = :folder WHERE id = :id"), long)
+    said = work(registry, trial)
+    after = registry.job(job.id)
+    assert (after.state, after.attempt) == ("failed", 1)
+    assert "File name too long" in str(after.error)
+    assert any("File name too long" in line for line in said)
+    assert registry.job(good.id).state == "finished"
+
+
+def test_a_full_disk_holds_a_job_until_there_is_room(
+    registry: Registry, queue_trial: Callable[..., Job], trial: ModuleType, tmp_path: Path
+) -> None:
+    """The job ends as `posenas` does on a full disk, twice more often than attempts may fail."""
+    job = queue_trial("full", full=str(tmp_path / "count"), max_attempts=1)
+    work(registry, trial)
+    after = registry.job(job.id)
+    assert (after.state, after.attempt, after.failures) == ("finished", 3, 0)
+    held = [event.text for event in registry.events(job.id) if event.kind == "held"]
+    assert held[0].startswith("again in 0.2 s: No space left on device: weights (exit code 74)")
+    assert len(held) == 2

@@ -20,6 +20,14 @@ resource.setrlimit(resource.RLIMIT_AS, (128 * 2**20, 128 * 2**20))
 print("about to take", sys.argv[1], "bytes", flush=True)
 bytearray(int(sys.argv[1]))
 """
+FULL = """
+import pathlib, sys
+count = pathlib.Path(sys.argv[1])
+count.write_text((count.read_text() if count.exists() else "") + "x")
+if len(count.read_text()) < 3:
+    print("No space left on device: weights")
+    sys.exit(74)
+"""
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 GRACE_SECONDS = 120.0
 
@@ -29,6 +37,8 @@ def trial_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
         return [sys.executable, "-c", CRASH, str(job.settings["signal"])]
     if "memory" in job.settings:
         return [sys.executable, "-c", MEMORY, str(job.settings["memory"])]
+    if "full" in job.settings:
+        return [sys.executable, "-c", FULL, job.settings["full"]]
     if "deaf" in job.settings:
         return [sys.executable, "-c", DEAF]
     return [sys.executable, COUNTING, job.folder, str(job.settings["steps"]), str(job.settings["seconds"])]
