@@ -35,6 +35,7 @@ class LiftRequest:
         person: which of several people: "largest", "longest" (in view), or an identity.
         layout: of the JSON, where "auto" should guess wrong.
         fps: frames per second, where neither the folder nor the video says.
+        image_size: (width, height), pixels, of shares of a picture, where neither folder nor video says.
         detector: an ONNX pose model for a video; None: MediaPipe.
         video: picture behind the keypoints of a JSON folder.
         use: which streams answer.
@@ -47,6 +48,7 @@ class LiftRequest:
     person: PersonChoice = "largest"
     layout: str = "auto"
     fps: float | None = None
+    image_size: tuple[int, int] | None = None
     detector: Path | None = None
     video: Path | None = None
     use: Use = "both"
@@ -68,6 +70,7 @@ class LiftedVideo:
         num_filled: frames of which at least one keypoint was filled in.
         frames_per_second: by which everything went, detection aside.
         lifting_milliseconds: of the lifting alone, mean a frame.
+        notes: sentences for the user on what was made of unusual input.
     """
 
     poses: Path
@@ -78,6 +81,7 @@ class LiftedVideo:
     num_filled: int
     frames_per_second: float
     lifting_milliseconds: float
+    notes: tuple[str, ...] = ()
 
 
 def run_lift(
@@ -104,6 +108,7 @@ def run_lift(
         video=request.video,
         keypoints=out / "keypoints",
         progress=progress,
+        image_size=request.image_size,
     )
     assert isinstance(source, KeypointSource), "a folder, or a video whose keypoints are kept in one"
     return _Work(lifter, request, out, source).run(progress or silent)
@@ -151,6 +156,7 @@ class _Work:
             num_filled=self.filled,
             frames_per_second=poses.num_frames / (time.perf_counter() - begin),
             lifting_milliseconds=1000 * self.seconds / poses.num_frames,
+            notes=self.source.notes,
         )
 
     def _facts(self) -> dict[str, object]:

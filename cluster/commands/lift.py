@@ -176,6 +176,14 @@ def run(
     fps: Annotated[
         float | None, typer.Option(help="Frames per second, where nobody says.", show_default=False, min=0.01)
     ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(
+            "--image-size",
+            help="Width x height in pixels, as 1280x720, where keypoints are shares of the picture.",
+            show_default=False,
+        ),
+    ] = None,
     detector: Annotated[
         Path | None,
         typer.Option(
@@ -220,6 +228,7 @@ def run(
         person=_person(person),
         layout=layout,
         fps=fps,
+        image_size=options.image_size(image_size),
         detector=detector,
         video=video,
         use=use,  # type: ignore[arg-type]
@@ -232,6 +241,7 @@ def run(
     with opened_progress() as progress:
         outcome = run_lift(trained, request, folder, progress=by_phase(progress))
     _show(
+        *(f"note       {note}" for note in outcome.notes),
         f"lifted     {outcome.num_lifted} of {outcome.num_frames} frames, {outcome.num_filled} with keypoints"
         f" filled in; {outcome.frames_per_second:.0f} frames/s, "
         f"of each frame {outcome.lifting_milliseconds:.2f} ms for the lifting",

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Address", "Config", "Data", "Device", "FileList", "Fold", "Gpus", "LifterRuntime", "Mlflow", "Placement",
     "PlacementTimeout", "Precision", "Preset", "Protocol", "Root", "Seed", "Settings", "Subset", "Threads",
-    "Tracking", "Workers", "changes", "data_changes", "lifter_runtime", "numbers", "opened_progress",
-    "parse_settings", "place_changes",
+    "Tracking", "Workers", "changes", "data_changes", "image_size", "lifter_runtime", "numbers",
+    "opened_progress", "parse_settings", "place_changes",
 ]  # fmt: skip
 
 _DATA, _WHERE, _EXPERIMENT = "Data", "Where it runs", "Experiment"
@@ -261,3 +261,17 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Path):
         return str(value.absolute())
     return int(value) if name == "resources.workers" and str(value).lstrip("-").isdigit() else value
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """(width, height) of "1280x720".
+
+    Raises:
+        ValueError: it is no two whole numbers above 0.
+    """
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.strip().isdigit() and height.strip().isdigit() and int(width) and int(height)):
+        raise ValueError(f"--image-size is {text!r}; width x height in pixels, as 1280x720, is needed")
+    return int(width), int(height)

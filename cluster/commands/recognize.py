@@ -130,6 +130,15 @@ def recognize(
             min=0.01,
         ),
     ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(
+            "--image-size",
+            help="Width x height in pixels, as 1280x720, where keypoints are shares of the picture.",
+            rich_help_panel=_SOURCE,
+            show_default=False,
+        ),
+    ] = None,
     video: Annotated[
         Path | None,
         typer.Option(
@@ -201,7 +210,9 @@ def recognize(
         video=video,
         times=times,
         detect_every=detect_every,
+        image_size=options.image_size(image_size),
     )
+    _show(*(f"note: {note}" for note in people.notes))
     with opened_progress() as progress:
         outcome = recognize_source(
             recognizer,

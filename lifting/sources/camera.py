@@ -38,6 +38,7 @@ class CameraSource:
     """
 
     live = True
+    notes: tuple[str, ...] = ()
     num_frames = 0
 
     def __init__(

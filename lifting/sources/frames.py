@@ -45,6 +45,7 @@ class Source(Protocol):
         fps: frames per second.
         num_frames: as far as that is known; 0 where it is not.
         live: frames come whether or not somebody takes them.
+        notes: sentences for the user on what was made of unusual input.
     """
 
     skeleton: Skeleton
@@ -52,6 +53,7 @@ class Source(Protocol):
     fps: float
     num_frames: int
     live: bool
+    notes: tuple[str, ...]
 
     def frames(self) -> Generator[SourceFrame]:
         """Every frame, in the order of time; closing it lets go of the file or the camera."""

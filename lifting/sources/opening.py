@@ -24,6 +24,7 @@ def open_source(
     detect_every: int = 1,
     keypoints: Path | None = None,
     progress: Progress | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> Source:
     """A number is a camera, a folder holds OpenPose JSON, a file is a video.
 
@@ -38,6 +39,7 @@ def open_source(
         keypoints: detect all of a video into this folder first, where a run that was stopped continues, and
             read the folder. The source can then be read again without a detector. No camera is meant then.
         progress: of that detection.
+        image_size: (width, height), pixels, of a folder whose keypoints are shares of the picture.
 
     Raises:
         FileNotFoundError, ValueError, OSError: as the sources and `detect_video` say.
@@ -50,7 +52,7 @@ def open_source(
             raise ValueError(
                 f"--detect-every is for videos and cameras; {name} holds keypoints: leave it out"
             )
-        return KeypointSource(path, video, layout, fps)
+        return KeypointSource(path, video, layout, fps, image_size)
     if keypoints is not None:
         found = detect_video(path, keypoints, model=detector, fps=fps, progress=progress)
         return KeypointSource(found.folder, path, fps=fps)

@@ -39,6 +39,7 @@ class VideoSource:
     """
 
     live = False
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,

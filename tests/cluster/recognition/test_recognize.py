@@ -282,6 +282,25 @@ def test_missing_frames_show_nobody(tmp_path: Path) -> None:
     assert [len(frame.people) for frame in frames[9:14]] == [1, 0, 0, 0, 1]
 
 
+@pytest.mark.parametrize(("first", "shown"), [(0, 0), (1, 0)])
+def test_the_first_file_stands_beside_the_first_picture_wherever_counting_begins(
+    tmp_path: Path, first: int, shown: int
+) -> None:
+    """Pictures of 20 grey levels, and 20 files that count from 0 or from 1."""
+    path = tmp_path / "grey.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+    for number in range(20):
+        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    writer.release()
+    folder = keypoint_folder(tmp_path / "json", frames=20)
+    for file in sorted(folder.glob("*.json"), reverse=True):
+        number = int(file.name.split("_")[1]) + first
+        file.rename(folder / frame_file_name(number))
+    pictures = [frame.picture for frame in KeypointSource(folder, path).frames()]
+    levels = [None if picture is None else round(float(picture.mean()) / 10) for picture in pictures]
+    assert levels == list(range(shown, 20))
+
+
 @pytest.mark.ray
 def test_a_cluster_answers_as_one_process(
     ray_runtime: Runtime, recognizer: Recognizer, model_folder: Path, walker: Keypoints2D
