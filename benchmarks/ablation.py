@@ -31,7 +31,7 @@ from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
 from cluster.locking import locked
 from cluster.reproduction.protocol import TABLES, Part, parts_of
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from encoding.augment import AugmentationConfig
 from encoding.datasets import Clip
 from lifting.tables import as_text
@@ -175,7 +175,7 @@ def measure(
     genotype: Genotype | None = None,
 ) -> None:
     """Leave out each of a part's units in turn; one file a unit. No genotype: the residual network."""
-    part, experiment = PARTS[subset], Experiment.load(settings_of(data, subset, seed, changes))
+    part, experiment = PARTS[subset], PreparedExperiment.load(settings_of(data, subset, seed, changes))
     clips = experiment.split.development
     asked = {"changes": dict(changes), **({"genotype": str(genotype)} if genotype else {})}
     for unit in left_out(part, clips):
@@ -216,7 +216,10 @@ def unit_of(part: Part, clip: Clip) -> str:
 
 
 def fold(
-    experiment: Experiment, kept: Sequence[Clip], others: Sequence[Clip], genotype: Genotype | None = None
+    experiment: PreparedExperiment,
+    kept: Sequence[Clip],
+    others: Sequence[Clip],
+    genotype: Genotype | None = None,
 ) -> dict[str, Any]:
     """Train on some clips; which of the others are right, by name, and their mean loss."""
     config, statistics = experiment.config, experiment.statistics(kept)
@@ -236,7 +239,7 @@ def fold(
     }
 
 
-def _network(experiment: Experiment, genotype: Genotype | None) -> ImageClassifier:
+def _network(experiment: PreparedExperiment, genotype: Genotype | None) -> ImageClassifier:
     config = experiment.config
     assert config.parameters is not None
     if genotype is not None:

@@ -19,7 +19,7 @@ import numpy as np
 from step import machine
 
 from cluster.checkpoints.saver import Saver
-from cluster.checkpoints.store import Checkpoints, Snapshot
+from cluster.checkpoints.store import Checkpoints, StateSnapshot
 from cluster.distributed.children import RayChildren
 from cluster.distributed.config import RuntimeConfig
 from cluster.distributed.runtime import Runtime
@@ -38,7 +38,7 @@ class Timed(Checkpoints):
         self.seconds: list[float] = []
         self.processor: list[float] = []
 
-    def write(self, snapshot: Snapshot) -> int:
+    def write(self, snapshot: StateSnapshot) -> int:
         """As ever."""
         begin, processor = time.perf_counter(), time.thread_time()
         written = super().write(snapshot)

@@ -26,10 +26,10 @@ from pathlib import Path
 from sqlalchemy import select, text, update
 
 from cluster.registry.models import JobRow
-from cluster.registry.records import Room
+from cluster.registry.records import Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 from cluster.scheduling.submission import Options, submit
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
@@ -38,7 +38,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 def fill(url: str, jobs: int) -> None:
     """Queue so many jobs of one CPU."""
     planned = tuple(
-        PlannedJob(name=f"job-{n}", kind="search", settings={}, run=f"job-{n}", needs=Room(cpus=1))
+        PlannedJob(name=f"job-{n}", kind="search", settings={}, run=f"job-{n}", needs=Resources(cpus=1))
         for n in range(jobs)
     )
     with Registry.open(url) as registry:
@@ -48,7 +48,7 @@ def fill(url: str, jobs: int) -> None:
 def work(url: str, name: str, naive: bool) -> None:
     """One worker: wait for the start, then claim and finish until nothing is left; print what it had."""
     with Registry.open(url) as registry:
-        queue, place = Queue(registry), Place(name=name, capacity=Room(cpus=1))
+        queue, place = Queue(registry), Host(name=name, capacity=Resources(cpus=1))
         registry.now()
         print("ready", flush=True)
         sys.stdin.readline()

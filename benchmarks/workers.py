@@ -31,7 +31,7 @@ from step import machine
 
 from cluster.distributed.children import RayChildren
 from cluster.distributed.config import RuntimeConfig
-from cluster.distributed.measurements import Measurement
+from cluster.distributed.measurements import ShardCost
 from cluster.distributed.owners import num_owners
 from cluster.distributed.runtime import Runtime
 from nas import kernels
@@ -94,25 +94,25 @@ def report_steps(parts: Any, shards: int, rounds: int) -> None:
         everybody = list(children.dispatcher.workers)
         alone = [ray.remote(Alone).options(num_cpus=0.25).remote(*parts[:3]) for _ in range(2)]
         taken: dict[int | str, list[float]] = {who: [] for who in (0, *WORKERS, SPLIT)}
-        measured: dict[int | str, list[Measurement]] = {who: [] for who in (*WORKERS, SPLIT)}
+        measured: dict[int | str, list[ShardCost]] = {who: [] for who in (*WORKERS, SPLIT)}
         order = list(taken)
         for step in range(rounds + 1):
             genotypes = RandomStrategy(5, seed=1).sample(shards, "weights", step)
             order.append(order.pop(0))
             for who in order:
-                team = split if who == SPLIT else children
+                backend = split if who == SPLIT else children
                 children.dispatcher.workers = everybody[: int(who)] if who in WORKERS else everybody
                 start = time.perf_counter()
                 if who:
-                    team.train(step, genotypes, RATE)
+                    backend.train(step, genotypes, RATE)
                 else:
                     ray.get(
                         [p.train.remote(step, genotypes, range(n, shards, 2)) for n, p in enumerate(alone)]
                     )
                 if step:  # the first round warms up
                     taken[who].append(time.perf_counter() - start)
-                    if who and team.measurement:
-                        measured[who].append(team.measurement)
+                    if who and backend.measurement:
+                        measured[who].append(backend.measurement)
         children.dispatcher.workers = everybody
         children.close()
         split.close()
@@ -128,7 +128,7 @@ def report_steps(parts: Any, shards: int, rounds: int) -> None:
     )
 
 
-def _print_line(workers: int, owners: int, taken: Sequence[float], measured: Sequence[Measurement]) -> None:
+def _print_line(workers: int, owners: int, taken: Sequence[float], measured: Sequence[ShardCost]) -> None:
     more = " (more workers than cores)" if workers > len(os.sched_getaffinity(0)) else ""
     idle = [median(m.idle[number] for m in measured) for number in range(workers)]
     print(

@@ -26,7 +26,7 @@ MOVED = {
     "cluster.scheduling.records": "cluster.registry.records",
     "cluster.scheduling.registry": "cluster.registry.registry",
     "cluster.stages.checkpoints": "cluster.checkpoints.store",
-    "cluster.stages.courses": "cluster.distributed.courses",
+    "cluster.stages.courses": "cluster.distributed.training_runs",
     "cluster.tracking.delivery": "cluster.stages.delivery",
 }
 """Modules that pages have shown, by old name; an entry goes with the release after the one that moved it."""

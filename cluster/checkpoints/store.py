@@ -23,14 +23,14 @@ from cluster.files import TEMPORARY_PREFIX, sha256, sha256_of_file, write_atomic
 __all__ = [
     "Checkpoints",
     "LoadedCheckpoint",
-    "Snapshot",
+    "StateSnapshot",
 ]
 
 FORMAT = 1
 _MANIFEST = re.compile(r"step-(\d+)\.json")
 
 
-class Snapshot(NamedTuple):
+class StateSnapshot(NamedTuple):
     """A state at one moment, ready to be written; what happens to the state afterwards does not reach it."""
 
     step: int
@@ -86,7 +86,7 @@ class Checkpoints:
         return self.write(self.snapshot(state, step))
 
     @staticmethod
-    def snapshot(state: Mapping[str, Any], step: int) -> Snapshot:
+    def snapshot(state: Mapping[str, Any], step: int) -> StateSnapshot:
         """The first half of `save`: what `write` writes, now or later, in this thread or another.
 
         Arrays that are read-only are not copied: nobody may change them.
@@ -94,9 +94,9 @@ class Checkpoints:
         Raises:
             ValueError: the state holds something that cannot be saved.
         """
-        return Snapshot(step, *StateCodec.encode(state))
+        return StateSnapshot(step, *StateCodec.encode(state))
 
-    def write(self, snapshot: Snapshot) -> int:
+    def write(self, snapshot: StateSnapshot) -> int:
         """The second half of `save`: what it returns and raises."""
         if not self._ours:
             self._refuse_foreign()

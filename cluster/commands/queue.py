@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cluster.registry.records import Job
     from cluster.registry.registry import Registry
     from cluster.scheduling.plan import Plan
-    from cluster.scheduling.view import Snapshot
+    from cluster.scheduling.view import QueueSnapshot
 
 __all__ = ["DatabaseOption", "opened_registry", "register"]
 
@@ -158,8 +158,8 @@ def show(job: JobNumber, database: DatabaseOption = None) -> None:
 
     From Python: registry.job(12), registry.events(12).
     """
-    from cluster.registry.records import Room
-    from cluster.scheduling.view import clock, describe_room, job_line, snapshot
+    from cluster.registry.records import Resources
+    from cluster.scheduling.view import clock, describe_resources, job_line, snapshot
 
     with opened_registry(database) as registry:
         found = registry.job(job)
@@ -172,7 +172,7 @@ def show(job: JobNumber, database: DatabaseOption = None) -> None:
             "waits for" if found.state == "queued" else "": line.remark if found.state == "queued" else "",
             "progress": line.progress + (f", {line.left} left" if line.left else ""),
             "attempts": f"{found.attempt} begun, {found.failures} of {found.max_attempts} failed",
-            "needs": describe_room(Room(cpus=found.cpus, gpus=found.gpus)),
+            "needs": describe_resources(Resources(cpus=found.cpus, gpus=found.gpus)),
             "after": ", ".join(map(str, found.after)),
             "run": found.folder,
             "checkpoint": found.checkpoint or "",
@@ -295,8 +295,8 @@ def opened_registry(database: str | None) -> Iterator["Registry"]:
 
 def _show_plan(plan: "Plan", out: str) -> None:
     from cluster.progress import duration
-    from cluster.registry.records import Room
-    from cluster.scheduling.view import describe_room
+    from cluster.registry.records import Resources
+    from cluster.scheduling.view import describe_resources
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("", "job", "kind", "needs", "at most", "after"):
@@ -304,18 +304,18 @@ def _show_plan(plan: "Plan", out: str) -> None:
     for number, job in enumerate(plan.jobs, 1):
         limit = "" if job.limit_seconds is None else duration(job.limit_seconds)
         after = ", ".join(str(position + 1) for position in job.after)
-        table.add_row(str(number), Text(job.name), job.kind, describe_room(job.needs), limit, after)
+        table.add_row(str(number), Text(job.name), job.kind, describe_resources(job.needs), limit, after)
     console = _console()
     console.print(table)
     needs = [job.needs for job in plan.jobs if not job.after]
-    together = Room(cpus=sum(need.cpus for need in needs), gpus=sum(need.gpus for need in needs))
+    together = Resources(cpus=sum(need.cpus for need in needs), gpus=sum(need.gpus for need in needs))
     _say(
-        f"{len(plan.jobs)} job(s) in {out}; all that can begin at once need {describe_room(together)}; "
+        f"{len(plan.jobs)} job(s) in {out}; all that can begin at once need {describe_resources(together)}; "
         "nothing was queued"
     )
 
 
-def _show_queue(console: Console, seen: "Snapshot", all_jobs: bool) -> None:
+def _show_queue(console: Console, seen: "QueueSnapshot", all_jobs: bool) -> None:
     from cluster.scheduling.view import clock, job_line
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -343,7 +343,7 @@ def _show_queue(console: Console, seen: "Snapshot", all_jobs: bool) -> None:
     )
 
 
-def _shown(seen: "Snapshot", all_jobs: bool) -> list["Job"]:
+def _shown(seen: "QueueSnapshot", all_jobs: bool) -> list["Job"]:
     """Running jobs, then queued ones in their order, then those that ended within a day."""
     day = 86400.0
     order = {"running": 0, "queued": 1}
@@ -353,7 +353,7 @@ def _shown(seen: "Snapshot", all_jobs: bool) -> list["Job"]:
     )
 
 
-def _workers(seen: "Snapshot") -> str:
+def _workers(seen: "QueueSnapshot") -> str:
     if not seen.workers:
         return "no worker is there: `posenas worker` starts one"
     named = ", ".join(f"{one.name} ({one.cpus:g} CPUs, {one.gpus:g} GPUs)" for one in seen.workers)

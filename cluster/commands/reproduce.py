@@ -12,7 +12,7 @@ from rich.text import Text
 from cluster.commands.options import numbers, parse_settings
 
 if TYPE_CHECKING:
-    from cluster.reproduction.protocol import Measurement, Part
+    from cluster.reproduction.protocol import Part, TableCell
 
 __all__ = ["register"]
 
@@ -119,7 +119,7 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def _list(measurements: Sequence["Measurement"]) -> None:
+def _list(measurements: Sequence["TableCell"]) -> None:
     for one in measurements:
         seeds = one.file.get("training_seeds", [])
         trained = f", {len(seeds)} trainings" if seeds and one.method != "neighbour" else ""

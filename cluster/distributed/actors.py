@@ -21,10 +21,10 @@ from ray import ObjectRef
 from ray.exceptions import RayError
 from torch import Tensor
 
-from cluster.distributed.courses import TrainingSpec, TrainingState
 from cluster.distributed.processes import NotPreparedError, WorkerInfo
 from cluster.distributed.reports import EpochReport, ShardReport
 from cluster.distributed.trainer import Reference, Trainer
+from cluster.distributed.training_runs import TrainingSpec, TrainingState
 from cluster.tracking.machines import MachineUse
 from nas.compute import ComputeConfig, deterministic, require_device
 from nas.config import SearchConfig
@@ -88,7 +88,7 @@ class Summed:
 class Evaluator:
     """Computes shards on one torch thread; keeps nothing but a copy of one version of the weights.
 
-    A new process knows nothing until `prepare`; the driver greets it so whenever it was restarted.
+    A new process knows nothing until `prepare`; the driver repeats this handshake whenever it was restarted.
     """
 
     def __init__(self) -> None:

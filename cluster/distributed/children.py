@@ -32,11 +32,11 @@ from cluster.distributed.dispatch import (
     last,
 )
 from cluster.distributed.leases import ActorLostError
-from cluster.distributed.measurements import Measurement, measure
+from cluster.distributed.measurements import ShardCost, measure
 from cluster.distributed.owners import Owners, Update, num_owners
+from cluster.distributed.placement import Placement
 from cluster.distributed.processes import WorkerInfo
 from cluster.distributed.runtime import Runtime
-from cluster.distributed.staffing import Staffing
 from nas.children import Scored, StepMetrics, check_num_shards, check_source, ignore
 from nas.compute import ComputeConfig
 from nas.config import SearchConfig
@@ -92,13 +92,13 @@ class RayChildren:
         sources = [ray.put(train_source), ray.put(validation_source)]
         settings = runtime.config
         self._arguments = supernet, config, sources, compute or ComputeConfig(), settings.kernels
-        self._staffing = Staffing(runtime, Evaluator)
+        self._staffing = Placement(runtime, Evaluator)
         self._dispatcher = Dispatcher(
-            self._staffing.seats(),
-            self._greet,
+            self._staffing.slots(),
+            self._handshake,
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
-            staffing=self._staffing,
+            placement=self._staffing,
         )
         workers = len(self._dispatcher.workers)
         self._owners = Owners(
@@ -112,7 +112,7 @@ class RayChildren:
         self._steps: list[tuple[int, tuple[Genotype, ...], float]] = []  # done since
         self._owner_lost = False
         self._published: Published = self._owners.load(None)
-        self.measurement: Measurement | None = None
+        self.measurement: ShardCost | None = None
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -130,7 +130,7 @@ class RayChildren:
         Raises:
             ValueError: the cluster has no room for them.
         """
-        self._dispatcher.add(self._staffing.seats(count))
+        self._dispatcher.add(self._staffing.slots(count))
 
     def train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
         """One weight step; see `nas.children.Children`."""
@@ -276,7 +276,7 @@ class RayChildren:
             self._train(*step)
         self._owner_lost = False
 
-    def _greet(self, actor: Any) -> ObjectRef[WorkerInfo]:
+    def _handshake(self, actor: Any) -> ObjectRef[WorkerInfo]:
         """Prepare an evaluator; its constructor gets nothing, as Ray may lose what a restart needs again."""
         reference: ObjectRef[WorkerInfo] = actor.prepare.remote(*self._arguments)
         return reference

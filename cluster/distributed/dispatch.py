@@ -20,7 +20,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from cluster.distributed.processes import NotPreparedError, WorkerInfo
 from cluster.distributed.reports import EpochReport, ShardReport
 
-__all__ = ["Dispatcher", "Finished", "Following", "Submit", "Worker", "WorkersLostError", "last"]
+__all__ = ["Dispatcher", "Finished", "Following", "RayWorker", "Submit", "WorkersLostError", "last"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +28,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds until a restarting worker is asked again whether it is ready."""
 
 PATIENCE = 5
-"""Failed greetings after which a worker is no longer waited for but made anew."""
+"""Failed handshake after which a worker is no longer waited for but made anew."""
 
 START_SECONDS = 120.0
-"""A process that has not answered its greeting by then is made anew; without load it takes two seconds."""
+"""A process that has not answered its handshake by then is made anew; without load it takes two seconds."""
 
 Submit = Callable[[Any], Sequence["ObjectRef[Any]"]]
 """Starts one shard on an actor. The first reference is its report; others are left where they are."""
@@ -63,7 +63,7 @@ class Finished:
 class _Call:
     """A call under way. Its answer counts only while its worker holds this very call and its run lasts.
 
-    `shard` is None for the greeting of a starting worker.
+    `shard` is None for the handshake of a starting worker.
     """
 
     references: Sequence["ObjectRef[Any]"]
@@ -74,7 +74,7 @@ class _Call:
 
 
 @dataclass(eq=False)
-class Worker:
+class RayWorker:
     """One evaluator as the driver sees it.
 
     Attributes:
@@ -97,7 +97,7 @@ class Worker:
         return f"worker {self.number}{where}"
 
     @property
-    def seated(self) -> bool:
+    def placed(self) -> bool:
         """Has a place on the cluster, and in it an actor, be it one that is starting."""
         return self.handle is not None
 
@@ -132,12 +132,12 @@ class Dispatcher:
 
     Args:
         creates: one for each worker; makes its actor.
-        greet: prepares an actor's new process for work; it answers when it is ready.
+        handshake: prepares an actor's new process for work; it answers when it is ready.
         shard_seconds: a worker that needs longer for one shard is taken for frozen. The time counts from
             when a ready worker was given the shard, and doubles for a shard that ran out of it.
         give_up_seconds: how long to go on without any worker.
-        staffing: called again and again while a batch runs; may add workers, which then take part in it, and
-            `unseat` and `seat` others.
+        placement: called again and again while a batch runs; may add workers, which then take part in it, and
+            `release_slot` and `slot` others.
 
     Attributes:
         workers: all, by number.
@@ -148,25 +148,25 @@ class Dispatcher:
     def __init__(
         self,
         creates: Iterable[Callable[[], Any]],
-        greet: Callable[[Any], "ObjectRef[WorkerInfo]"],
+        handshake: Callable[[Any], "ObjectRef[WorkerInfo]"],
         *,
         shard_seconds: float,
         give_up_seconds: float,
-        staffing: Callable[["Dispatcher"], None] = as_it_is,
+        placement: Callable[["Dispatcher"], None] = as_it_is,
     ) -> None:
-        self._greet, self._staffing = greet, staffing
+        self._handshake, self._placement = handshake, placement
         self.shard_seconds = shard_seconds
         self._give_up_seconds = give_up_seconds
         self._run = _Run(-1, [], last, deque(), [])
         self.repeated = 0
         self.machines: dict[str, Mapping[str, float]] = {}
-        self.workers: list[Worker] = []
+        self.workers: list[RayWorker] = []
         self.add(creates)
 
     def add(self, creates: Iterable[Callable[[], Any]]) -> None:
         """Add workers; they take shards as soon as they are ready."""
         for create in creates:
-            worker = Worker(len(self.workers), create)
+            worker = RayWorker(len(self.workers), create)
             self.workers.append(worker)
             self._start(worker)
 
@@ -188,8 +188,8 @@ class Dispatcher:
         self._run = run
         alive_at = time.monotonic()
         while len(run.finished) < count:
-            self._staffing(self)
-            self._greet_all()
+            self._placement(self)
+            self._start_handshakes()
             self._assign(run)
             if any(worker.ready for worker in self.workers):
                 alive_at = time.monotonic()
@@ -213,19 +213,19 @@ class Dispatcher:
             if time.monotonic() > deadline:
                 missing = [worker.number for worker in self.workers if not worker.ready]
                 raise WorkersLostError(f"workers {missing} were not ready within {seconds:g} s")
-            self._greet_all()
+            self._start_handshakes()
             self._wait(idle)
         return [worker.info for worker in self.workers if worker.info is not None]
 
-    def unseat(self, worker: Worker) -> None:
+    def release_slot(self, worker: RayWorker) -> None:
         """End a worker whose place is given up; what it had goes to others."""
         if worker.call is not None:
             self._requeue(worker.call, self._run)
         self._end(worker)
         worker.call, worker.ready = None, False
 
-    def seat(self, worker: Worker, create: Callable[[], Any]) -> None:
-        """Start a worker that was unseated, in another place."""
+    def assign_slot(self, worker: RayWorker, create: Callable[[], Any]) -> None:
+        """Start a worker that was displaced, in another place."""
         worker.create = create
         self._start(worker)
 
@@ -234,25 +234,25 @@ class Dispatcher:
         for worker in self.workers:
             self._end(worker)
 
-    def _end(self, worker: Worker) -> None:
-        if worker.seated:
+    def _end(self, worker: RayWorker) -> None:
+        if worker.placed:
             ray.kill(worker.handle)
             worker.handle = None
 
-    def _start(self, worker: Worker) -> None:
+    def _start(self, worker: RayWorker) -> None:
         worker.handle = worker.create()
         worker.failures = 0
         self._ask(worker)
 
-    def _ask(self, worker: Worker) -> None:
-        """Greet a worker: it is ready when it answers."""
+    def _ask(self, worker: RayWorker) -> None:
+        """Start the handshake with a worker: it is ready when it answers."""
         worker.ready = False
-        worker.call = _Call([self._greet(worker.handle)], time.monotonic() + START_SECONDS)
+        worker.call = _Call([self._handshake(worker.handle)], time.monotonic() + START_SECONDS)
 
-    def _greet_all(self) -> None:
+    def _start_handshakes(self) -> None:
         for worker in self.workers:
             if (
-                worker.seated
+                worker.placed
                 and not worker.ready
                 and worker.call is None
                 and time.monotonic() >= worker.resume_at
@@ -269,10 +269,10 @@ class Dispatcher:
                 worker.call = _Call(run.submits[shard](worker.handle), deadline, run.number, shard)
 
     def _wait(self, run: _Run) -> None:
-        """Wait for the next answer, deadline or greeting, and act on it."""
+        """Wait for the next answer, deadline or handshake, and act on it."""
         calls = {worker.call.references[0]: worker for worker in self.workers if worker.call is not None}
         moments = [worker.call.deadline for worker in self.workers if worker.call is not None]
-        moments += [w.resume_at for w in self.workers if w.seated and w.call is None and not w.ready]
+        moments += [w.resume_at for w in self.workers if w.placed and w.call is None and not w.ready]
         pause = max(0.0, min([*moments, time.monotonic() + 1.0]) - time.monotonic())
         if calls:
             answered, _ = ray.wait(list(calls), num_returns=1, timeout=pause)
@@ -284,7 +284,7 @@ class Dispatcher:
             if worker.call is not None and time.monotonic() > worker.call.deadline:
                 self._timed_out(worker, run)
 
-    def _answered(self, worker: Worker, run: _Run) -> None:
+    def _answered(self, worker: RayWorker, run: _Run) -> None:
         call, worker.call = worker.call, None
         assert call is not None
         try:
@@ -314,7 +314,7 @@ class Dispatcher:
         run.submits[shard], run.timeouts[shard] = follower, self.shard_seconds
         run.queue.appendleft(shard)
 
-    def _compare(self, worker: Worker) -> None:
+    def _compare(self, worker: RayWorker) -> None:
         """Warn where machines compute differently: results may then depend on who computed a shard."""
         for other in self.workers:
             if worker.info and other.info and other.info.arithmetic != worker.info.arithmetic:
@@ -324,8 +324,8 @@ class Dispatcher:
                 )
                 return
 
-    def _lost(self, worker: Worker, call: _Call, run: _Run, error: RayError) -> None:
-        """The process died, or cannot be reached: its shard goes back, and it is greeted again later."""
+    def _lost(self, worker: RayWorker, call: _Call, run: _Run, error: RayError) -> None:
+        """The process died, or cannot be reached: its shard goes back, and the handshake is repeated later."""
         if isinstance(error, RayActorError) and error.actor_init_failed:
             raise RuntimeError(f"{worker} cannot be started: {error}") from error
         self._requeue(call, run)
@@ -339,7 +339,7 @@ class Dispatcher:
             pause = min(FIRST_PAUSE * 2**worker.failures, LONGEST_PAUSE)
             worker.resume_at = time.monotonic() + pause
 
-    def _timed_out(self, worker: Worker, run: _Run) -> None:
+    def _timed_out(self, worker: RayWorker, run: _Run) -> None:
         """Replace a frozen process. Its answer, should it wake before it is ended, belongs to no call."""
         call = worker.call
         assert call is not None

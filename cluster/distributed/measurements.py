@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from cluster.distributed.reports import ShardReport
 
-__all__ = ["Measurement", "Tally", "measure"]
+__all__ = ["ShardCost", "Tally", "measure"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurement:
+class ShardCost:
     """What one batch of shards cost. It differs from run to run; nothing in a result depends on it.
 
     Attributes:
@@ -53,12 +53,12 @@ def measure(
     seconds: float,
     update_seconds: float,
     repeated: int,
-) -> Measurement:
+) -> ShardCost:
     """Add up the reports, each with the number of the worker that made it."""
     busy = dict.fromkeys(workers, 0.0)
     for number, report in reports:
         busy[number] = busy.get(number, 0.0) + report.seconds
-    return Measurement(
+    return ShardCost(
         kind=kind,
         seconds=seconds,
         update_seconds=update_seconds,
@@ -77,7 +77,7 @@ class Tally:
         self._seconds = self._bytes_in = 0.0
         self._idle_seconds: dict[str, float] = {}
 
-    def add(self, measured: Measurement) -> None:
+    def add(self, measured: ShardCost) -> None:
         """One batch more."""
         self._seconds += measured.seconds
         if measured.kind == "train":

@@ -12,7 +12,7 @@ __all__ = ["NotPreparedError", "WorkerInfo", "introduce"]
 
 
 class NotPreparedError(Exception):
-    """The worker's process was restarted since it was prepared: it must be greeted anew."""
+    """The worker's process was restarted since it was prepared: the handshake must be repeated."""
 
 
 @dataclass(frozen=True, kw_only=True)

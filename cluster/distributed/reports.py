@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cluster.distributed.courses import TrainedEpoch
+from cluster.distributed.training_runs import TrainedEpoch
 from nas.shards import ShardScore
 
 __all__ = ["EpochReport", "ShardReport"]

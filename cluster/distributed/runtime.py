@@ -21,9 +21,9 @@ from ray.util.placement_group import (
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster.distributed.config import RuntimeConfig
-from cluster.distributed.shield import shielded_processes
+from cluster.distributed.process_group import own_process_groups
 
-__all__ = ["HEALTH_CHECK", "Runtime", "Seat", "token_file", "token_state"]
+__all__ = ["HEALTH_CHECK", "Runtime", "Slot", "token_file", "token_state"]
 
 HEALTH_CHECK = {
     "health_check_initial_delay_ms": 1000,
@@ -38,7 +38,7 @@ A cluster that others started keeps its own; docs/cluster.md says how to give th
 
 
 @dataclass(frozen=True)
-class Seat:
+class Slot:
     """Called, makes one worker in its reserved place.
 
     Attributes:
@@ -141,7 +141,7 @@ class Runtime:
         remove_placement_group(group)
         self._groups.remove(group)
 
-    def in_place(self, cls: type, place: tuple[PlacementGroup, int]) -> Seat:
+    def in_place(self, cls: type, place: tuple[PlacementGroup, int]) -> Slot:
         """Makes a worker of a class in its reserved place, as often as asked.
 
         Ray restarts its process when it dies and repeats none of its calls; that is the dispatcher's part.
@@ -153,7 +153,7 @@ class Runtime:
             max_task_retries=0,
             scheduling_strategy=PlacementGroupSchedulingStrategy(*place),
         )
-        return Seat(place[0], actor.remote)
+        return Slot(place[0], actor.remote)
 
     def describe(self) -> str:
         """What the cluster has, in one line."""
@@ -201,7 +201,7 @@ def token_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 def _start(num_cpus: int | None) -> None:
     """Start Ray on this machine. It turns token authentication on by itself and keeps its token at home."""
-    with shielded_processes():
+    with own_process_groups():
         ray.init(
             address="local",
             num_cpus=num_cpus,

@@ -12,16 +12,23 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import RayError
 
-from cluster.distributed.courses import Course, EpochTrainer, SpecT, TrainingSpec, TrainingState, kept
 from cluster.distributed.dispatch import Dispatcher, Finished, Submit
 from cluster.distributed.processes import NotPreparedError, WorkerInfo, introduce
 from cluster.distributed.reports import EpochReport
+from cluster.distributed.training_runs import (
+    EpochTrainer,
+    SpecT,
+    TrainingRun,
+    TrainingSpec,
+    TrainingState,
+    kept,
+)
 from cluster.interruption import Interruption
 from cluster.tracking.machines import MachineUse
 from nas.compute import ComputeConfig
 from nas.images import ImageSource
 
-__all__ = ["RayTrainers", "Trainer"]
+__all__ = ["RayTrainingBackend", "Trainer"]
 
 FETCH_SECONDS = 60.0
 """How long a state may take to arrive before it counts as lost; 20 MB take some hundredths of a second."""
@@ -80,7 +87,7 @@ class Trainer:
         return self._sources[name]
 
 
-class RayTrainers:
+class RayTrainingBackend:
     """The workers of a dispatcher, each of which has the methods of `Trainer`.
 
     Args:
@@ -92,12 +99,12 @@ class RayTrainers:
 
     def run(
         self,
-        courses: Sequence[Course[SpecT]],
-        progressed: Callable[[Course[SpecT]], None],
+        training_runs: Sequence[TrainingRun[SpecT]],
+        progressed: Callable[[TrainingRun[SpecT]], None],
         interruption: Interruption,
     ) -> None:
-        """See `cluster.distributed.courses.Trainers`."""
-        left = [course for course in courses if not course.finished]
+        """See `cluster.distributed.training_runs.TrainingBackend`."""
+        left = [training_run for training_run in training_runs if not training_run.finished]
         stored: dict[int, Reference] = {id(None): []}
 
         def reference(images: ImageSource | None) -> Reference:
@@ -105,28 +112,28 @@ class RayTrainers:
                 stored[id(images)] = [ray.put(images)]
             return stored[id(images)]
 
-        def epoch(course: Course[SpecT]) -> Submit:
-            sources = reference(course.source), reference(course.validation)
-            state = [ray.put(course.state)] if course.state is not None else []
+        def epoch(training_run: TrainingRun[SpecT]) -> Submit:
+            sources = reference(training_run.source), reference(training_run.validation)
+            state = [ray.put(training_run.state)] if training_run.state is not None else []
             return lambda actor: actor.advance.options(num_returns=2).remote(
-                course.spec, *sources, state, course.epoch
+                training_run.spec, *sources, state, training_run.epoch
             )
 
         def following(number: int, finished: Finished) -> Submit | None:
-            course = left[number]
+            training_run = left[number]
             try:
                 state = ray.get(finished.references[0], timeout=FETCH_SECONDS)
             except RayError:  # it died with its machine, after the report had come
-                return epoch(course)
-            course.add(finished.report.trained, state)
-            progressed(course)
-            if not all(one.finished for one in courses):
+                return epoch(training_run)
+            training_run.add(finished.report.trained, state)
+            progressed(training_run)
+            if not all(one.finished for one in training_runs):
                 interruption.stop_if_requested()
-            return None if course.finished else epoch(course)
+            return None if training_run.finished else epoch(training_run)
 
-        with kept(courses):
-            self._dispatcher.run([epoch(course) for course in left], following)
+        with kept(training_runs):
+            self._dispatcher.run([epoch(training_run) for training_run in left], following)
 
     def machines(self) -> Mapping[str, Mapping[str, float]]:
-        """See `cluster.distributed.courses.Trainers`."""
+        """See `cluster.distributed.training_runs.TrainingBackend`."""
         return self._dispatcher.machines

@@ -13,16 +13,16 @@ pictures/        2D, truth and prediction side by side; error by joint
 
 from pathlib import Path
 
-from cluster.any_run import AnyRun
 from cluster.files import write_json
 from cluster.lifter.config import LiftConfig
+from cluster.run_folder_base import RunFolderBase
 from cluster.settings import difference
 from lifting.train import Stream
 
 __all__ = ["LiftRun"]
 
 
-class LiftRun(AnyRun):
+class LiftRun(RunFolderBase):
     """Names the files of a run; never lets one run write over another."""
 
     def __init__(self, path: Path) -> None:

@@ -114,8 +114,8 @@ def _train_streams(
                 split.validation,
                 device=config.resources.device,
             )
-            course = _Course(run, config, stream, training, progress, tracker)
-            rows[stream] = course.to_the_end(interruption)
+            training_run = _Course(run, config, stream, training, progress, tracker)
+            rows[stream] = training_run.to_the_end(interruption)
             trainings[stream] = training
             write_json(run.training_file, {"streams": rows})
     return trainings, rows

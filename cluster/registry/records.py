@@ -12,7 +12,7 @@ __all__ = [
     "Job",
     "JobProgress",
     "Mode",
-    "Room",
+    "Resources",
     "State",
     "Worker",
 ]
@@ -31,7 +31,7 @@ class ClaimLost(Exception):  # noqa: N818 - nothing went wrong: somebody else ha
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class Resources:
     """CPUs and GPUs, fractions allowed."""
 
     cpus: float

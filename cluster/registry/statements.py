@@ -28,8 +28,8 @@ from cluster.registry.models import ControlRow, DependencyRow, EventRow, JobRow
 from cluster.registry.records import JobProgress
 
 __all__ = [
-    "ADD_EVENT", "END_JOB", "FENCE", "JOB", "LOCK_PLACE", "NEXT_JOB", "NOTE_PROGRESS", "RENEW_JOBS",
-    "RESERVE_JOB", "RUNNING_JOBS", "TAKE_JOB", "UNCLAIMED", "USED_ROOM",
+    "ADD_EVENT", "END_JOB", "FENCE", "JOB", "LOCK_HOST", "NEXT_JOB", "NOTE_PROGRESS", "RENEW_JOBS",
+    "RESERVE_JOB", "RUNNING_JOBS", "TAKE_JOB", "UNCLAIMED", "USED_RESOURCES",
 ]  # fmt: skip
 
 JOB = typing.cast(Table, JobRow.__table__)
@@ -51,10 +51,10 @@ FENCE = and_(
 )
 """Finds its row only while the claim holds."""
 
-LOCK_PLACE = text("SELECT pg_advisory_xact_lock(hashtext(:place))")
+LOCK_HOST = text("SELECT pg_advisory_xact_lock(hashtext(:place))")
 """PostgreSQL: two workers of one place must not give the same room away."""
 
-USED_ROOM = (
+USED_RESOURCES = (
     select(func.coalesce(func.sum(JOB.c.cpus), 0), func.coalesce(func.sum(JOB.c.gpus), 0), _CONTROL.c.mode)
     .select_from(_CONTROL.outerjoin(JOB, and_(JOB.c.state == "running", JOB.c.place == bindparam("place"))))
     .group_by(_CONTROL.c.mode)

@@ -63,7 +63,7 @@ def _tick(x: float, y: float, anchor: str, value: float) -> str:
 
 
 def room_at_left(ticks: Sequence[float]) -> float:
-    """Room at the left for the numbers of the y axis."""
+    """Resources at the left for the numbers of the y axis."""
     return 10 + _LETTER * max((len(short(tick)) for tick in ticks), default=1)
 
 

@@ -12,9 +12,17 @@ import numpy as np
 
 from nas.genotype import OPERATIONS
 
-__all__ = ["TASTE_ORDER", "Panel", "Series", "search_panels", "taste_panels", "thinned", "training_panels"]
+__all__ = [
+    "OPERATION_ORDER",
+    "Panel",
+    "Series",
+    "operation_frequency_panels",
+    "search_panels",
+    "thinned",
+    "training_panels",
+]
 
-TASTE_ORDER = ("sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3", "identity", "avg_pool_3x3")
+OPERATION_ORDER = ("sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3", "identity", "avg_pool_3x3")
 """Operations in the order of Okabe and Ito's colours that they have, so that curves get the same ones."""
 
 History = Sequence[Mapping[str, object]]
@@ -56,7 +64,7 @@ class Panel:
         series: the curves.
         limits: fixed range of y, as (0, 1) for an accuracy; None follows the values.
         palette: "c" for the page's colours of curves; "o" for those that the operations have in every
-            drawing, in the order of `TASTE_ORDER`.
+            drawing, in the order of `OPERATION_ORDER`.
     """
 
     title: str
@@ -122,8 +130,8 @@ def search_panels(history: History) -> tuple[Panel, ...]:
     return _panels(history, _SEARCH)
 
 
-def taste_panels(sampled: Sequence[Mapping[str, object]]) -> tuple[Panel, ...]:
-    """Which share each operation had among all that were sampled in an epoch: the controller's taste.
+def operation_frequency_panels(sampled: Sequence[Mapping[str, object]]) -> tuple[Panel, ...]:
+    """Which share each operation had among all that were sampled in an epoch.
 
     One panel for the normal and one for the reduction cell; none where nothing was sampled.
 
@@ -147,7 +155,7 @@ def taste_panels(sampled: Sequence[Mapping[str, object]]) -> tuple[Panel, ...]:
         shares = shares / shares.sum(axis=1, keepdims=True)
         curves = tuple(
             Series(name.replace("_", " "), tuple(known), tuple(shares[:, OPERATIONS.index(name)].tolist()))
-            for name in TASTE_ORDER
+            for name in OPERATION_ORDER
         )
         panels.append(Panel(f"Share of each operation in the {name} cell", "epoch", curves, None, "o"))
     return tuple(panels)

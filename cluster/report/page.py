@@ -60,7 +60,7 @@ class ReportContent:
         cells: the two cells.
         network: the whole network.
         search: panels of the search's curves.
-        taste: which operations were sampled, epoch by epoch.
+        operation_frequencies: which operations were sampled, epoch by epoch.
         milestones: the best cells of some epochs, in order.
         rewards: of every architecture sampled, in order.
         candidates: the genotypes retrained, best first; a row whose "chosen" is true is marked.
@@ -82,7 +82,7 @@ class ReportContent:
     cells: Sequence[Picture] = ()
     network: Sequence[Picture] = ()
     search: Sequence[Panel] = ()
-    taste: Sequence[Panel] = ()
+    operation_frequencies: Sequence[Panel] = ()
     milestones: Sequence[Picture] = ()
     rewards: Sequence[float] = ()
     candidates: Sequence[Mapping[str, object]] = ()
@@ -115,7 +115,7 @@ def render(content: ReportContent) -> str:
     sections = (
         ("The cells found", _cells(content)),
         ("Search", _search(content)),
-        ("How the controller's taste changed", _taste(content)),
+        ("Operations sampled, by epoch", _operation_frequencies(content)),
         ("Final training", _charts(content.training)),
         ("Test", _test(content)),
         ("What the network sees", _pictures(content.images, "stack")),
@@ -210,9 +210,9 @@ def _clips(content: ReportContent) -> dict[str, Any]:
     return {**data, "names": list(content.class_names)} if data else {}
 
 
-def _taste(content: ReportContent) -> str:
+def _operation_frequencies(content: ReportContent) -> str:
     figures = "".join(figure(picture) for picture in content.milestones)
-    return _charts(content.taste) + (element("div", figures, "milestones") if figures else "")
+    return _charts(content.operation_frequencies) + (element("div", figures, "milestones") if figures else "")
 
 
 def _settings(content: ReportContent) -> str:

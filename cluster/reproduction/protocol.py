@@ -20,12 +20,12 @@ __all__ = [
     "POSES",
     "PUBLISHED",
     "TABLES",
-    "Measurement",
     "Method",
     "Part",
     "Poses",
     "Protocol",
     "Table",
+    "TableCell",
     "experiment_name",
     "lifter_file",
     "parts_of",
@@ -106,7 +106,7 @@ def experiment_name(part: Part, poses: Poses, method: Method) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurement:
+class TableCell:
     """A cell of a table: a method on a part, with its experiment file.
 
     Attributes:
@@ -146,7 +146,7 @@ class Protocol:
 
     def measurements(
         self, parts: Sequence[Part], poses: Poses, lifter: Path | None = None
-    ) -> list[Measurement]:
+    ) -> list[TableCell]:
         """Every method on every part, part by part, so that a column is whole before the next begins.
 
         Args:
@@ -157,7 +157,7 @@ class Protocol:
         seen = [part for part in parts if poses == "sensor" or part.table == "msr"]
         return [one for part in seen for one in self._on(part, poses, lifter)]
 
-    def _on(self, part: Part, poses: Poses, lifter: Path | None) -> list[Measurement]:
+    def _on(self, part: Part, poses: Poses, lifter: Path | None) -> list[TableCell]:
         lifted = {"poses.source": "lifted", "poses.lifter": str(lifter)} if poses == "lifted" else {}
         shared = {
             "data": dict(part.data),
@@ -176,7 +176,7 @@ class Protocol:
             },
         }  # fmt: skip
         return [
-            Measurement(
+            TableCell(
                 part=part,
                 poses=poses,
                 method=method,

@@ -38,7 +38,7 @@ __all__ = [
     "Score",
     "as_markdown",
     "collect",
-    "courses_figure",
+    "curves_of_searches_figure",
     "mixed_settings",
     "size_figure",
     "write_tables",
@@ -75,7 +75,7 @@ class Score:
         validation: mean validation accuracy of the genotypes chosen, when retrained; None without a search.
         search_seconds, training_seconds: mean time of these jobs, for one search and for all its trainings.
         genotypes: those found.
-        courses: of each search, the validation accuracy with the shared weights, epoch by epoch.
+        curves: of each search, the validation accuracy with the shared weights, epoch by epoch.
         folders: the runs.
         settings: by dotted name, those that every cell of a table should share.
     """
@@ -92,7 +92,7 @@ class Score:
     search_seconds: float
     training_seconds: float
     genotypes: tuple[str, ...]
-    courses: tuple[tuple[float, ...], ...]
+    curves: tuple[tuple[float, ...], ...]
     folders: tuple[str, ...]
     settings: Mapping[str, Any]
 
@@ -131,8 +131,8 @@ def write_tables(registry: Registry, folder: Path) -> str:
         write_json(folder / "results.json", contents)
         for table, found in scores.items():
             save_figure(size_figure(found), folder / f"{table}_sizes.png")
-            if any(score.courses for score in found):
-                save_figure(courses_figure(found), folder / f"{table}_searches.png")
+            if any(score.curves for score in found):
+                save_figure(curves_of_searches_figure(found), folder / f"{table}_searches.png")
     return text
 
 
@@ -191,7 +191,7 @@ def _score(part: Part, poses: Poses, method: Method, runs: Sequence[_Run]) -> Sc
         search_seconds=float(np.mean([run.search_seconds for run in runs])),
         training_seconds=float(np.mean([run.training_seconds for run in runs])),
         genotypes=tuple(search["genotype"] for search in searches),
-        courses=tuple(
+        curves=tuple(
             tuple(epoch["validation_accuracy"] for epoch in search["epochs"]) for search in searches
         ),
         folders=tuple(str(run.folder) for run in runs),
@@ -218,7 +218,7 @@ def mixed_settings(scores: Sequence[Score]) -> list[str]:
         of_searches = name.split(".")[0] in _OF_SEARCHES
         held: dict[str, list[str]] = {}
         for score in scores:
-            if score.courses or not of_searches:
+            if score.curves or not of_searches:
                 value = json.dumps(score.settings.get(name))
                 held.setdefault(value, []).append(f"{score.part} {score.poses} {score.method}")
         if len(held) > 1:
@@ -336,13 +336,13 @@ def size_figure(scores: Sequence[Score]) -> Figure:
     return figure
 
 
-def courses_figure(scores: Sequence[Score]) -> Figure:
+def curves_of_searches_figure(scores: Sequence[Score]) -> Figure:
     """How searches learn: validation accuracy with the shared weights by epoch, a panel a part.
 
     Raises:
         ValueError: no score is of a search.
     """
-    searched = [score for score in scores if score.courses]
+    searched = [score for score in scores if score.curves]
     panels = list(dict.fromkeys((score.poses, score.part) for score in searched))
     if not panels:
         raise ValueError("there is nothing to draw: none of the scores is of a search")
@@ -354,8 +354,8 @@ def courses_figure(scores: Sequence[Score]) -> Figure:
             if (score.poses, score.part) != (poses, part):
                 continue
             colour = COLOURS[METHODS.index(score.method)]
-            for course in score.courses:
-                (line,) = axes.plot(range(1, len(course) + 1), course, color=colour, linewidth=1.2, alpha=0.8)
+            for curve in score.curves:
+                (line,) = axes.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=1.2, alpha=0.8)
                 named.setdefault(_ROWS[score.method], line)
         axes.set_title(part + (", lifted" if poses == "lifted" else ""), fontsize=10)
         axes.set_xlabel("epoch of the search")

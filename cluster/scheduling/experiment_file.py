@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from cluster.registry.records import Room
+from cluster.registry.records import Resources
 from cluster.scheduling.labels import NAME_LENGTH
 from cluster.scheduling.times import parse_duration
 from cluster.setting_lines import SettingLines
@@ -40,10 +40,10 @@ class JobResources(BaseModel):
     gpus: float = Field(default=0, ge=0, description="GPUs of each; 0.5: two share one")
 
     @property
-    def needs(self) -> Room:
+    def needs(self) -> Resources:
         """All workers together."""
         count = max(1, self.workers)
-        return Room(cpus=count * self.cpus, gpus=count * self.gpus)
+        return Resources(cpus=count * self.cpus, gpus=count * self.gpus)
 
 
 class Limits(BaseModel):

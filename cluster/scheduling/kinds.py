@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster.config import PRESETS, ExperimentConfig
-from cluster.registry.records import Room
+from cluster.registry.records import Resources
 from cluster.scheduling.experiment_file import ExperimentFile
-from cluster.scheduling.variants import Source, Variant
+from cluster.scheduling.variants import SettingOrigin, Variant
 from cluster.settings import check_settings, difference, override
 from cluster.stages.baseline import COMPARISONS
 from cluster.stages.final_training import TRAINING_SETTINGS
@@ -30,7 +30,7 @@ class Step:
 
     kind: str
     settings: dict[str, Any]
-    needs: Room
+    needs: Resources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,31 +42,31 @@ class FileKindEntry:
         own_places: settings that the file has a place of its own for.
     """
 
-    steps: Callable[[ExperimentFile, Variant, Source], list[Step]]
+    steps: Callable[[ExperimentFile, Variant, SettingOrigin], list[Step]]
     own_places: Mapping[str, str] = field(default_factory=dict)
 
 
-def _search_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+def _search_steps(file: ExperimentFile, variant: Variant, source: SettingOrigin) -> list[Step]:
     config = _experiment(file, variant, source, "search.epochs")
     return [Step(kind="search", settings={"config": config.to_dict()}, needs=file.resources.needs)]
 
 
-def _pipeline_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+def _pipeline_steps(file: ExperimentFile, variant: Variant, source: SettingOrigin) -> list[Step]:
     (search,) = _search_steps(file, variant, source)
     seeds = file.training_seeds
     training = (
         # several are trained side by side on the workers of the search
         Step(kind="train", settings={"seeds": seeds}, needs=file.resources.needs)
         if seeds
-        else Step(kind="train", settings={}, needs=Room(cpus=file.resources.cpus))
+        else Step(kind="train", settings={}, needs=Resources(cpus=file.resources.cpus))
     )
-    steps = [search, training, Step(kind="evaluate", settings={}, needs=Room(cpus=1))]
+    steps = [search, training, Step(kind="evaluate", settings={}, needs=Resources(cpus=1))]
     if search.settings["config"]["tracking"] is not None:  # without MLflow there is nowhere to register it
-        steps.append(Step(kind="register", settings={}, needs=Room(cpus=1)))
+        steps.append(Step(kind="register", settings={}, needs=Resources(cpus=1)))
     return steps
 
 
-def _baseline_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+def _baseline_steps(file: ExperimentFile, variant: Variant, source: SettingOrigin) -> list[Step]:
     if variant.baseline not in COMPARISONS or file.baselines.count(variant.baseline) > 1:
         allowed = ", ".join(COMPARISONS)
         raise source.error(
@@ -78,13 +78,13 @@ def _baseline_steps(file: ExperimentFile, variant: Variant, source: Source) -> l
     return [Step(kind="baseline", settings=settings, needs=file.resources.needs)]
 
 
-def _encode_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+def _encode_steps(file: ExperimentFile, variant: Variant, source: SettingOrigin) -> list[Step]:
     refuse_workers(file, source)
     config = _experiment(file, variant, source, None)
     return [Step(kind="encode", settings={"config": config.to_dict()}, needs=file.resources.needs)]
 
 
-def _train_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+def _train_steps(file: ExperimentFile, variant: Variant, source: SettingOrigin) -> list[Step]:
     """The training of another run's genotype, in a run of its own."""
     refuse_workers(file, source)
     if file.data:
@@ -130,7 +130,7 @@ FILE_KINDS: dict[str, FileKindEntry] = {
 def _experiment(
     file: ExperimentFile,
     variant: Variant,
-    source: Source,
+    source: SettingOrigin,
     epochs: str | None,
     base: Mapping[str, Any] | None = None,
 ) -> ExperimentConfig:
@@ -180,7 +180,7 @@ def without_folder(root: Path | None, tracking: str | None) -> dict[str, Any]:
     return changes
 
 
-def refuse_workers(file: ExperimentFile, source: Source) -> None:
+def refuse_workers(file: ExperimentFile, source: SettingOrigin) -> None:
     """A kind that is one process has no workers."""
     if file.resources.workers:
         raise source.error(

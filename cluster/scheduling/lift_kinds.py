@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from cluster.lifter.config import LiftConfig
 from cluster.scheduling.experiment_file import ExperimentFile
 from cluster.scheduling.kinds import FileKindEntry, Step, flat, refuse_workers, without_folder
-from cluster.scheduling.variants import Source, Variant
+from cluster.scheduling.variants import SettingOrigin, Variant
 from cluster.settings import check_settings, override
 from cluster.tuning.config import TrialResources, TuningConfig
 from lifting.presets import LifterPreset
@@ -24,7 +24,7 @@ class _TuningSection(BaseModel):
     tuning: TuningConfig
 
 
-def _train_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+def _train_steps(file: ExperimentFile, variant: Variant, source: SettingOrigin) -> list[Step]:
     refuse_workers(file, source)
     settings = dict(flat(file.configuration)) | _limited(file, "training.epochs")
     settings |= {**_seeded(variant, "training.seed"), **variant.changes}
@@ -32,7 +32,7 @@ def _train_steps(file: ExperimentFile, variant: Variant, source: Source) -> list
     return [Step(kind="lift-train", settings={"config": config.to_dict()}, needs=file.resources.needs)]
 
 
-def _tune_steps(file: ExperimentFile, variant: Variant, source: Source) -> list[Step]:
+def _tune_steps(file: ExperimentFile, variant: Variant, source: SettingOrigin) -> list[Step]:
     """As many trials at once as the file has workers; `tuning` is a section beside those of the training."""
     settings = dict(flat(file.configuration)) | _limited(file, "tuning.epochs")
     settings |= {**_seeded(variant, "tuning.seed"), **variant.changes}
@@ -65,7 +65,7 @@ LIFT_KINDS: dict[str, FileKindEntry] = {
 }
 
 
-def _lift_config(file: ExperimentFile, settings: Mapping[str, Any], source: Source) -> LiftConfig:
+def _lift_config(file: ExperimentFile, settings: Mapping[str, Any], source: SettingOrigin) -> LiftConfig:
     presets = get_args(LifterPreset)
     preset = file.preset or "paper"
     if preset not in presets:

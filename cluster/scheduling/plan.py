@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from cluster.registry.records import Room
+from cluster.registry.records import Resources
 
 __all__ = ["RUN_NAME_BYTES", "Plan", "PlannedJob"]
 
@@ -30,7 +30,7 @@ class PlannedJob:
     kind: str
     settings: dict[str, Any]
     run: str
-    needs: Room
+    needs: Resources
     limit_seconds: float | None = None
     after: tuple[int, ...] = ()
 
@@ -81,7 +81,7 @@ class Plan:
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """What `to_dict` wrote."""
         jobs = tuple(
-            PlannedJob(**{**job, "needs": Room(**job["needs"]), "after": tuple(job["after"])})
+            PlannedJob(**{**job, "needs": Resources(**job["needs"]), "after": tuple(job["after"])})
             for job in content["jobs"]
         )
         return cls(name=content["name"], kind=content["kind"], source=content["source"], jobs=jobs)

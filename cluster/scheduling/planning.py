@@ -7,7 +7,7 @@ from cluster.scheduling.kinds import FILE_KINDS
 from cluster.scheduling.labels import name_of_file
 from cluster.scheduling.lift_kinds import LIFT_KINDS
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.variants import Source, variants
+from cluster.scheduling.variants import SettingOrigin, variants
 
 __all__ = ["plan_of"]
 
@@ -22,7 +22,7 @@ def plan_of(path: Path) -> Plan:
     path = Path(path)
     file = read_experiment(path)
     kind = {**FILE_KINDS, **LIFT_KINDS}[file.kind]
-    source = Source(path, kind.own_places)
+    source = SettingOrigin(path, kind.own_places)
     source.refuse_twice()
     name = file.name or name_of_file(path)
     jobs: list[PlannedJob] = []

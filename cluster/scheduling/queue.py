@@ -21,13 +21,13 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Timeout
 
 from cluster.registry.database import now
 from cluster.registry.models import ControlRow, JobRow, WorkerRow
-from cluster.registry.records import Claim, ClaimLost, Job, JobProgress, Mode, Room
+from cluster.registry.records import Claim, ClaimLost, Job, JobProgress, Mode, Resources
 from cluster.registry.registry import Registry, job_record, note_event, skip_dependants
 from cluster.registry.statements import (
     END_JOB,
     FENCE,
     JOB,
-    LOCK_PLACE,
+    LOCK_HOST,
     NEXT_JOB,
     NOTE_PROGRESS,
     RENEW_JOBS,
@@ -35,18 +35,18 @@ from cluster.registry.statements import (
     RUNNING_JOBS,
     TAKE_JOB,
     UNCLAIMED,
-    USED_ROOM,
+    USED_RESOURCES,
 )  # fmt: skip
 from cluster.scheduling.lease_watch import LeaseWatch
 
-__all__ = ["Place", "Queue", "claim_lost", "is_away"]
+__all__ = ["Host", "Queue", "claim_lost", "is_away"]
 
 POSTPONED_SECONDS = 600.0
 """Longest pause of a job that waits for its machine, as for room on a full disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Host:
     """A machine or a Ray cluster: the workers of one place share its room.
 
     Attributes:
@@ -56,8 +56,8 @@ class Place:
     """
 
     name: str
-    capacity: Room
-    free: Room | None = None
+    capacity: Resources
+    free: Resources | None = None
 
 
 class Queue:
@@ -84,7 +84,7 @@ class Queue:
         self.patience_seconds = patience_seconds
         self.retry_seconds = retry_seconds
 
-    def claim(self, worker: str, place: Place) -> Claim | None:
+    def claim(self, worker: str, place: Host) -> Claim | None:
         """Take the job that is next for this place; None: nothing is ready, nothing fits, or it is paused.
 
         Args:
@@ -257,7 +257,7 @@ class Queue:
         else:
             self._failed(connection, job, error, False, job.worker)
 
-    def announce(self, worker: str, place: Place, host: str, pid: int) -> Mode:
+    def announce(self, worker: str, place: Host, host: str, pid: int) -> Mode:
         """Tell that a worker lives.
 
         Returns:
@@ -279,20 +279,20 @@ class Queue:
         with self._database.writing() as connection:
             connection.execute(WorkerRow.__table__.delete().where(WorkerRow.name == worker))  # type: ignore[attr-defined]
 
-    def _free(self, connection: Connection, place: Place) -> Room | None:
+    def _free(self, connection: Connection, place: Host) -> Resources | None:
         """The room that is free at a place; None while the queue is closed."""
         if self._database.is_postgresql:
-            connection.execute(LOCK_PLACE, {"place": place.name})
-        cpus, gpus, mode = connection.execute(USED_ROOM, {"place": place.name}).one()
+            connection.execute(LOCK_HOST, {"place": place.name})
+        cpus, gpus, mode = connection.execute(USED_RESOURCES, {"place": place.name}).one()
         if mode != "open":
             return None
-        free = Room(cpus=place.capacity.cpus - cpus, gpus=place.capacity.gpus - gpus)
+        free = Resources(cpus=place.capacity.cpus - cpus, gpus=place.capacity.gpus - gpus)
         if place.free is None:
             return free
-        return Room(cpus=min(free.cpus, place.free.cpus), gpus=min(free.gpus, place.free.gpus))
+        return Resources(cpus=min(free.cpus, place.free.cpus), gpus=min(free.gpus, place.free.gpus))
 
     def _next(
-        self, connection: Connection, place: Place, free: Room
+        self, connection: Connection, place: Host, free: Resources
     ) -> tuple[int, bool, tuple[int, ...]] | None:
         """The job that is next, whether it fits, and the jobs that it needed; None: none is ready.
 

@@ -115,7 +115,7 @@ def next_time(form: str, after: float, timezone: str) -> float:
     Raises:
         ValueError: it names none (30 February).
 
-    Source: cron(8) of Debian, "daylight saving time".
+    SettingOrigin: cron(8) of Debian, "daylight saving time".
     """
     zone = ZoneInfo(timezone)
     begin = datetime.fromtimestamp(after, zone)

@@ -10,7 +10,7 @@ from cluster.scheduling.experiment_file import ExperimentFile
 from cluster.scheduling.labels import distinct, grid_words, shortened
 from cluster.setting_lines import SettingLines
 
-__all__ = ["Source", "Variant", "variants"]
+__all__ = ["SettingOrigin", "Variant", "variants"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Variant:
     baseline: str | None = None
 
 
-class Source:
+class SettingOrigin:
     """Where in the file a setting came from, for errors.
 
     Args:

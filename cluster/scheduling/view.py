@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cluster.progress import duration
-from cluster.registry.records import Experiment, Job, Mode, Room, Worker
+from cluster.registry.records import Experiment, Job, Mode, Resources, Worker
 from cluster.registry.registry import Registry
 
-__all__ = ["JobLine", "Snapshot", "clock", "describe_room", "job_line", "snapshot"]
+__all__ = ["JobLine", "QueueSnapshot", "clock", "describe_resources", "job_line", "snapshot"]
 
 _HAIR = 1e-6
 _UNDERWAY = ("running", "failed", "cancelled")
@@ -16,7 +16,7 @@ _UNDERWAY = ("running", "failed", "cancelled")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class QueueSnapshot:
     """The registry at one moment.
 
     Attributes:
@@ -54,9 +54,9 @@ class JobLine:
     remark: str
 
 
-def snapshot(registry: Registry) -> Snapshot:
+def snapshot(registry: Registry) -> QueueSnapshot:
     """Everything that the lines need."""
-    return Snapshot(
+    return QueueSnapshot(
         now=registry.now(),
         mode=registry.mode(),
         workers=registry.workers(),
@@ -65,7 +65,7 @@ def snapshot(registry: Registry) -> Snapshot:
     )
 
 
-def job_line(job: Job, seen: Snapshot) -> JobLine:
+def job_line(job: Job, seen: QueueSnapshot) -> JobLine:
     """One job in words."""
     began = {"running": job.started_at, "queued": job.created_at}.get(job.state, job.ended_at)
     counted = f"{job.phase} {job.done}/{job.total}" if job.total else job.phase
@@ -79,7 +79,7 @@ def job_line(job: Job, seen: Snapshot) -> JobLine:
     )
 
 
-def describe_room(room: Room) -> str:
+def describe_resources(room: Resources) -> str:
     """As "2 CPUs, 0.5 GPUs"."""
     gpus = f", {room.gpus:g} GPU{'s' if room.gpus != 1 else ''}" if room.gpus else ""
     return f"{room.cpus:g} CPU{'s' if room.cpus != 1 else ''}{gpus}"
@@ -92,7 +92,7 @@ def clock(seconds: float, now: float) -> str:
     return moment.strftime("%H:%M" if near else "%Y-%m-%d %H:%M")
 
 
-def _remark(job: Job, seen: Snapshot) -> str:
+def _remark(job: Job, seen: QueueSnapshot) -> str:
     if job.state == "running":
         silent = job.lease_until is not None and job.lease_until < seen.now
         if silent:
@@ -107,7 +107,7 @@ def _attempt(job: Job) -> str:
     return f"attempt {job.attempt}" if job.attempt > 1 else ""
 
 
-def _waits_for(job: Job, seen: Snapshot) -> str:
+def _waits_for(job: Job, seen: QueueSnapshot) -> str:
     left = [str(one) for one in job.after if seen.jobs[one].state != "finished"]
     if left:
         return f"after {', '.join(left)}"
@@ -121,13 +121,14 @@ def _waits_for(job: Job, seen: Snapshot) -> str:
         return f"the queue is {seen.mode}"
     if not seen.workers:
         return "no worker is there; `posenas worker` starts one"
+    needs = describe_resources(Resources(cpus=job.cpus, gpus=job.gpus))
     if not any(_fits(job, worker) for worker in seen.workers):
         largest = max(worker.cpus for worker in seen.workers), max(worker.gpus for worker in seen.workers)
-        has = describe_room(Room(cpus=largest[0], gpus=largest[1]))
-        return f"needs {describe_room(Room(cpus=job.cpus, gpus=job.gpus))}; no worker has more than {has}"
+        has = describe_resources(Resources(cpus=largest[0], gpus=largest[1]))
+        return f"needs {needs}; no worker has more than {has}"
     if job.reserved_by is not None and (job.reserved_until or 0) > seen.now:
         return f"next at {job.reserved_by}, which keeps room free for it"
-    return f"room for {describe_room(Room(cpus=job.cpus, gpus=job.gpus))}"
+    return f"room for {needs}"
 
 
 def _fits(job: Job, worker: Worker) -> bool:

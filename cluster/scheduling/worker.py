@@ -25,9 +25,9 @@ from cluster.registry.records import Claim, ClaimLost, JobProgress, Mode
 from cluster.registry.registry import Registry
 from cluster.scheduling.attempt import Attempt, storable
 from cluster.scheduling.devices import Devices
+from cluster.scheduling.hosts import HostSource, LocalHost, RayHost
 from cluster.scheduling.lease_watch import LeaseLength
-from cluster.scheduling.queue import Place, Queue, claim_lost, is_away
-from cluster.scheduling.room import LocalRoom, RayRoom, RoomSource
+from cluster.scheduling.queue import Host, Queue, claim_lost, is_away
 from cluster.scheduling.submission import start_due_rounds
 from cluster.scheduling.supervisor import ASK_AT
 
@@ -87,7 +87,7 @@ def run_worker(
     """
     config = config or WorkerConfig()
     with ExitStack() as stack:
-        room: RoomSource = RayRoom(config.address) if config.address else LocalRoom(config.cpus, config.gpus)
+        room: HostSource = RayHost(config.address) if config.address else LocalHost(config.cpus, config.gpus)
         stack.callback(room.close)
         interruption = stack.enter_context(Interruption("its jobs are back in the queue"))
         _Worker(registry, config, room, say, interruption).run()
@@ -110,7 +110,7 @@ class _Worker:
         self,
         registry: Registry,
         config: WorkerConfig,
-        room: RoomSource,
+        room: HostSource,
         say: Callable[[str], None],
         interruption: Interruption,
     ) -> None:
@@ -151,7 +151,7 @@ class _Worker:
         elif not self._may_claim_more:
             wait([held.attempt.ended for held in self._held], self._beat)
 
-    def _shared_with(self, place: Place) -> str:
+    def _shared_with(self, place: Host) -> str:
         """Who is there already: beside them, a worker that offers little may wait for long."""
         workers = self._ask(self._registry.workers) or ()
         others = ", ".join(one.name for one in workers if one.place == place.name and one.name != self.name)

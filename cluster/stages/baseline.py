@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.config import ExperimentConfig
-from cluster.distributed.courses import BaselineSpec
+from cluster.distributed.training_runs import BaselineSpec
 from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts, confusion_figure
@@ -22,7 +22,7 @@ from cluster.stages.data_identity import keep_fingerprint, load_to_learn
 from cluster.stages.evaluation import together
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import open_tracker
 from cluster.stages.seeds import SeedPlan, Seeds
 from cluster.tracking.facts import environment, environment_tags
@@ -155,7 +155,7 @@ def _check_folder(run: RunFolder, config: ExperimentConfig, comparison: Comparis
 
 
 def _seeds(
-    run: RunFolder, experiment: Experiment, comparison: BaselineKind, plan: SeedPlan
+    run: RunFolder, experiment: PreparedExperiment, comparison: BaselineKind, plan: SeedPlan
 ) -> Seeds[BaselineSpec]:
     config, split = experiment.config, experiment.split
     statistics = experiment.statistics(split.development)
@@ -176,14 +176,14 @@ def _seeds(
     return Seeds(plan, run, config, source, spec)
 
 
-def _score(experiment: Experiment, trained: Seeds[BaselineSpec]) -> dict[str, Any]:
+def _score(experiment: PreparedExperiment, trained: Seeds[BaselineSpec]) -> dict[str, Any]:
     """Every network on the test part, each sequence once."""
     split = experiment.split
     images = experiment.images(
         split.test, experiment.statistics(split.development), AugmentationConfig.none()
     )
     with torch_threads(trained.plan.threads):
-        scores = {seed: evaluate(course.network, images) for seed, course in trained.items()}
+        scores = {seed: evaluate(training_run.network, images) for seed, training_run in trained.items()}
     network = trained.main.network
     return {
         "seeds": [{"seed": seed, "accuracy": score.accuracy} for seed, score in scores.items()],
@@ -195,7 +195,7 @@ def _score(experiment: Experiment, trained: Seeds[BaselineSpec]) -> dict[str, An
     }
 
 
-def _neighbour(experiment: Experiment) -> dict[str, Any]:
+def _neighbour(experiment: PreparedExperiment) -> dict[str, Any]:
     split = experiment.split
     statistics = experiment.statistics(split.development)
     known, unknown = (experiment.images(clips, statistics) for clips in (split.development, split.test))
@@ -204,7 +204,7 @@ def _neighbour(experiment: Experiment) -> dict[str, Any]:
     return {"seeds": [{"seed": 0, "accuracy": accuracy}], "parameters": 0, "latency_ms": None, **counts}
 
 
-def _counts(experiment: Experiment, answers: NDArray[np.int64]) -> dict[str, Any]:
+def _counts(experiment: PreparedExperiment, answers: NDArray[np.int64]) -> dict[str, Any]:
     split = experiment.split
     labels = np.array([clip.label for clip in split.test], np.int64)
     confusion = confusion_counts(labels, answers, split.num_classes)
@@ -217,7 +217,11 @@ def _counts(experiment: Experiment, answers: NDArray[np.int64]) -> dict[str, Any
 
 
 def _keep(
-    run: RunFolder, experiment: Experiment, comparison: Comparison, score: dict[str, Any], tracker: Tracker
+    run: RunFolder,
+    experiment: PreparedExperiment,
+    comparison: Comparison,
+    score: dict[str, Any],
+    tracker: Tracker,
 ) -> None:
     """baseline.json, the confusion matrix as a picture, and both for MLflow."""
     accuracies = [row["accuracy"] for row in score["seeds"]]

@@ -10,7 +10,7 @@ from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
 from cluster.progress import Progress
 from cluster.stages.folder import RunFolder
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from encoding.datasets.fingerprint import Change, Fingerprint
 
 __all__ = ["LoadedData", "keep_fingerprint", "load_to_evaluate", "load_to_learn"]
@@ -25,7 +25,7 @@ class LoadedData:
         notes: one sentence for each change.
     """
 
-    experiment: Experiment
+    experiment: PreparedExperiment
     notes: tuple[str, ...] = ()
 
     def say(self, progress: Progress) -> None:
@@ -34,7 +34,7 @@ class LoadedData:
             progress.say(line)
 
 
-def keep_fingerprint(run: RunFolder, experiment: Experiment) -> None:
+def keep_fingerprint(run: RunFolder, experiment: PreparedExperiment) -> None:
     """Keep the fingerprint of the data in the run, unless one is kept already."""
     if not run.data_file.exists():
         write_json(run.data_file, experiment.fingerprint.to_dict())
@@ -48,7 +48,7 @@ def load_to_learn(run: RunFolder, config: ExperimentConfig) -> LoadedData:
         ValueError: what networks learn from changed since the run began; the sentence names what.
     """
     known = _known(run)
-    experiment = Experiment.load(config, class_names=None if known is None else known.class_names)
+    experiment = PreparedExperiment.load(config, class_names=None if known is None else known.class_names)
     changes = () if known is None else known.changes(experiment.fingerprint)
     if any(change.of_learning for change in changes):
         raise ValueError(
@@ -67,7 +67,7 @@ def load_to_evaluate(run: RunFolder, config: ExperimentConfig, classifier: Train
             clips now.
     """
     known = _known(run)
-    experiment = Experiment.load(config, class_names=classifier.class_names)
+    experiment = PreparedExperiment.load(config, class_names=classifier.class_names)
     changes = () if known is None else known.changes(experiment.fingerprint)
     if any(change.leaks or change.of_classes for change in changes):
         raise ValueError(

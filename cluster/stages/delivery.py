@@ -8,7 +8,7 @@ from cluster.tracking.config import TrackingConfig
 from cluster.tracking.courier import deliver
 from cluster.tracking.facts import without_passwords
 from cluster.tracking.mlflow_store import resolve
-from cluster.tracking.outbox import Outbox, Waiting, store_name
+from cluster.tracking.outbox import Backlog, Outbox, store_name
 
 __all__ = ["Delivered", "deliver_run"]
 
@@ -25,7 +25,7 @@ class Delivered:
 
     store: str
     count: int
-    left: Waiting
+    left: Backlog
 
 
 def deliver_run(folder: Path, tracking: str | None = None) -> list[Delivered]:
@@ -52,7 +52,7 @@ def deliver_run(folder: Path, tracking: str | None = None) -> list[Delivered]:
         if tracking is not None:
             config = config.model_copy(update={"uri": tracking})
             _readdress(outbox, config)
-        waiting = {store: outbox.waiting(store) for store in outbox.stores()}
+        waiting = {store: outbox.backlog(store) for store in outbox.stores()}
     finally:
         outbox.close()
     result = []

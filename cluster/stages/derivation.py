@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from cluster.config import ExperimentConfig
-from cluster.distributed.courses import Course, GenotypeSpec
+from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
 from cluster.files import write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress
 from cluster.settings import configuration_hash
+from cluster.stages.backends import SearchBackend
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.scores import KeptScores
-from cluster.stages.teams import Team
 from nas.derive import Derivation, derive
 from nas.genotype import Genotype
 from nas.network import num_parameters
@@ -28,15 +28,15 @@ LOSS_WEIGHT = 1e-5
 
 def derive_genotype(
     run: RunFolder,
-    experiment: Experiment,
-    team: Team,
+    experiment: PreparedExperiment,
+    backend: SearchBackend,
     history: SearchHistory,
     progress: Progress,
     interruption: Interruption,
 ) -> Derivation:
     """Sample, score with the shared weights, retrain the best few on the training part, rank by validation.
 
-    Scoring and retraining are spread over the team. Scores are kept, and retraining is checkpointed for each
+    Scoring and retraining run on the search backend. Scores are kept, and retraining is checkpointed for each
     candidate in `run.derivation`, so that a killed derivation goes on where it was. The best genotype of the
     last epoch is looked at besides the samples.
 
@@ -44,7 +44,7 @@ def derive_genotype(
         Interrupted: asked to stop; the state is saved.
     """
     config = experiment.config
-    kept = KeptScores(run.scores_file, {**config.genotype_settings(), "weights": team.children.digest()})
+    kept = KeptScores(run.scores_file, {**config.genotype_settings(), "weights": backend.children.digest()})
     samples = config.derivation.num_samples
     progress.begin("scoring samples", samples, min(kept.count, samples))
 
@@ -55,23 +55,25 @@ def derive_genotype(
 
     def retrain(genotypes: Sequence[Genotype]) -> list[float]:
         kept.save()
-        courses = [
-            _course(number, genotype, run, experiment, team)
+        training_runs = [
+            _course(number, genotype, run, experiment, backend)
             for number, genotype in enumerate(genotypes, start=1)
         ]
-        _retrain(courses, team, progress, interruption)
-        for course in courses:
-            write_json(run.candidate_file(course.spec.genotype), _facts(course))
-        return [_quality(course) for course in courses]
+        _retrain(training_runs, backend, progress, interruption)
+        for training_run in training_runs:
+            write_json(run.candidate_file(training_run.spec.genotype), _facts(training_run))
+        return [_quality(training_run) for training_run in training_runs]
 
     extra = [Genotype.parse(history.epochs[-1]["best_genotype"])]
     with kept:
-        return derive(team.strategy, team.children, config.derivation, retrain, extra, kept.scores, scored)
+        return derive(
+            backend.strategy, backend.children, config.derivation, retrain, extra, kept.scores, scored
+        )
 
 
 def _course(
-    number: int, genotype: Genotype, run: RunFolder, experiment: Experiment, team: Team
-) -> Course[GenotypeSpec]:
+    number: int, genotype: Genotype, run: RunFolder, experiment: PreparedExperiment, backend: SearchBackend
+) -> TrainingRun[GenotypeSpec]:
     """One candidate, to be trained from scratch."""
     config = experiment.config
     spec = GenotypeSpec(
@@ -82,11 +84,11 @@ def _course(
     )
     # By what it depends on: a search that was lengthened has other candidates, perhaps some of the same.
     key = configuration_hash({**config.genotype_settings(), "genotype": str(genotype)})
-    return Course(
+    return TrainingRun(
         f"candidate {number}",
         spec,
-        team.train,
-        team.validation,
+        backend.train,
+        backend.validation,
         run.derivation / f"candidate-{key[:12]}",
         config.search_settings(),
         config.resources.training_checkpoint_seconds,
@@ -94,45 +96,48 @@ def _course(
 
 
 def _retrain(
-    courses: Sequence[Course[GenotypeSpec]], team: Team, progress: Progress, interruption: Interruption
+    training_runs: Sequence[TrainingRun[GenotypeSpec]],
+    backend: SearchBackend,
+    progress: Progress,
+    interruption: Interruption,
 ) -> None:
     """Train all candidates, and say of each what became of it."""
 
     def epochs_done() -> int:
-        return sum(course.epoch for course in courses)
+        return sum(training_run.epoch for training_run in training_runs)
 
-    def progressed(course: Course[GenotypeSpec]) -> None:
-        accuracy = course.history[-1]["accuracy"]
-        progress.advance(epochs_done(), f"{course.name}, training accuracy {accuracy:.3f}")
-        if course.score is not None:
-            line = f"{course.name}: validation accuracy {course.score.accuracy:.3f}"
-            progress.say(line, str(course.spec.genotype))
+    def progressed(training_run: TrainingRun[GenotypeSpec]) -> None:
+        accuracy = training_run.history[-1]["accuracy"]
+        progress.advance(epochs_done(), f"{training_run.name}, training accuracy {accuracy:.3f}")
+        if training_run.score is not None:
+            line = f"{training_run.name}: validation accuracy {training_run.score.accuracy:.3f}"
+            progress.say(line, str(training_run.spec.genotype))
 
-    for course in courses:
-        for note in course.notes:
+    for training_run in training_runs:
+        for note in training_run.notes:
             progress.say(note)
-    epochs = sum(course.spec.config.epochs for course in courses)
-    progress.begin(f"retraining the best {len(courses)}", epochs, epochs_done())
-    team.trainers.run(courses, progressed, interruption)
+    epochs = sum(training_run.spec.config.epochs for training_run in training_runs)
+    progress.begin(f"retraining the best {len(training_runs)}", epochs, epochs_done())
+    backend.training.run(training_runs, progressed, interruption)
 
 
-def _facts(course: Course[GenotypeSpec]) -> dict[str, Any]:
+def _facts(training_run: TrainingRun[GenotypeSpec]) -> dict[str, Any]:
     """What the retraining of a candidate gave, as plain data."""
-    assert course.score is not None
+    assert training_run.score is not None
     return {
-        "genotype": str(course.spec.genotype),
-        "parameters": num_parameters(course.network),
-        "training": course.spec.config.model_dump(mode="json"),
-        "accuracy": course.score.accuracy,
-        "loss": course.score.loss,
-        "epochs": course.history,
+        "genotype": str(training_run.spec.genotype),
+        "parameters": num_parameters(training_run.network),
+        "training": training_run.spec.config.model_dump(mode="json"),
+        "accuracy": training_run.score.accuracy,
+        "loss": training_run.score.loss,
+        "epochs": training_run.history,
     }
 
 
-def _quality(course: Course[GenotypeSpec]) -> float:
+def _quality(training_run: TrainingRun[GenotypeSpec]) -> float:
     """Validation accuracy; the loss decides between equals."""
-    assert course.score is not None
-    return course.score.accuracy - LOSS_WEIGHT * course.score.loss
+    assert training_run.score is not None
+    return training_run.score.accuracy - LOSS_WEIGHT * training_run.score.loss
 
 
 def retraining_config(config: ExperimentConfig) -> TrainingConfig:

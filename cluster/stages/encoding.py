@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cluster.config import ExperimentConfig
 from cluster.images import write_image
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from encoding.contact_sheet import as_pictures
 from encoding.spmf import encode_all
 
@@ -49,7 +49,7 @@ def encode_clips(config: ExperimentConfig, folder: Path) -> EncodingOutcome:
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} is not empty; give a new folder with --out")
-    experiment = Experiment.load(config)
+    experiment = PreparedExperiment.load(config)
     split, begin = experiment.split, time.perf_counter()
     statistics = experiment.statistics(split.train)
     images = encode_all([clip.poses for clip in split.clips], config.encoding, statistics)

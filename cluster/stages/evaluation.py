@@ -16,7 +16,7 @@ from cluster.stages.data_identity import keep_fingerprint, load_to_evaluate
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
 from cluster.stages.pictures import write_results
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import open_tracker, record_evaluation
 from cluster.tracking.facts import environment
 from cluster.tracking.tracker import Tracker
@@ -97,7 +97,9 @@ def run_evaluation(
         return outcome
 
 
-def _evaluate(run: RunFolder, experiment: Experiment, classifier: TrainedClassifier) -> EvaluationOutcome:
+def _evaluate(
+    run: RunFolder, experiment: PreparedExperiment, classifier: TrainedClassifier
+) -> EvaluationOutcome:
     clips = experiment.split.test
     if not clips:
         raise ValueError(f"{experiment.split.name} has no test clip to evaluate on")

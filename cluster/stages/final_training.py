@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
-from cluster.distributed.courses import Course, GenotypeSpec
+from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
 from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.model_folder import RecognitionModel
@@ -17,7 +17,7 @@ from cluster.stages.data_identity import keep_fingerprint, load_to_learn
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import keypoints_of, open_lifter
 from cluster.stages.pictures import write_results
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import Pack, open_tracker, record_model, start_training
 from cluster.stages.seeds import SeedPlan, Seeds
 from cluster.tracking.facts import environment
@@ -102,9 +102,9 @@ def run_training(
         tracker = tracker or open_tracker(config, run, progress)
         start_training(tracker, run, experiment, size)
         with watched(tracker):
-            courses = _courses(run, experiment, plan)
-            courses.train(f"posenas train {run.path}", progress, tracker)
-            classifier = _save(run, experiment, courses)
+            training_runs = _courses(run, experiment, plan)
+            training_runs.train(f"posenas train {run.path}", progress, tracker)
+            classifier = _save(run, experiment, training_runs)
             write_results(run, experiment, "training")
             record_model(tracker, run, experiment, classifier, _packing(experiment, classifier))
     return TrainingOutcome(
@@ -112,13 +112,13 @@ def run_training(
         model=run.model,
         genotype=genotype,
         num_parameters=size,
-        epochs=tuple(courses.main.history),
+        epochs=tuple(training_runs.main.history),
         seeds=plan.seeds,
         seconds=time.perf_counter() - begin,
     )
 
 
-def _packing(experiment: Experiment, classifier: TrainedClassifier) -> Pack:
+def _packing(experiment: PreparedExperiment, classifier: TrainedClassifier) -> Pack:
     """The classifier with the lifter whose poses it has learned, if there is one."""
 
     def pack(folder: Path) -> PoseSequence3D | Keypoints2D:
@@ -167,7 +167,7 @@ def _changed(run: RunFolder, changes: Mapping[str, Any]) -> ExperimentConfig:
     return after
 
 
-def _courses(run: RunFolder, experiment: Experiment, plan: SeedPlan) -> Seeds[GenotypeSpec]:
+def _courses(run: RunFolder, experiment: PreparedExperiment, plan: SeedPlan) -> Seeds[GenotypeSpec]:
     config, genotype, clips = experiment.config, run.genotype(), experiment.split.development
     network = experiment.network(genotype, config.parameters)
 
@@ -180,18 +180,24 @@ def _courses(run: RunFolder, experiment: Experiment, plan: SeedPlan) -> Seeds[Ge
     return Seeds(plan, run, config, source, spec)
 
 
-def _save(run: RunFolder, experiment: Experiment, courses: Seeds[GenotypeSpec]) -> TrainedClassifier:
+def _save(
+    run: RunFolder, experiment: PreparedExperiment, training_runs: Seeds[GenotypeSpec]
+) -> TrainedClassifier:
     """Every classifier in its folder; returns that of the run's own seed."""
-    main = courses.plan.main
-    classifiers = {seed: _classifier(experiment, course) for seed, course in courses.items()}
+    main = training_runs.plan.main
+    classifiers = {
+        seed: _classifier(experiment, training_run) for seed, training_run in training_runs.items()
+    }
     for seed, classifier in classifiers.items():
         classifier.save(run.model if seed == main else run.seed_model(seed))
-    write_json(run.training_file, {"seed": main, "epochs": courses.main.history, "seeds": courses.rows()})
+    write_json(
+        run.training_file, {"seed": main, "epochs": training_runs.main.history, "seeds": training_runs.rows()}
+    )
     return classifiers[main]
 
 
-def _classifier(experiment: Experiment, course: Course[GenotypeSpec]) -> TrainedClassifier:
-    split, network = experiment.split, course.network
+def _classifier(experiment: PreparedExperiment, training_run: TrainingRun[GenotypeSpec]) -> TrainedClassifier:
+    split, network = experiment.split, training_run.network
     assert isinstance(network, Network)  # a genotype's
     return TrainedClassifier(
         network=network.eval(),
@@ -204,8 +210,8 @@ def _classifier(experiment: Experiment, course: Course[GenotypeSpec]) -> Trained
             "data": split.name,
             "training_clips": len(split.development),
             "parameters": num_parameters(network),
-            "epochs": len(course.history),
-            "seed": course.spec.config.seed,
+            "epochs": len(training_run.history),
+            "seed": training_run.spec.config.seed,
             "configuration": experiment.config.hash,
         },
     )

@@ -21,15 +21,15 @@ outbox/             what MLflow is told, kept until it has been told
 
 from pathlib import Path
 
-from cluster.any_run import AnyRun
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, sha256, write_json
+from cluster.run_folder_base import RunFolderBase
 from nas.genotype import Genotype
 
 __all__ = ["RunFolder"]
 
 
-class RunFolder(AnyRun):
+class RunFolder(RunFolderBase):
     """Names the files of a run; never lets one run write over another."""
 
     def __init__(self, path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster.distributed.measurements import Measurement, Tally
+from cluster.distributed.measurements import ShardCost, Tally
 from nas.genotype import Genotype
 from nas.search import EpochMetrics, StepRecord
 
@@ -40,7 +40,7 @@ class SearchHistory:
         """Of every architecture sampled by a controller step, in order."""
         return [score[1] for score in self._scores]
 
-    def add_step(self, record: StepRecord, seconds: float, measured: Measurement | None = None) -> None:
+    def add_step(self, record: StepRecord, seconds: float, measured: ShardCost | None = None) -> None:
         """A finished step, how long it took and, on a cluster, what it cost."""
         if measured is not None:
             self._tally.add(measured)

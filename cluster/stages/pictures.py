@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cluster.files import read_json
 from cluster.images import write_image
-from cluster.report.curves import search_panels, taste_panels, training_panels
+from cluster.report.curves import operation_frequency_panels, search_panels, training_panels
 from cluster.report.figures import (
     confusion_figure,
     curves_figure,
@@ -19,7 +19,7 @@ from cluster.report.figures import (
 )
 from cluster.report.page import Picture, ReportContent, ShownClip, picture_of_file, write_report
 from cluster.stages.folder import RunFolder
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from encoding.contact_sheet import as_pictures
 from encoding.datasets import Clip
 from encoding.spmf import encode_all
@@ -35,7 +35,7 @@ MILESTONES = 5
 COUNTED = "Accuracies count every original test sequence once; nothing is augmented when scoring."
 
 
-def write_results(run: RunFolder, experiment: Experiment, stage: Stage) -> None:
+def write_results(run: RunFolder, experiment: PreparedExperiment, stage: Stage) -> None:
     """Draw what a stage has found, as SVG and PNG, and write report.html from all that is there by now."""
     for name, figure in _FIGURES[stage](run, experiment):
         (run.pictures / name).parent.mkdir(parents=True, exist_ok=True)
@@ -47,14 +47,14 @@ def write_results(run: RunFolder, experiment: Experiment, stage: Stage) -> None:
     write_report(run.report_file, _content(run, experiment))
 
 
-def sheet_of_clips(experiment: Experiment, clips: Sequence[Clip]) -> NDArray[np.uint8]:
+def sheet_of_clips(experiment: PreparedExperiment, clips: Sequence[Clip]) -> NDArray[np.uint8]:
     """The contact sheet of clips, encoded with the statistics of the training part."""
     statistics = experiment.statistics(experiment.split.train)
     images = encode_all([clip.poses for clip in clips], experiment.config.encoding, statistics)
     return experiment.contact_sheet(clips, images)
 
 
-def _search_figures(run: RunFolder, experiment: Experiment) -> Iterator[tuple[str, Figure]]:
+def _search_figures(run: RunFolder, experiment: PreparedExperiment) -> Iterator[tuple[str, Figure]]:
     genotype, search = run.genotype(), read_json(run.search_file)
     network = experiment.network(genotype, experiment.config.parameters)
     themes: tuple[tuple[ThemeName, str], ...] = (("light", ""), ("dark", DARK))
@@ -73,7 +73,10 @@ def _search_figures(run: RunFolder, experiment: Experiment) -> Iterator[tuple[st
                 draw_genotype(Genotype.parse(row["best_genotype"]), title, theme),
             )
     yield "search", search_figure(search["epochs"])
-    yield "taste", curves_figure(taste_panels(search["sampled"]), "How the controller's taste changed")
+    yield (
+        "operation_frequencies",
+        curves_figure(operation_frequency_panels(search["sampled"]), "Operations sampled, by epoch"),
+    )
     yield "rewards", reward_figure([row["reward"] for row in search["sampled"]])
 
 
@@ -87,23 +90,23 @@ def _milestone(row: Mapping[str, Any]) -> str:
     return f"milestones/epoch_{row['epoch']:04d}"
 
 
-def _training_figures(run: RunFolder, _: Experiment) -> Iterator[tuple[str, Figure]]:
+def _training_figures(run: RunFolder, _: PreparedExperiment) -> Iterator[tuple[str, Figure]]:
     yield "training", training_figure(read_json(run.training_file)["epochs"])
 
 
-def _evaluation_figures(run: RunFolder, _: Experiment) -> Iterator[tuple[str, Figure]]:
+def _evaluation_figures(run: RunFolder, _: PreparedExperiment) -> Iterator[tuple[str, Figure]]:
     score = read_json(run.evaluation_file)
     yield "confusion", confusion_figure(score["confusion"], score["class_names"])
 
 
-_FIGURES: dict[Stage, Callable[[RunFolder, Experiment], Iterator[tuple[str, Figure]]]] = {
+_FIGURES: dict[Stage, Callable[[RunFolder, PreparedExperiment], Iterator[tuple[str, Figure]]]] = {
     "search": _search_figures,
     "training": _training_figures,
     "evaluation": _evaluation_figures,
 }
 
 
-def _content(run: RunFolder, experiment: Experiment) -> ReportContent:
+def _content(run: RunFolder, experiment: PreparedExperiment) -> ReportContent:
     search = read_json(run.search_file)
     training = read_json(run.training_file)["epochs"] if run.training_file.exists() else []
     score = read_json(run.evaluation_file) if run.evaluation_file.exists() else None
@@ -121,7 +124,7 @@ def _content(run: RunFolder, experiment: Experiment) -> ReportContent:
         network=[_picture(run, "The network", "network")],
         search=search_panels(search["epochs"]),
         rewards=[row["reward"] for row in search["sampled"]],
-        taste=taste_panels(search["sampled"]),
+        operation_frequencies=operation_frequency_panels(search["sampled"]),
         milestones=[
             _picture(run, f"Best of epoch {row['epoch']}: reward {row['best_reward']:.3f}", _milestone(row))
             for row in _milestones(search["epochs"])
@@ -142,7 +145,7 @@ def _picture(run: RunFolder, title: str, name: str) -> Picture:
     return picture_of_file(title, run.pictures / f"{name}.svg", run.pictures / f"{name}{DARK}.svg")
 
 
-def _clips(experiment: Experiment, predictions: Sequence[Mapping[str, Any]]) -> list[ShownClip]:
+def _clips(experiment: PreparedExperiment, predictions: Sequence[Mapping[str, Any]]) -> list[ShownClip]:
     """The test clips with what the network said of them, encoded as it saw them."""
     split = experiment.split
     statistics = experiment.statistics(split.development)

@@ -21,12 +21,12 @@ from nas.network import NetworkConfig, channels_for_budget
 from nas.supernet import SupernetConfig
 
 __all__ = [
-    "Experiment",
+    "PreparedExperiment",
 ]
 
 
 @dataclass(frozen=True, eq=False)
-class Experiment:
+class PreparedExperiment:
     """The settings together with the clips that they name.
 
     Args:
@@ -40,7 +40,7 @@ class Experiment:
     fingerprint: Fingerprint
 
     @classmethod
-    def load(cls, config: ExperimentConfig, class_names: Sequence[str] | None = None) -> "Experiment":
+    def load(cls, config: ExperimentConfig, class_names: Sequence[str] | None = None) -> "PreparedExperiment":
         """Read the data set; where lifted poses are asked for, lift its keypoints.
 
         Args:

@@ -13,7 +13,7 @@ from cluster.progress import Progress
 from cluster.registry.architectures import record_architectures
 from cluster.registry.registry import Registry
 from cluster.stages.folder import RunFolder
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.tracking.facts import environment_tags
 from cluster.tracking.mlflow_model import save_network_model, save_recognition_model
 from cluster.tracking.opening import open_store
@@ -53,7 +53,7 @@ def open_tracker(config: ExperimentConfig, run: RunFolder, progress: Progress) -
     return open_store(config.tracking, run.path, progress)
 
 
-def start_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
+def start_search(tracker: Tracker, run: RunFolder, experiment: PreparedExperiment) -> None:
     """Begin the search's run, or go on with it."""
     config = experiment.config
     tags = {
@@ -66,7 +66,9 @@ def start_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> No
     tracker.start(run.run_id, run.path.name, config.to_dict(), tags)
 
 
-def start_training(tracker: Tracker, run: RunFolder, experiment: Experiment, num_parameters: int) -> None:
+def start_training(
+    tracker: Tracker, run: RunFolder, experiment: PreparedExperiment, num_parameters: int
+) -> None:
     """Begin the final training's run as a child of the search's, which may have been recorded elsewhere."""
     start_search(tracker, run, experiment)
     tracker.finish("finished")
@@ -76,7 +78,7 @@ def start_training(tracker: Tracker, run: RunFolder, experiment: Experiment, num
     tracker.start(training_id(run), _training_name(run), params, tags, parent=run.run_id)
 
 
-def record_search(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
+def record_search(tracker: Tracker, run: RunFolder, experiment: PreparedExperiment) -> None:
     """Genotype, candidates, every architecture sampled, pictures and report of a finished search."""
     content = read_json(run.search_file)
     for row in content["candidates"]:
@@ -103,7 +105,7 @@ def keep_architectures(run: RunFolder, config: ExperimentConfig, progress: Progr
         progress.say(f"the architectures sampled are in {run.search_file} but not in the registry: {error}")
 
 
-def _description(run: RunFolder, experiment: Experiment) -> str:
+def _description(run: RunFolder, experiment: PreparedExperiment) -> str:
     """What MLflow shows of the run in words, as Markdown: the result so far, and where to look."""
     score = read_json(run.evaluation_file) if run.evaluation_file.exists() else None
     result = (
@@ -122,7 +124,7 @@ def _description(run: RunFolder, experiment: Experiment) -> str:
 
 
 def _record_candidate(
-    tracker: Tracker, run: RunFolder, experiment: Experiment, row: Mapping[str, Any]
+    tracker: Tracker, run: RunFolder, experiment: PreparedExperiment, row: Mapping[str, Any]
 ) -> None:
     """A retrained candidate as a child of the search's run: its genotype, curves and scores."""
     file = run.candidate_file(Genotype.parse(row["genotype"]))
@@ -137,7 +139,11 @@ def _record_candidate(
 
 
 def record_model(
-    tracker: Tracker, run: RunFolder, experiment: Experiment, classifier: TrainedClassifier, pack: Pack
+    tracker: Tracker,
+    run: RunFolder,
+    experiment: PreparedExperiment,
+    classifier: TrainedClassifier,
+    pack: Pack,
 ) -> None:
     """What was trained: its network on images, and the whole recognition model on clips, registered.
 
@@ -169,7 +175,7 @@ def record_model(
         )
 
 
-def record_evaluation(tracker: Tracker, run: RunFolder, experiment: Experiment) -> None:
+def record_evaluation(tracker: Tracker, run: RunFolder, experiment: PreparedExperiment) -> None:
     """Test accuracy, size and latency, in the run of the search and in that of the training."""
     content = read_json(run.evaluation_file)
     scores = {

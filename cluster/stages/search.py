@@ -19,9 +19,8 @@ from cluster.stages.derivation import candidate_rows, derive_genotype
 from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.pictures import write_results
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import keep_architectures, open_tracker, record_search, start_search
-from cluster.stages.teams import open_team
 from cluster.tracking.facts import environment
 from cluster.tracking.opening import watched
 from cluster.tracking.system import SystemMonitor
@@ -86,7 +85,7 @@ def run_search(
     run = RunFolder(Path(folder))
     config = _resumed_config(run, config) if resume else _new_config(run, config)
     # The data first: a folder made for a search that cannot start would be in the way of the next try.
-    data = load_to_learn(run, config) if resume else LoadedData(experiment=Experiment.load(config))
+    data = load_to_learn(run, config) if resume else LoadedData(experiment=PreparedExperiment.load(config))
     experiment = data.experiment
     experiment.check_searchable()
     if config.resources.workers == 0:
@@ -112,20 +111,22 @@ def run_search(
         return outcome
 
 
-def _search(run: RunFolder, experiment: Experiment, progress: Progress, tracker: Tracker) -> SearchOutcome:
+def _search(
+    run: RunFolder, experiment: PreparedExperiment, progress: Progress, tracker: Tracker
+) -> SearchOutcome:
     """All steps that are left, then the derivation."""
     config = experiment.config
     advice = f"`posenas search --resume --out {run.path}` continues exactly here"
-    with open_team(experiment, progress) as team, Interruption(advice) as interruption:
-        search, history = Search(config.search, team.strategy, team.children), SearchHistory()
+    with open_search_backend(experiment, progress) as backend, Interruption(advice) as interruption:
+        search, history = Search(config.search, backend.strategy, backend.children), SearchHistory()
         checkpoints = Checkpoints(run.checkpoints, configuration=configuration_hash(config.search_settings()))
         _load(checkpoints, search, history, progress, tracker)
         tracker.log_history(epoch_point(row) for row in history.epochs)
         monitor = SystemMonitor(run.started, run.path)
-        monitor.watch(team.trainers.machines)
+        monitor.watch(backend.training.machines)
         _finish_steps(search, history, checkpoints, config, progress, tracker, monitor, interruption)
-        derivation = derive_genotype(run, experiment, team, history, progress, interruption)
-        weights = team.children.digest()
+        derivation = derive_genotype(run, experiment, backend, history, progress, interruption)
+        weights = backend.children.digest()
     return _save_search(run, config, history, derivation, weights)
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cluster.config import ExperimentConfig
-from cluster.distributed.courses import Course, SpecT
+from cluster.distributed.training_runs import SpecT, TrainingRun
 from cluster.interruption import Interruption
 from cluster.progress import Progress, duration
 from cluster.schedule import Remaining
+from cluster.stages.backends import open_training_backend
 from cluster.stages.folder import RunFolder
-from cluster.stages.teams import open_trainers
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
 from nas.images import ImageSource
@@ -56,7 +56,7 @@ class SeedPlan:
         return cls(chosen, own if own in chosen else chosen[0], workers, threads)
 
 
-class Seeds(dict[int, Course[SpecT]]):
+class Seeds(dict[int, TrainingRun[SpecT]]):
     """The trainings of a run by seed, each where it was left.
 
     Args:
@@ -78,7 +78,7 @@ class Seeds(dict[int, Course[SpecT]]):
         several = len(plan.seeds) > 1
         super().__init__(
             {
-                seed: Course(
+                seed: TrainingRun(
                     f"seed {seed}  " if several else "",
                     spec(config.training.model_copy(update={"seed": seed}), plan.threads),
                     source,
@@ -93,18 +93,18 @@ class Seeds(dict[int, Course[SpecT]]):
         self.plan, self._run, self._config = plan, run, config
 
     @property
-    def main(self) -> Course[SpecT]:
+    def main(self) -> TrainingRun[SpecT]:
         """The run's own."""
         return self[self.plan.main]
 
     @property
     def epoch(self) -> int:
         """Epochs done, of all together."""
-        return sum(course.epoch for course in self.values())
+        return sum(training_run.epoch for training_run in self.values())
 
     def rows(self) -> list[dict[str, Any]]:
         """The curve of every seed, for training.json."""
-        return [{"seed": seed, "epochs": course.history} for seed, course in self.items()]
+        return [{"seed": seed, "epochs": training_run.history} for seed, training_run in self.items()]
 
     @property
     def option(self) -> str:
@@ -127,31 +127,33 @@ class Seeds(dict[int, Course[SpecT]]):
         total = len(self) * epochs
         remaining, monitor = Remaining(total), SystemMonitor(self._run.started, self._run.path)
 
-        def progressed(course: Course[SpecT]) -> None:
-            row, done = course.history[-1], self.epoch
-            tracker.log_history([self._point(course, row), *monitor.due()])
-            progress.advance(done, f"{course.name}accuracy {row['accuracy']:.3f}")
+        def progressed(training_run: TrainingRun[SpecT]) -> None:
+            row, done = training_run.history[-1], self.epoch
+            tracker.log_history([self._point(training_run, row), *monitor.due()])
+            progress.advance(done, f"{training_run.name}accuracy {row['accuracy']:.3f}")
             left = duration(remaining.seconds(done))
-            progress.say(f"{course.name}{_epoch_line(row, epochs)}  left {left}")
+            progress.say(f"{training_run.name}{_epoch_line(row, epochs)}  left {left}")
 
-        tracker.log_history(self._point(course, row) for course in self.values() for row in course.history)
-        if all(course.finished for course in self.values()):
+        tracker.log_history(
+            self._point(training_run, row) for training_run in self.values() for row in training_run.history
+        )
+        if all(training_run.finished for training_run in self.values()):
             return
         with (
-            open_trainers(self._config, self.plan.workers, len(self), progress) as trainers,
+            open_training_backend(self._config, self.plan.workers, len(self), progress) as trainers,
             Interruption(f"`{command}{self.option}` continues exactly here") as interruption,
         ):
-            for course in self.values():
-                for note in course.notes:
+            for training_run in self.values():
+                for note in training_run.notes:
                     progress.say(note)
             progress.begin("training", total, self.epoch)
             remaining.begin(self.epoch)
             monitor.watch(trainers.machines)
             trainers.run(list(self.values()), progressed, interruption)
 
-    def _point(self, course: Course[SpecT], row: Mapping[str, float]) -> MetricPoint:
+    def _point(self, training_run: TrainingRun[SpecT], row: Mapping[str, float]) -> MetricPoint:
         """An epoch as it is recorded: the run's own seed under plain names, others with theirs."""
-        point, seed = epoch_point(row), course.spec.config.seed
+        point, seed = epoch_point(row), training_run.spec.config.seed
         if seed == self.plan.main:
             return point
         return replace(point, metrics={f"{name}_seed_{seed}": value for name, value in point.metrics.items()})

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cluster.tracking.config import TrackingConfig
 from cluster.tracking.mlflow_store import RefusedError
-from cluster.tracking.outbox import Fact, News, Outbox, Waiting, store_name
+from cluster.tracking.outbox import Backlog, DeliveryStatus, Outbox, TrackingEvent, store_name
 from cluster.tracking.tracker import MetricPoint, MlflowTracker
 
 __all__ = ["Delivery", "deliver", "sole_courier"]
@@ -76,7 +76,7 @@ class Delivery:
             raise reason
         return count
 
-    def _deliver(self, facts: list[Fact], again: bool = True) -> None:
+    def _deliver(self, facts: list[TrackingEvent], again: bool = True) -> None:
         """One fact, or points of the same run in one call. A fact that MLflow never takes is set aside."""
         try:
             self._apply(facts)
@@ -92,7 +92,7 @@ class Delivery:
             return
         self._outbox.delivered(facts)
 
-    def _apply(self, facts: list[Fact]) -> None:
+    def _apply(self, facts: list[TrackingEvent]) -> None:
         tracker, first = self._ready(facts[0]), facts[0]
         content = first.content
         if first.kind == "start":
@@ -110,7 +110,7 @@ class Delivery:
         else:
             tracker.finish(content["status"], content["timestamp"])
 
-    def _ready(self, fact: Fact) -> MlflowTracker:
+    def _ready(self, fact: TrackingEvent) -> MlflowTracker:
         """A tracker whose run is that of the fact."""
         if self._tracker is None:
             self._tracker, self._run_id = self._open(self._config), ""
@@ -122,14 +122,14 @@ class Delivery:
         self._run_id = fact.run_id
         return self._tracker
 
-    def _copy(self, fact: Fact) -> Path:
+    def _copy(self, fact: TrackingEvent) -> Path:
         path = self._outbox.file(fact.content["copy"])
         if not path.exists():
             raise RefusedError(f"the copy of {path.name} that was kept for MLflow is gone from {path.parent}")
         return path
 
 
-def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Waiting:
+def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Backlog:
     """Deliver what an outbox holds for one store, in this process.
 
     Args:
@@ -150,8 +150,8 @@ def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Wait
             delivery = Delivery(outbox, config)
             outbox.reconsider(delivery.store)
             delivery.run()
-            outbox.tell(delivery.store, News("delivering", ""))
-            return outbox.waiting(delivery.store)
+            outbox.tell(delivery.store, DeliveryStatus("delivering", ""))
+            return outbox.backlog(delivery.store)
         finally:
             outbox.close()
 
@@ -178,7 +178,7 @@ def sole_courier(folder: Path, patience: float) -> Iterator[None]:
         yield
 
 
-def _groups(facts: list[Fact]) -> Iterator[list[Fact]]:
+def _groups(facts: list[TrackingEvent]) -> Iterator[list[TrackingEvent]]:
     """Neighbouring points of one run together, everything else alone."""
     for (kind, _), group in groupby(facts, lambda fact: (fact.kind, fact.run_id)):
         if kind == "metrics":
@@ -187,7 +187,7 @@ def _groups(facts: list[Fact]) -> Iterator[list[Fact]]:
             yield from ([fact] for fact in group)
 
 
-def _place(fact: Fact) -> tuple[str, ...]:
+def _place(fact: TrackingEvent) -> tuple[str, ...]:
     """What a fact writes to; two that write to the same place must arrive in their order."""
     run, content = fact.run_id, fact.content
     if fact.kind == "file":
@@ -197,7 +197,7 @@ def _place(fact: Fact) -> tuple[str, ...]:
     return (run, fact.kind) if fact.kind in ("metrics", "tags") else (run,)  # beginning and end: everything
 
 
-def _places(fact: Fact) -> set[tuple[str, ...]]:
+def _places(fact: TrackingEvent) -> set[tuple[str, ...]]:
     """The places whose earlier facts must have arrived before this one."""
     own = _place(fact)
     if fact.kind == "metrics":  # a point may come late: it has its own step and time
@@ -205,7 +205,7 @@ def _places(fact: Fact) -> set[tuple[str, ...]]:
     return {own, (fact.run_id,)}
 
 
-def _points(facts: list[Fact]) -> list[MetricPoint]:
+def _points(facts: list[TrackingEvent]) -> list[MetricPoint]:
     return [
         MetricPoint(
             fact.content["step"],
@@ -216,7 +216,7 @@ def _points(facts: list[Fact]) -> list[MetricPoint]:
     ]
 
 
-def _start(tracker: MlflowTracker, fact: Fact) -> None:
+def _start(tracker: MlflowTracker, fact: TrackingEvent) -> None:
     content = fact.content
     tracker.start(
         fact.run_id,
@@ -237,11 +237,11 @@ def _serve(folder: Path, config: TrackingConfig, wakes: int) -> int:
         try:
             delivery.run()
             failed, pause = False, _FIRST_PAUSE
-            outbox.tell(delivery.store, News("delivering", ""))
+            outbox.tell(delivery.store, DeliveryStatus("delivering", ""))
         except Exception as error:  # noqa: BLE001 - whatever a store's client raises: the facts wait, and say why
             failed = True
             known = isinstance(error, (OSError, ValueError)) and str(error)
-            outbox.tell(delivery.store, News("failing", str(error) if known else repr(error)))
+            outbox.tell(delivery.store, DeliveryStatus("failing", str(error) if known else repr(error)))
         if ended:
             return 1 if failed else 0
         if failed:

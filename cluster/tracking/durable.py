@@ -17,7 +17,7 @@ from cluster.progress import Progress
 from cluster.tracking.config import TrackingConfig
 from cluster.tracking.facts import as_csv, flat, without_passwords
 from cluster.tracking.mlflow_store import check_place, resolve
-from cluster.tracking.outbox import News, Outbox, Waiting, store_name
+from cluster.tracking.outbox import Backlog, DeliveryStatus, Outbox, store_name
 from cluster.tracking.tracker import MetricPoint, Status
 
 __all__ = ["DurableTracker", "left_behind"]
@@ -50,7 +50,7 @@ class DurableTracker:
         self._started = 0.0
         self._run_id = ""
         self._backlog: list[Callable[[Outbox], None]] = []
-        self._said = News("", "")
+        self._said = DeliveryStatus("", "")
 
     def start(
         self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
@@ -151,7 +151,7 @@ class DurableTracker:
             self._progress.say(f"{count} facts could not be kept for MLflow: {self._said.reason}")
         if self._courier is not None and self._outbox is not None:
             self._wait(self._courier, self._outbox)
-            line = left_behind(self._outbox.waiting(self._store), self._run_folder, self._why(self._outbox))
+            line = left_behind(self._outbox.backlog(self._store), self._run_folder, self._why(self._outbox))
             if line:
                 self._progress.say(line)
         if self._outbox is not None:
@@ -168,14 +168,16 @@ class DurableTracker:
                 self._backlog[0](self._outbox)
                 del self._backlog[0]
         except (OSError, sqlite3.Error) as error:
-            self._say(News("full", f"the outbox {self._folder} cannot be written ({_words(error)})"))
+            self._say(
+                DeliveryStatus("full", f"the outbox {self._folder} cannot be written ({_words(error)})")
+            )
             return
         try:
             self._wake()
         except OSError as error:
-            self._say(News("failing", f"no courier can be started ({_words(error)})"))
+            self._say(DeliveryStatus("failing", f"no courier can be started ({_words(error)})"))
             return
-        self._say(self._outbox.news(self._store))
+        self._say(self._outbox.delivery_status(self._store))
 
     def _wake(self) -> None:
         if self._courier is not None and self._courier.poll() is not None and self._may_restart():
@@ -210,10 +212,10 @@ class DurableTracker:
         begin = moved = time.monotonic()
         before = -1
         while courier.poll() is None:
-            now, waiting = time.monotonic(), outbox.waiting(self._store).total
+            now, waiting = time.monotonic(), outbox.backlog(self._store).total
             if waiting != before:
                 before, moved = waiting, now
-            failing = outbox.news(self._store).state == "failing"
+            failing = outbox.delivery_status(self._store).state == "failing"
             if now - (begin if failing else moved) > (
                 self._config.wait_seconds if failing else max(_STALLED_SECONDS, self._config.wait_seconds)
             ):
@@ -222,7 +224,7 @@ class DurableTracker:
                 return
             time.sleep(0.02)
 
-    def _say(self, news: News) -> None:
+    def _say(self, news: DeliveryStatus) -> None:
         """A line when it stops or starts to work; not one for every fact."""
         if news.state == self._said.state or news.state == "":
             return
@@ -233,11 +235,11 @@ class DurableTracker:
         self._said = news
 
     def _why(self, outbox: Outbox) -> str:
-        news = outbox.news(self._store)
+        news = outbox.delivery_status(self._store)
         return news.reason if news.state == "failing" else ""
 
 
-def left_behind(waiting: Waiting, run_folder: Path, why: str) -> str:
+def left_behind(waiting: Backlog, run_folder: Path, why: str) -> str:
     """What has not reached MLflow and how to bring it there, as one line; empty when nothing is missing."""
     parts = []
     if waiting.total:

@@ -24,9 +24,17 @@ from cluster.files import read_json, write_json
 from cluster.tracking.facts import without_passwords
 from cluster.tracking.mlflow_store import resolve
 
-__all__ = ["Fact", "FactKind", "News", "Outbox", "Waiting", "known_mlflow_runs", "store_name"]
+__all__ = [
+    "Backlog",
+    "DeliveryStatus",
+    "EventKind",
+    "Outbox",
+    "TrackingEvent",
+    "known_mlflow_runs",
+    "store_name",
+]
 
-FactKind = Literal["start", "metrics", "tags", "file", "model", "finish"]
+EventKind = Literal["start", "metrics", "tags", "file", "model", "finish"]
 
 _BUSY_SECONDS = 30.0
 _MLFLOW_RUNS = "mlflow_runs.json"
@@ -48,7 +56,7 @@ CREATE TABLE IF NOT EXISTS news (store TEXT PRIMARY KEY, state TEXT NOT NULL, re
 
 
 @dataclass(frozen=True)
-class Fact:
+class TrackingEvent:
     """One thing to tell MLflow.
 
     Args:
@@ -60,18 +68,18 @@ class Fact:
 
     number: int
     run_id: str
-    kind: FactKind
+    kind: EventKind
     content: dict[str, Any]
 
 
-class News(NamedTuple):
+class DeliveryStatus(NamedTuple):
     """How the courier fares: "" (not heard of yet), "delivering" or "failing", and why."""
 
     state: str
     reason: str
 
 
-class Waiting(NamedTuple):
+class Backlog(NamedTuple):
     """What one store has not been told yet."""
 
     points: int
@@ -131,7 +139,9 @@ class Outbox:
         with self._lock:
             self._database.close()
 
-    def add(self, store: str, run_id: str, kind: FactKind, content: Mapping[str, Any], key: str = "") -> bool:
+    def add(
+        self, store: str, run_id: str, kind: EventKind, content: Mapping[str, Any], key: str = ""
+    ) -> bool:
         """Keep a fact; when this returns it survives a power cut.
 
         Args:
@@ -153,7 +163,7 @@ class Outbox:
             )
             return added.rowcount > 0
 
-    def add_all(self, store: str, run_id: str, kind: FactKind, facts: Iterable[tuple[str, Any]]) -> None:
+    def add_all(self, store: str, run_id: str, kind: EventKind, facts: Iterable[tuple[str, Any]]) -> None:
         """Many facts with their keys, in one transaction."""
         rows = [(store, run_id, kind, json.dumps(content), key or None) for key, content in facts]
         with self._writing() as database:
@@ -217,7 +227,7 @@ class Outbox:
                 (run_id, position),
             )
 
-    def next(self, store: str, after: int = 0, limit: int = 1000) -> list[Fact]:
+    def next(self, store: str, after: int = 0, limit: int = 1000) -> list[TrackingEvent]:
         """The facts that wait longest for this store, of those with higher numbers than `after`."""
         with self._lock:
             rows = self._database.execute(
@@ -225,9 +235,11 @@ class Outbox:
                 " AND number > ? ORDER BY number LIMIT ?",
                 (store, after, limit),
             ).fetchall()
-        return [Fact(number, run_id, kind, json.loads(content)) for number, run_id, kind, content in rows]
+        return [
+            TrackingEvent(number, run_id, kind, json.loads(content)) for number, run_id, kind, content in rows
+        ]
 
-    def beginning(self, store: str, run_id: str, before: int) -> Fact | None:
+    def beginning(self, store: str, run_id: str, before: int) -> TrackingEvent | None:
         """The last "start" of a run before a fact, delivered or not: with it a lost run can be made again."""
         with self._lock:
             row = self._database.execute(
@@ -235,17 +247,17 @@ class Outbox:
                 " AND number < ? ORDER BY number DESC LIMIT 1",
                 (store, run_id, before),
             ).fetchone()
-        return None if row is None else Fact(row[0], run_id, "start", json.loads(row[1]))
+        return None if row is None else TrackingEvent(row[0], run_id, "start", json.loads(row[1]))
 
-    def delivered(self, facts: Iterable[Fact]) -> None:
+    def delivered(self, facts: Iterable[TrackingEvent]) -> None:
         """These need not be told again; copies of their files are removed."""
         self._settle(list(facts), "delivered", "")
 
-    def refuse(self, fact: Fact, reason: str) -> None:
+    def refuse(self, fact: TrackingEvent, reason: str) -> None:
         """MLflow will never take this one; its file stays where it is."""
         self._settle([fact], "refused", reason)
 
-    def _settle(self, facts: list[Fact], state: str, reason: str) -> None:
+    def _settle(self, facts: list[TrackingEvent], state: str, reason: str) -> None:
         with self._writing() as database:
             database.executemany(
                 "UPDATE fact SET state = ?, reason = ? WHERE number = ?",
@@ -263,7 +275,7 @@ class Outbox:
                 (store,),
             )
 
-    def waiting(self, store: str) -> Waiting:
+    def backlog(self, store: str) -> Backlog:
         """What this store has not been told."""
         with self._lock:
             counts = dict(
@@ -277,7 +289,7 @@ class Outbox:
                 "SELECT reason FROM fact WHERE store = ? AND state = 'refused' ORDER BY number", (store,)
             ).fetchall()
         reason = refused[0][0] if refused else ""
-        return Waiting(counts.get(1, 0), counts.get(0, 0), len(refused), reason)
+        return Backlog(counts.get(1, 0), counts.get(0, 0), len(refused), reason)
 
     def stores(self, waiting_only: bool = True) -> list[str]:
         """The stores for which something waits or is refused; or all that were ever told anything."""
@@ -300,7 +312,7 @@ class Outbox:
             )
             database.execute("DELETE FROM fact WHERE store = ?", (old,))
 
-    def tell(self, store: str, news: News) -> None:
+    def tell(self, store: str, news: DeliveryStatus) -> None:
         """The courier says how it fares."""
         with self._writing() as database:
             database.execute(
@@ -309,13 +321,13 @@ class Outbox:
                 (store, *news),
             )
 
-    def news(self, store: str) -> News:
+    def delivery_status(self, store: str) -> DeliveryStatus:
         """What the courier said last."""
         with self._lock:
             row = self._database.execute(
                 "SELECT state, reason FROM news WHERE store = ?", (store,)
             ).fetchone()
-        return News("", "") if row is None else News(*row)
+        return DeliveryStatus("", "") if row is None else DeliveryStatus(*row)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -13,11 +13,11 @@ from cluster.progress import Progress
 from cluster.tuning.config import TrialResources, TuningConfig
 from cluster.tuning.folder import TuningFolder
 from cluster.tuning.journal import TrialRecord
+from cluster.tuning.journal_callback import JournalCallback
 from cluster.tuning.sampling import OptunaTrials, planned
 from cluster.tuning.schedulers import scheduler_for
 from cluster.tuning.space import SearchSpace
 from cluster.tuning.trials import Task, TrialActor, TrialPlan
-from cluster.tuning.watching import Witness
 
 __all__ = ["run_trials"]
 
@@ -64,24 +64,26 @@ def run_trials(
     """
     records = folder.journal.read()
     scheduler = scheduler_for(config, space, changeable, records)
-    witness = Witness(folder.journal, scheduler, records, config.trials, config.epochs, progress, on_end)
+    callback = JournalCallback(
+        folder.journal, scheduler, records, config.trials, config.epochs, progress, on_end
+    )
     open_trials = planned(config, space, records)
     if not open_trials:
-        return witness.records
+        return callback.records
     progress.say("starting Ray" if resources.address is None else "joining Ray")
     runtime_config = resources.runtime(len(os.sched_getaffinity(0)))
     with Runtime(runtime_config, num_cpus=_cpus(resources)) as runtime, Interruption(advice) as interruption:
         _check_room(runtime, resources)
         progress.say(f"Ray has {runtime.describe()}")
-        tuner = _tuner(folder, config, space, task, resources, scheduler, witness, open_trials, interruption)
+        tuner = _tuner(folder, config, space, task, resources, scheduler, callback, open_trials, interruption)
         with _ray_settings():
             tuner.fit()
         interruption.stop_if_requested()
     shutil.rmtree(folder.scratch, ignore_errors=True)
-    for record in witness.records:
+    for record in callback.records:
         if record.has_ended:
             shutil.rmtree(folder.journal.state_folder(record.number), ignore_errors=True)
-    return witness.records
+    return callback.records
 
 
 def _tuner(
@@ -91,7 +93,7 @@ def _tuner(
     task: Task,
     resources: TrialResources,
     scheduler: Any,
-    witness: Witness,
+    callback: JournalCallback,
     open_trials: list[dict[str, Any]],
     interruption: Interruption,
 ) -> Any:
@@ -108,7 +110,7 @@ def _tuner(
     )
     trainable = tune.with_resources(tune.with_parameters(TrialActor, task=task, plan=plan), needs)
     by_optuna = config.sampler == "optuna"
-    search = OptunaTrials(config, space, witness.records) if by_optuna else None
+    search = OptunaTrials(config, space, callback.records) if by_optuna else None
     shutil.rmtree(folder.scratch, ignore_errors=True)
     return tune.Tuner(
         trainable,
@@ -126,7 +128,7 @@ def _tuner(
         run_config=tune.RunConfig(
             name="trials",
             storage_path=str(folder.scratch),
-            callbacks=[witness],
+            callbacks=[callback],
             verbose=0,
             stop=_stopper(interruption, resources.time_limit_seconds),
             failure_config=tune.FailureConfig(max_failures=resources.retries),

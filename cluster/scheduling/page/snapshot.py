@@ -5,7 +5,7 @@ from typing import Any
 
 from cluster.registry.records import Job
 from cluster.registry.registry import Registry
-from cluster.scheduling.view import Snapshot, job_line, snapshot
+from cluster.scheduling.view import QueueSnapshot, job_line, snapshot
 
 __all__ = ["RECENT", "job_details", "queue_snapshot"]
 
@@ -44,7 +44,7 @@ def job_details(registry: Registry, job_id: int) -> dict[str, Any]:
     return {"job": asdict(job), "events": [asdict(event) for event in registry.events(job_id)]}
 
 
-def _row(job: Job, seen: Snapshot) -> dict[str, Any]:
+def _row(job: Job, seen: QueueSnapshot) -> dict[str, Any]:
     names = ("id", "name", "kind", "state", "cancel_requested", "done", "total")
     line = job_line(job, seen)
     words = {name: getattr(line, name) for name in ("where", "since", "progress", "left", "remark")}

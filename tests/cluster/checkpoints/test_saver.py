@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cluster.checkpoints.saver import Saver
-from cluster.checkpoints.store import Checkpoints, Snapshot
+from cluster.checkpoints.store import Checkpoints, StateSnapshot
 
 
 class Gated(Checkpoints):
@@ -19,7 +19,7 @@ class Gated(Checkpoints):
         super().__init__(folder)
         self.gate = threading.Event()
 
-    def write(self, snapshot: Snapshot) -> int:
+    def write(self, snapshot: StateSnapshot) -> int:
         assert self.gate.wait(30)
         return super().write(snapshot)
 
@@ -105,7 +105,7 @@ def test_an_array_that_nobody_may_change_is_written_once(
 ) -> None:
     written, real = [], Checkpoints.write
 
-    def write(self: Checkpoints, snapshot: Snapshot) -> int:
+    def write(self: Checkpoints, snapshot: StateSnapshot) -> int:
         written.append(real(self, snapshot))
         return written[-1]
 

@@ -87,14 +87,14 @@ def creates(cls: type, count: int = 1, *arguments: Any) -> list[Callable[[], Any
     return [lambda: actor.remote(*arguments)] * count
 
 
-def greet(actor: Any) -> Any:
+def handshake(actor: Any) -> Any:
     return actor.describe.remote()
 
 
 @pytest.fixture(scope="module")
 def sleepers(ray_runtime: Runtime) -> Iterator[Dispatcher]:
     """Two workers that are ready."""
-    dispatcher = Dispatcher(creates(Sleeper, 2), greet, shard_seconds=30, give_up_seconds=30)
+    dispatcher = Dispatcher(creates(Sleeper, 2), handshake, shard_seconds=30, give_up_seconds=30)
     dispatcher.infos()
     yield dispatcher
     dispatcher.kill()
@@ -127,7 +127,7 @@ def test_an_error_of_a_shard_is_raised_as_it_is_and_late_answers_are_ignored(sle
 
 
 def test_a_shard_that_is_slow_everywhere_gets_more_time_each_time(ray_runtime: Runtime) -> None:
-    dispatcher = Dispatcher(creates(Sleeper), greet, shard_seconds=0.5, give_up_seconds=60)
+    dispatcher = Dispatcher(creates(Sleeper), handshake, shard_seconds=0.5, give_up_seconds=60)
     dispatcher.infos()
     (finished,) = dispatcher.run([lambda actor: [actor.work.remote(3, 0.8)]])
     assert finished.report.result.shard == 3
@@ -138,11 +138,13 @@ def test_a_shard_that_is_slow_everywhere_gets_more_time_each_time(ray_runtime: R
 def test_a_worker_that_joins_takes_part_in_what_is_under_way(ray_runtime: Runtime) -> None:
     """As in retraining, where one batch lasts for as long as there is anything to train."""
 
-    def staffing(dispatcher: Dispatcher) -> None:
+    def placement(dispatcher: Dispatcher) -> None:
         if len(dispatcher.workers) == 1 and dispatcher.workers[0].ready:
             dispatcher.add(creates(Sleeper))
 
-    dispatcher = Dispatcher(creates(Sleeper), greet, shard_seconds=30, give_up_seconds=30, staffing=staffing)
+    dispatcher = Dispatcher(
+        creates(Sleeper), handshake, shard_seconds=30, give_up_seconds=30, placement=placement
+    )
 
     def following(shard: int, finished: Finished) -> Submit | None:
         """Epochs of two trainings, until both workers have had some."""
@@ -167,7 +169,7 @@ def test_machines_that_compute_differently_are_named(
 
 
 def test_a_search_without_any_worker_left_ends_with_a_message(ray_runtime: Runtime) -> None:
-    dispatcher = Dispatcher(creates(NeverReady), greet, shard_seconds=30, give_up_seconds=2)
+    dispatcher = Dispatcher(creates(NeverReady), handshake, shard_seconds=30, give_up_seconds=2)
     with pytest.raises(
         WorkersLostError, match=r"none of 1 workers answered for 2 s; 1 of 1 shards were not done"
     ):
@@ -176,7 +178,7 @@ def test_a_search_without_any_worker_left_ends_with_a_message(ray_runtime: Runti
 
 
 def test_a_worker_that_cannot_be_built_ends_the_search_with_its_error(ray_runtime: Runtime) -> None:
-    dispatcher = Dispatcher(creates(Unbuildable), greet, shard_seconds=30, give_up_seconds=30)
+    dispatcher = Dispatcher(creates(Unbuildable), handshake, shard_seconds=30, give_up_seconds=30)
     with pytest.raises(RuntimeError, match=r"worker 0 cannot be started: [\s\S]*no such data"):
         dispatcher.run([lambda actor: [actor.work.remote(0, 0.0)]])
 

@@ -2,11 +2,11 @@
 
 import json
 
-from cluster.distributed.measurements import Measurement, Tally
+from cluster.distributed.measurements import ShardCost, Tally
 
 
-def measurement(kind: str, seconds: float, bytes_in: int, idle: dict[int, float]) -> Measurement:
-    return Measurement(
+def measurement(kind: str, seconds: float, bytes_in: int, idle: dict[int, float]) -> ShardCost:
+    return ShardCost(
         kind=kind, seconds=seconds, update_seconds=0.1, bytes_in=bytes_in, bytes_out=7, repeated=0, idle=idle
     )
 

@@ -14,11 +14,11 @@ import ray
 from ray.exceptions import GetTimeoutError
 from torch import Tensor
 
-from cluster.distributed.courses import Course, GenotypeSpec, LocalTrainers
 from cluster.distributed.dispatch import Dispatcher
 from cluster.distributed.processes import NotPreparedError
 from cluster.distributed.runtime import Runtime
-from cluster.distributed.trainer import RayTrainers, Trainer
+from cluster.distributed.trainer import RayTrainingBackend, Trainer
+from cluster.distributed.training_runs import GenotypeSpec, LocalTrainingBackend, TrainingRun
 from cluster.interruption import Interrupted, Interruption
 from nas.compute import ComputeConfig
 from nas.images import IntArray
@@ -27,7 +27,7 @@ from nas.train import TrainingConfig
 
 pytestmark = pytest.mark.ray
 EPOCHS = 3
-MakeCourses = Callable[..., list[Course[Any]]]
+MakeTrainingRuns = Callable[..., list[TrainingRun[Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +62,13 @@ def by_value(ray_runtime: Runtime) -> None:
 
 
 @pytest.fixture
-def courses(searches: Any, tmp_path: Path) -> MakeCourses:
+def training_runs(searches: Any, tmp_path: Path) -> MakeTrainingRuns:
     """Three genotypes, each with a seed of its own, in folders of their own for every `name`."""
     genotypes = searches.local().strategy.sample(3, "weights", 0)
 
-    def make(name: str, source: Any = None) -> list[Course[Any]]:
+    def make(name: str, source: Any = None) -> list[TrainingRun[Any]]:
         return [
-            Course(
+            TrainingRun(
                 f"candidate {seed}",
                 GenotypeSpec(
                     genotype=genotype,
@@ -105,54 +105,60 @@ def dispatcher(ray_runtime: Runtime) -> Iterator[Dispatcher]:
 
 
 @pytest.fixture
-def trainers(dispatcher: Dispatcher) -> RayTrainers:
-    return RayTrainers(dispatcher)
+def trainers(dispatcher: Dispatcher) -> RayTrainingBackend:
+    return RayTrainingBackend(dispatcher)
 
 
-def facts(courses: list[Course[Any]]) -> list[Any]:
+def facts(training_runs: list[TrainingRun[Any]]) -> list[Any]:
     """Everything that trainings gave, without the time."""
     found = []
-    for course in courses:
-        rows = [{key: row[key] for key in row if key != "timestamp"} for row in course.history]
-        weights = {name: value.numpy().tobytes() for name, value in course.network.state_dict().items()}
-        found.append((rows, course.score, weights))
+    for training_run in training_runs:
+        rows = [{key: row[key] for key in row if key != "timestamp"} for row in training_run.history]
+        weights = {name: value.numpy().tobytes() for name, value in training_run.network.state_dict().items()}
+        found.append((rows, training_run.score, weights))
     return found
 
 
-def ignore(_: Course[Any]) -> None:
+def ignore(_: TrainingRun[Any]) -> None:
     """No news."""
 
 
 def run(
-    trainers: Any, courses: list[Course[Any]], progressed: Callable[[Course[Any]], None] = ignore
+    trainers: Any,
+    training_runs: list[TrainingRun[Any]],
+    progressed: Callable[[TrainingRun[Any]], None] = ignore,
 ) -> list[Any]:
     with Interruption() as interruption:
-        trainers.run(courses, progressed, interruption)
-    return facts(courses)
+        trainers.run(training_runs, progressed, interruption)
+    return facts(training_runs)
 
 
 @pytest.fixture
-def expected(courses: MakeCourses) -> list[Any]:
-    return run(LocalTrainers(), courses("here"))
+def expected(training_runs: MakeTrainingRuns) -> list[Any]:
+    return run(LocalTrainingBackend(), training_runs("here"))
 
 
 def test_no_worker_one_and_two_give_the_same_networks_curves_and_scores(
-    courses: MakeCourses, dispatcher: Dispatcher, trainers: RayTrainers, expected: list[Any]
+    training_runs: MakeTrainingRuns, dispatcher: Dispatcher, trainers: RayTrainingBackend, expected: list[Any]
 ) -> None:
-    assert run(trainers, courses("two")) == expected
+    assert run(trainers, training_runs("two")) == expected
     second = dispatcher.workers.pop()
-    assert run(trainers, courses("one")) == expected
+    assert run(trainers, training_runs("one")) == expected
     dispatcher.workers.append(second)
 
 
 def test_a_worker_killed_in_an_epoch_costs_that_epoch_alone(
-    searches: Any, courses: MakeCourses, dispatcher: Dispatcher, trainers: RayTrainers, expected: list[Any]
+    searches: Any,
+    training_runs: MakeTrainingRuns,
+    dispatcher: Dispatcher,
+    trainers: RayTrainingBackend,
+    expected: list[Any],
 ) -> None:
     before = dispatcher.repeated
-    killed = courses("killed")
+    killed = training_runs("killed")
 
-    def progressed(course: Course[Any]) -> None:
-        if course is killed[0] and course.epoch == 1:
+    def progressed(training_run: TrainingRun[Any]) -> None:
+        if training_run is killed[0] and training_run.epoch == 1:
             searches.set_trap(signal.SIGKILL)
 
     assert run(trainers, killed, progressed) == expected
@@ -161,15 +167,15 @@ def test_a_worker_killed_in_an_epoch_costs_that_epoch_alone(
 
 
 def test_a_straggler_holds_up_nobody_else(
-    searches: Any, courses: MakeCourses, trainers: RayTrainers, tmp_path: Path
+    searches: Any, training_runs: MakeTrainingRuns, trainers: RayTrainingBackend, tmp_path: Path
 ) -> None:
-    slow, *others = courses("slow")
+    slow, *others = training_runs("slow")
     slow.source = Gated(searches.sources[0], tmp_path / "open")
     ended: list[str] = []
 
-    def progressed(course: Course[Any]) -> None:
-        if course.finished:
-            ended.append(course.name)
+    def progressed(training_run: TrainingRun[Any]) -> None:
+        if training_run.finished:
+            ended.append(training_run.name)
         if len(ended) == 2:
             (tmp_path / "open").touch()
 
@@ -178,25 +184,28 @@ def test_a_straggler_holds_up_nobody_else(
 
 
 def test_a_stopped_training_is_saved_and_goes_on_anywhere(
-    courses: MakeCourses, trainers: RayTrainers, expected: list[Any]
+    training_runs: MakeTrainingRuns, trainers: RayTrainingBackend, expected: list[Any]
 ) -> None:
-    stopped = courses("stopped")
+    stopped = training_runs("stopped")
 
-    def progressed(course: Course[Any]) -> None:
-        if course.epoch == 2:
+    def progressed(training_run: TrainingRun[Any]) -> None:
+        if training_run.epoch == 2:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(Interrupted, match="stopped by SIGINT"):
         run(trainers, stopped, progressed)
-    done = [course.epoch for course in stopped]
+    done = [training_run.epoch for training_run in stopped]
     assert max(done) == 2
-    again = courses("stopped")
-    assert [course.epoch for course in again] == done
-    assert run(LocalTrainers(), again) == expected
+    again = training_runs("stopped")
+    assert [training_run.epoch for training_run in again] == done
+    assert run(LocalTrainingBackend(), again) == expected
 
 
 def test_a_state_that_died_with_its_machine_is_computed_again(
-    courses: MakeCourses, trainers: RayTrainers, expected: list[Any], monkeypatch: pytest.MonkeyPatch
+    training_runs: MakeTrainingRuns,
+    trainers: RayTrainingBackend,
+    expected: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real, losses = ray.get, [0, 0]
 
@@ -207,25 +216,25 @@ def test_a_state_that_died_with_its_machine_is_computed_again(
         return real(references, timeout=timeout)
 
     monkeypatch.setattr("cluster.distributed.trainer.ray.get", get)
-    assert run(trainers, courses("lost")) == expected
+    assert run(trainers, training_runs("lost")) == expected
     assert losses == []
 
 
 def test_a_training_that_diverges_ends_all_with_its_error_and_what_was_done_saved(
-    courses: MakeCourses, trainers: RayTrainers
+    training_runs: MakeTrainingRuns, trainers: RayTrainingBackend
 ) -> None:
-    for name, who in (("there", trainers), ("here", LocalTrainers())):
-        wild = courses(name)
+    for name, who in (("there", trainers), ("here", LocalTrainingBackend())):
+        wild = training_runs(name)
         spec = wild[1].spec
         config = spec.config.model_copy(update={"learning_rate": 1e30})
         wild[1].spec = replace(spec, config=config)
         with pytest.raises(ValueError, match=r"training loss is .* lower `learning_rate`"):
             run(who, wild)
-        done = [course.epoch for course in wild]
-        assert [course.epoch for course in courses(name)] == done
+        done = [training_run.epoch for training_run in wild]
+        assert [training_run.epoch for training_run in training_runs(name)] == done
 
 
-def test_a_restarted_process_refuses_until_it_is_greeted(courses: MakeCourses) -> None:
-    course = courses("new")[0]
+def test_a_restarted_process_refuses_until_the_handshake(training_runs: MakeTrainingRuns) -> None:
+    training_run = training_runs("new")[0]
     with pytest.raises(NotPreparedError):
-        Trainer().advance(course.spec, [ray.put(course.source)], [], [], 0)
+        Trainer().advance(training_run.spec, [ray.put(training_run.source)], [], [], 0)

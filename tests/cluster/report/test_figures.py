@@ -8,7 +8,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from cluster.report.charts import line_chart
-from cluster.report.curves import TASTE_ORDER, Series, search_panels, taste_panels, thinned, training_panels
+from cluster.report.curves import (
+    OPERATION_ORDER,
+    Series,
+    operation_frequency_panels,
+    search_panels,
+    thinned,
+    training_panels,
+)
 from cluster.report.figures import (
     COLOURS,
     confusion_counts,
@@ -143,27 +150,27 @@ def test_no_rewards_are_said() -> None:
         reward_figure([])
 
 
-def test_taste_is_the_share_of_each_operation_in_an_epoch() -> None:
+def test_operation_frequency_is_the_share_of_each_operation_in_an_epoch() -> None:
     # normal cells: sep 3x3 + identity, then sep 3x3 + sep 3x3; reduction cells: max + max, twice
     rows = [
         {"epoch": 1, "genotype": "0 0 1 4 0 3 1 3"},
         {"epoch": 1, "genotype": "0 0 1 0 0 3 1 3"},
         {"epoch": 2, "genotype": "0 4 1 4 0 2 1 1"},
     ]
-    normal, reduction = taste_panels(rows)
+    normal, reduction = operation_frequency_panels(rows)
     shares = {series.name: series.y for series in normal.series}
     assert shares["sep conv 3x3"] == (0.75, 0.0)
     assert shares["identity"] == (0.25, 1.0)
     assert {series.name: series.y for series in reduction.series}["max pool 3x3"] == (1.0, 0.0)
     assert normal.series[0].x == (1, 2)
-    assert taste_panels([]) == ()
+    assert operation_frequency_panels([]) == ()
 
 
 def test_curves_of_operations_have_the_colours_of_the_drawings() -> None:
-    assert [OPERATION_COLOURS[name] for name in TASTE_ORDER] == list(COLOURS[: len(TASTE_ORDER)])
-    (panel, _) = taste_panels([{"epoch": 1, "genotype": "0 0 1 4 0 3 1 3"}])
+    assert [OPERATION_COLOURS[name] for name in OPERATION_ORDER] == list(COLOURS[: len(OPERATION_ORDER)])
+    (panel, _) = operation_frequency_panels([{"epoch": 1, "genotype": "0 0 1 4 0 3 1 3"}])
     chart = line_chart(panel)
-    for number, name in enumerate(TASTE_ORDER):
+    for number, name in enumerate(OPERATION_ORDER):
         assert f'class="line o{number}"' in chart
         assert f".line.o{number}{{stroke:{OPERATION_COLOURS[name].lower()}}}" in STYLE
 

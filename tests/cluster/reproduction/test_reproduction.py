@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from cluster.cli import app
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
-from cluster.registry.records import Room
+from cluster.registry.records import Resources
 from cluster.registry.registry import Registry
 from cluster.reproduction.protocol import METHODS, Part, Protocol, lifter_file, parts_of
 from cluster.reproduction.results import (
     as_markdown,
     collect,
-    courses_figure,
+    curves_of_searches_figure,
     mixed_settings,
     size_figure,
     write_tables,
@@ -116,12 +116,12 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     (legend,) = size_figure(scores).legends  # the neighbour has no parameters
     assert [text.get_text() for text in legend.texts] == ["searched (ENAS)", "residual network", "AS1"]
     epochs = read_json(run / "search.json")["epochs"]
-    assert scores[0].courses == (tuple(epoch["validation_accuracy"] for epoch in epochs),)
-    (axes,) = courses_figure(scores).axes
-    assert [list(line.get_ydata()) for line in axes.lines] == [list(scores[0].courses[0])]
+    assert scores[0].training_runs == (tuple(epoch["validation_accuracy"] for epoch in epochs),)
+    (axes,) = curves_of_searches_figure(scores).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [list(scores[0].training_runs[0])]
     assert (tmp_path / "msr_searches.png").exists()
     with pytest.raises(ValueError, match="none of the scores is of a search"):
-        courses_figure(scores[1:])
+        curves_of_searches_figure(scores[1:])
 
     assert mixed_settings(scores) == []  # a baseline has no search to differ in
     assert scores[0].settings["search.epochs"] == len(epochs)
@@ -145,7 +145,7 @@ def test_what_failed_is_queued_again(registry: Registry, tmp_path: Path) -> None
     (one,) = Protocol(methods=("neighbour",), workers=0).measurements([PART], "sensor")
     hand_in(registry, tmp_path, [one.file], lambda _: None)
     queue = Queue(registry)
-    claim = queue.claim("w", Place(name="here", capacity=Room(cpus=1)))
+    claim = queue.claim("w", Place(name="here", capacity=Resources(cpus=1)))
     assert claim is not None
     queue.fail(claim, "the disk is full", final=True)
     said: list[str] = []

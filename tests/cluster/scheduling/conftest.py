@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.registry.records import Job, Room
+from cluster.registry.records import Job, Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.queue import Place
+from cluster.scheduling.queue import Host
 from cluster.scheduling.submission import Options, submit
 
 
@@ -17,7 +17,7 @@ def add(registry: Registry, tmp_path: Path) -> Callable[..., tuple[Job, ...]]:
     """Queue jobs: add("a", "b", cpus=2, after=(1,)) -> their records."""
 
     def add_jobs(*names: str, cpus: float = 1, gpus: float = 0, **options: object) -> tuple[Job, ...]:
-        needs = Room(cpus=cpus, gpus=gpus)
+        needs = Resources(cpus=cpus, gpus=gpus)
         jobs = tuple(
             PlannedJob(name=name, kind="search", settings={}, run=name, needs=needs) for name in names
         )
@@ -28,10 +28,10 @@ def add(registry: Registry, tmp_path: Path) -> Callable[..., tuple[Job, ...]]:
 
 
 @pytest.fixture
-def place() -> Callable[..., Place]:
+def place() -> Callable[..., Host]:
     """place("here", cpus=2) -> a place with that room."""
 
-    def build(name: str = "here", cpus: float = 100, gpus: float = 0) -> Place:
-        return Place(name=name, capacity=Room(cpus=cpus, gpus=gpus))
+    def build(name: str = "here", cpus: float = 100, gpus: float = 0) -> Host:
+        return Host(name=name, capacity=Resources(cpus=cpus, gpus=gpus))
 
     return build

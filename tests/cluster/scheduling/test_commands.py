@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.cli import app
-from cluster.registry.records import Room
+from cluster.registry.records import Resources
 from cluster.registry.registry import Registry
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_from_submitting_to_the_end_of_a_job() -> None:
     assert "the queue is open" in lines("resume")
     with Registry.open() as registry:
         queue = Queue(registry)
-        claim = queue.claim("w", Place(name="here", capacity=Room(cpus=1)))
+        claim = queue.claim("w", Host(name="here", capacity=Resources(cpus=1)))
         assert claim is not None
         queue.fail(claim, "no data\nlast line of its log", final=True)
     shown = lines("show", 1)
@@ -66,14 +66,14 @@ def test_the_log_of_another_machine_is_shown_as_far_as_it_is_known() -> None:
     lines("submit", "mine.yaml")
     with Registry.open() as registry:
         queue = Queue(registry)
-        claim = queue.claim("w", Place(name="here", capacity=Room(cpus=1)))
+        claim = queue.claim("w", Host(name="here", capacity=Resources(cpus=1)))
         assert claim is not None
         queue.note_log(claim, "/elsewhere/attempt-1.log")
         queue.finish(claim)
     assert "/elsewhere/attempt-1.log is not on this machine" in lines("logs", 1, "--follow")
     Path("here.log").write_text("step 1\nstep 2\n")
     with Registry.open() as registry:
-        claim = Queue(registry).claim("w", Place(name="here", capacity=Room(cpus=1)))
+        claim = Queue(registry).claim("w", Host(name="here", capacity=Resources(cpus=1)))
         assert claim is not None
         Queue(registry).note_log(claim, str(Path("here.log").absolute()))
     assert lines("logs", 2) == "step 1\nstep 2\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.registry.records import Room
+from cluster.registry.records import Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.experiment_file import read_experiment
 from cluster.scheduling.jobs import COMMANDS
@@ -87,7 +87,7 @@ def test_a_long_value_is_a_short_label_of_its_own(write: Write) -> None:
 
 def test_two_runs_of_one_plan_in_one_folder_are_refused(registry: Registry, tmp_path: Path) -> None:
     jobs = tuple(
-        PlannedJob(name=name, kind="search", settings={}, run=run, needs=Room(cpus=1))
+        PlannedJob(name=name, kind="search", settings={}, run=run, needs=Resources(cpus=1))
         for name, run in (("first", "same"), ("second", "Same"))
     )
     plan = Plan(name="p", kind="search", source="", jobs=jobs)

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from cluster.registry.records import Claim, ClaimLost, Job, JobProgress, Room
+from cluster.registry.records import Claim, ClaimLost, Job, JobProgress, Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 from cluster.scheduling.submission import Options, submit
 
 Add = Callable[..., tuple[Job, ...]]
-Places = Callable[..., Place]
+Places = Callable[..., Host]
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def test_fractions_of_a_gpu_fill_it_exactly(queue: Queue, add: Add, place: Place
 
 def test_what_others_use_on_ray_is_not_given_away(queue: Queue, add: Add, place: Places) -> None:
     add("a", cpus=2)
-    assert queue.claim("w", replace(place(cpus=4), free=Room(cpus=1))) is None
-    assert queue.claim("w", replace(place(cpus=4), free=Room(cpus=2)))
+    assert queue.claim("w", replace(place(cpus=4), free=Resources(cpus=1))) is None
+    assert queue.claim("w", replace(place(cpus=4), free=Resources(cpus=2)))
 
 
 def test_a_big_job_is_not_starved_by_small_ones(registry: Registry, add: Add, place: Places) -> None:
@@ -233,10 +233,10 @@ def test_a_clock_that_is_ahead_takes_no_job_that_is_renewed(
 ) -> None:
     """SQLite: the clock of each machine is its own. Here that of the second is an hour ahead."""
     with Registry.open(f"sqlite:///{tmp_path / 'p.db'}") as registry:
-        jobs = (PlannedJob(name="a", kind="search", settings={}, run="a", needs=Room(cpus=1)),)
+        jobs = (PlannedJob(name="a", kind="search", settings={}, run="a", needs=Resources(cpus=1)),)
         submit(registry, Plan(name="p", kind="search", source="", jobs=jobs), Options(out=str(tmp_path)))
         owner, other = Queue(registry, lease_seconds=0.6), Queue(registry, lease_seconds=0.6)
-        claim = claimed(owner.claim("owner", Place(name="here", capacity=Room(cpus=1))))
+        claim = claimed(owner.claim("owner", Host(name="here", capacity=Resources(cpus=1))))
         for _ in range(8):
             owner.renew(claim)
             with registry.database.writing() as connection:  # as it looks to a clock an hour ahead

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cluster.registry.records import Job, Room
+from cluster.registry.records import Job, Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 from cluster.scheduling.submission import Options, start_due_rounds, submit
 
 Add = Callable[..., tuple[Job, ...]]
@@ -19,7 +19,9 @@ Add = Callable[..., tuple[Job, ...]]
 def plan() -> Plan:
     """Two steps in one folder."""
     jobs = tuple(
-        PlannedJob(name=f"one:{kind}", kind=kind, settings={}, run="one", needs=Room(cpus=1), after=after)
+        PlannedJob(
+            name=f"one:{kind}", kind=kind, settings={}, run="one", needs=Resources(cpus=1), after=after
+        )
         for kind, after in (("search", ()), ("train", (0,)))
     )
     return Plan(name="nightly", kind="pipeline", source="kind: pipeline\n", jobs=jobs)
@@ -79,7 +81,7 @@ def test_a_round_is_left_out_while_the_one_before_has_not_ended(
     _make_due(registry)
     assert start_due_rounds(registry) == 0
     assert "round left out" in [event.kind for event in registry.events()]
-    queue, place = Queue(registry), Place(name="here", capacity=Room(cpus=1))
+    queue, place = Queue(registry), Host(name="here", capacity=Resources(cpus=1))
     while claim := queue.claim("w", place):
         queue.finish(claim)
     _make_due(registry)

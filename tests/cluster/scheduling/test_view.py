@@ -6,11 +6,11 @@ from sqlalchemy import text
 
 from cluster.registry.records import Job, JobProgress
 from cluster.registry.registry import Registry
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 from cluster.scheduling.view import job_line, snapshot
 
 Add = Callable[..., tuple[Job, ...]]
-Places = Callable[..., Place]
+Places = Callable[..., Host]
 
 
 def remark(registry: Registry, job: Job) -> str:

@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 from sqlalchemy import text
 
-from cluster.registry.records import Job, Room
+from cluster.registry.records import Job, Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.jobs import COMMANDS
 from cluster.scheduling.plan import Plan, PlannedJob
@@ -47,7 +47,7 @@ def queue_trial(registry: Registry, tmp_path: Path) -> Callable[..., Job]:
 
     def add(name: str, *, max_attempts: int = 3, limit: float | None = None, **settings: object) -> Job:
         planned = PlannedJob(
-            name=name, kind="trial", settings=settings, run=name, needs=Room(cpus=1), limit_seconds=limit
+            name=name, kind="trial", settings=settings, run=name, needs=Resources(cpus=1), limit_seconds=limit
         )
         plan = Plan(name=name, kind="trial", source="", jobs=(planned,))
         return submit(registry, plan, Options(out=str(tmp_path / "runs"), max_attempts=max_attempts)).jobs[0]

@@ -15,7 +15,7 @@ from cluster.images import PoseImages
 from cluster.interruption import Interrupted
 from cluster.progress import SilentProgress
 from cluster.stages.baseline import COMPARISONS, Comparison, run_baseline
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.tracking.tracker import MlflowTracker
 from cluster.worker import run_search, run_training
 from nas.baselines import nearest_neighbour
@@ -42,7 +42,7 @@ class Stopper(SilentProgress):
 def test_a_baseline_is_scored_on_every_test_sequence_once(comparison: Comparison, tmp_path: Path) -> None:
     outcome = run_baseline(tiny(), tmp_path / "run", comparison, seeds=[0, 3])
     content = read_json(tmp_path / "run" / "baseline.json")
-    experiment = Experiment.load(tiny())
+    experiment = PreparedExperiment.load(tiny())
     assert outcome.total == content["total"] == len(experiment.split.test) == np.sum(content["confusion"])
     assert content["mean"] == outcome.mean
     assert np.trace(content["confusion"]) == content["correct"]
@@ -108,7 +108,7 @@ def test_a_baseline_is_a_run_of_its_own_in_mlflow(tmp_path: Path) -> None:
 
 
 def test_the_nearest_neighbour_of_a_known_image_is_itself() -> None:
-    experiment = Experiment.load(tiny())
+    experiment = PreparedExperiment.load(tiny())
     clips = experiment.split.train
     images: PoseImages = experiment.images(clips, experiment.statistics(clips))
     assert (nearest_neighbour(images, images) == images.labels).all()

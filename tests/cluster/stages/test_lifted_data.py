@@ -18,7 +18,7 @@ from cluster.lifter.training import run_lift_training
 from cluster.recognition.finding import open_model
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import Watching, as_lifted, as_sensed, keypoints_of, lift_clip, lift_split
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.study import CONDITIONS, run_study
 from cluster.worker import run_evaluation, run_search, run_training
 from encoding.datasets import DataConfig, load
@@ -40,8 +40,8 @@ def lifted(trained_run: Path, **changes: object) -> ExperimentConfig:
 
 def test_every_clip_is_lifted_and_keeps_its_name_and_class(trained_run: Path) -> None:
     sensed, experiment = (
-        Experiment.load(ExperimentConfig.from_file(TINY)),
-        Experiment.load(lifted(trained_run)),
+        PreparedExperiment.load(ExperimentConfig.from_file(TINY)),
+        PreparedExperiment.load(lifted(trained_run)),
     )
     assert experiment.split.name == f"{sensed.split.name}, lifted"
     for one, other in zip(sensed.split.clips, experiment.split.clips, strict=True):
@@ -49,7 +49,7 @@ def test_every_clip_is_lifted_and_keeps_its_name_and_class(trained_run: Path) ->
         assert other.poses.skeleton == H36M_17
         assert other.poses.num_frames <= one.poses.num_frames
         assert np.isfinite(other.poses.xyz[0]).all()
-    again = Experiment.load(lifted(trained_run))
+    again = PreparedExperiment.load(lifted(trained_run))
     np.testing.assert_array_equal(again.split.test[0].poses.xyz, experiment.split.test[0].poses.xyz)
 
 
@@ -63,7 +63,7 @@ def test_the_lifter_is_part_of_the_result_and_its_place_is_not(trained_run: Path
     (moved / "lifter.json").write_text(json.dumps({**said, "notes": {}}))
     assert lifted(moved).hash != here.hash
     with pytest.raises(ValueError, match="is another one than this experiment was begun with"):
-        Experiment.load(there)
+        PreparedExperiment.load(there)
 
 
 def test_a_lifter_belongs_to_lifted_poses_and_to_them_alone(trained_run: Path) -> None:

@@ -106,7 +106,11 @@ def test_a_server_that_is_not_there_delays_nothing_and_the_end_says_what_waits_a
     tracker.start("away", "away", {}, {})
     log(tracker, 1, 20)
     tracker.finish("finished")
-    _until(lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "failing")
+    _until(
+        lambda: (
+            tracker._outbox is not None and tracker._outbox.delivery_status(tracker._store).state == "failing"
+        )
+    )
     log(tracker, 21, 21)
     begin = time.monotonic()
     tracker.close()
@@ -136,7 +140,12 @@ def test_a_server_killed_in_between_is_told_every_point_exactly_once(
     tracker = opened(mlflow_server.uri, tmp_path / "run", lines, experiment="outage")
     tracker.start("outage", "outage", {"a": 1}, {})
     log(tracker, 1, 50)
-    _until(lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "delivering")
+    _until(
+        lambda: (
+            tracker._outbox is not None
+            and tracker._outbox.delivery_status(tracker._store).state == "delivering"
+        )
+    )
     slowest = 0.0
     for step in range(51, 151):
         if step == 75:
@@ -145,7 +154,11 @@ def test_a_server_killed_in_between_is_told_every_point_exactly_once(
         log(tracker, step, step)
         slowest = max(slowest, time.perf_counter() - begin)
         time.sleep(0.02)
-    _until(lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "failing")
+    _until(
+        lambda: (
+            tracker._outbox is not None and tracker._outbox.delivery_status(tracker._store).state == "failing"
+        )
+    )
     tracker.log_table("sampled.csv", [{"a": 1}])
     mlflow_server.start()
     tracker.finish("finished")
@@ -239,12 +252,16 @@ def test_a_store_whose_disk_is_full_stops_no_run_and_has_everything_after_there_
     lines: list[str] = []
     tracker = opened(uri, tmp_path / "run", lines, wait_seconds=0)
     tracker.start("store", "store", {}, {})
-    _until(lambda: tracker._outbox is not None and tracker._outbox.waiting(tracker._store).total == 0)
+    _until(lambda: tracker._outbox is not None and tracker._outbox.backlog(tracker._store).total == 0)
     small_disk.fill()
     log(tracker, 1, 200)
     tracker.log_table("sampled.csv", [{"row": number} for number in range(10_000)])
     tracker.finish("finished")
-    _until(lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "failing")
+    _until(
+        lambda: (
+            tracker._outbox is not None and tracker._outbox.delivery_status(tracker._store).state == "failing"
+        )
+    )
     tracker.close()
     assert "not in MLflow yet: " in lines[-1]
     small_disk.free()
@@ -257,16 +274,19 @@ def test_a_server_that_may_write_no_more_stops_no_run_and_has_everything_afterwa
 ) -> None:
     tracker = opened(mlflow_server.uri, tmp_path, wait_seconds=120)
     tracker.start("server", "server", {}, {})
-    _until(lambda: tracker._outbox is not None and tracker._outbox.waiting(tracker._store).total == 0)
+    _until(lambda: tracker._outbox is not None and tracker._outbox.backlog(tracker._store).total == 0)
     with mlflow_server.full():
         log(tracker, 1, 200)
         tracker.log_table("sampled.csv", [{"row": number} for number in range(10_000)])
         tracker.finish("finished")
         _until(
-            lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "failing"
+            lambda: (
+                tracker._outbox is not None
+                and tracker._outbox.delivery_status(tracker._store).state == "failing"
+            )
         )
         assert tracker._outbox is not None
-        assert tracker._outbox.waiting(tracker._store).total > 0
+        assert tracker._outbox.backlog(tracker._store).total > 0
     tracker.close()
     _whole(mlflow_server.uri, "server")
 
@@ -314,10 +334,19 @@ def test_a_record_in_postgresql_is_whole_after_the_database_was_away(
     tracker = opened(uri, tmp_path / "run", wait_seconds=60)
     tracker.start("pg", "pg", {"tracking.uri": uri}, {})
     log(tracker, 1, 20)
-    _until(lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "delivering")
+    _until(
+        lambda: (
+            tracker._outbox is not None
+            and tracker._outbox.delivery_status(tracker._store).state == "delivering"
+        )
+    )
     postgres.stop()
     log(tracker, 21, 40)
-    _until(lambda: tracker._outbox is not None and tracker._outbox.news(tracker._store).state == "failing")
+    _until(
+        lambda: (
+            tracker._outbox is not None and tracker._outbox.delivery_status(tracker._store).state == "failing"
+        )
+    )
     postgres.start()
     tracker.log_artifact(_file(tmp_path / "a.txt"))
     tracker.finish("finished")

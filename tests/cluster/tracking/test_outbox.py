@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.tracking.outbox import News, Outbox, Waiting
+from cluster.tracking.outbox import Backlog, DeliveryStatus, Outbox
 from small_disk import SmallDisk
 
 STORE = "sqlite:////tmp/mlflow.db\nposenas"
@@ -91,10 +91,10 @@ def test_what_is_refused_is_counted_kept_and_told_again_when_asked(outbox: Outbo
     outbox.add_all(STORE, "run", "metrics", [("1", 1), ("2", 2)])
     first, *_ = outbox.next(STORE)
     outbox.refuse(first, "too long")
-    assert outbox.waiting(STORE) == Waiting(points=2, others=0, refused=1, reason="too long")
+    assert outbox.backlog(STORE) == Backlog(points=2, others=0, refused=1, reason="too long")
     assert outbox.file(first.content["copy"]).exists()
     outbox.reconsider(STORE)
-    assert outbox.waiting(STORE) == Waiting(points=2, others=1, refused=0, reason="")
+    assert outbox.backlog(STORE) == Backlog(points=2, others=1, refused=0, reason="")
 
 
 def test_a_new_address_is_told_everything_but_the_files_that_are_gone(outbox: Outbox) -> None:
@@ -120,9 +120,9 @@ def test_the_courier_writes_while_facts_are_told(outbox: Outbox) -> None:
     other = Outbox(outbox.folder)
     outbox.add(STORE, "run", "tags", {})
     other.delivered(other.next(STORE))
-    other.tell(STORE, News("failing", "no server"))
+    other.tell(STORE, DeliveryStatus("failing", "no server"))
     outbox.add(STORE, "run", "tags", {"b": 1})
-    assert outbox.news(STORE) == News("failing", "no server")
+    assert outbox.delivery_status(STORE) == DeliveryStatus("failing", "no server")
     assert [fact.content for fact in other.next(STORE)] == [{"b": 1}]
 
 

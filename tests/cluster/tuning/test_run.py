@@ -189,7 +189,7 @@ def test_a_tracking_server_that_is_down_never_stops_a_tuning(ray_runtime: object
     assert all(record.has_ended for record in found.records)
     assert found.best_file.exists()
     outbox = Outbox(tmp_path / "tuning" / "outbox")
-    told = outbox.waiting(store_name(nobody, "posenas"))
+    told = outbox.backlog(store_name(nobody, "posenas"))
     outbox.close()
     assert told.points >= sum(len(record.rows) for record in found.records)  # all of it waits for the server
 

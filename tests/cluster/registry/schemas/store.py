@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE.parents[2]))
 
 from cluster.registry.database import HEAD  # noqa: E402
-from cluster.registry.records import Room  # noqa: E402
+from cluster.registry.records import Resources  # noqa: E402
 from cluster.registry.registry import Registry  # noqa: E402
 from cluster.scheduling.plan import Plan, PlannedJob  # noqa: E402
 from cluster.scheduling.queue import Place, Queue  # noqa: E402
@@ -27,11 +27,13 @@ from postgres_server import PostgresServer, postgres_programs  # noqa: E402
 def fill(url: str) -> None:
     """One finished job, one running, one that waits for it, and a recurring experiment."""
     jobs = tuple(
-        PlannedJob(name=name, kind="search", settings={"a": 1}, run=name, needs=Room(cpus=1), after=after)
+        PlannedJob(
+            name=name, kind="search", settings={"a": 1}, run=name, needs=Resources(cpus=1), after=after
+        )
         for name, after in (("done", ()), ("running", ()), ("waiting", (1,)))
     )
     plan = Plan(name="stored", kind="search", source="kind: search\n", jobs=jobs)
-    place = Place(name="here", capacity=Room(cpus=4))
+    place = Place(name="here", capacity=Resources(cpus=4))
     with Registry.open(url) as registry:
         submit(registry, plan, Options(out="/runs"))
         submit(registry, plan, Options(out="/runs", every="0 2 * * *"))

@@ -10,11 +10,11 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from cluster.registry.records import JobProgress, Room
+from cluster.registry.records import JobProgress, Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.page.app import create_app
 from cluster.scheduling.plan import Plan, PlannedJob
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 from cluster.scheduling.submission import Options, submit
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def fill(registry: Registry, tmp_path: Path) -> Callable[[], dict[str, Any]]:
 
     def fill_queue() -> dict[str, Any]:
         names = ("as1 seed 0", "as1 seed 1", "poisoned", EVIL)
-        needs = Room(cpus=1)
+        needs = Resources(cpus=1)
         jobs = tuple(
             PlannedJob(name=name, kind="search", settings={"note": name}, run=f"run {number}", needs=needs)
             for number, name in enumerate(names)
@@ -77,7 +77,7 @@ def fill(registry: Registry, tmp_path: Path) -> Callable[[], dict[str, Any]]:
         plan = Plan(name="evening", kind="search", source="kind: search\n", jobs=jobs)
         submitted = submit(registry, plan, Options(out=str(tmp_path / "runs"))).jobs
         queue = Queue(registry)
-        room = Place(name="here", capacity=Room(cpus=8))
+        room = Host(name="here", capacity=Resources(cpus=8))
         claim = queue.claim("worker-1", room)
         assert claim is not None
         queue.renew(claim, JobProgress(phase="search", done=5, total=20, seconds_left=400, log_tail=EVIL))

@@ -4,11 +4,11 @@ import pytest
 import ray
 
 from cluster.distributed.runtime import Runtime
-from cluster.scheduling.room import LocalRoom, RayRoom, local_gpus
+from cluster.scheduling.hosts import LocalHost, RayHost, local_gpus
 
 
 def test_this_machine_offers_what_is_asked_of_it() -> None:
-    place = LocalRoom(cpus=1.5, gpus=0.5).place()
+    place = LocalHost(cpus=1.5, gpus=0.5).place()
     assert (place.capacity.cpus, place.capacity.gpus, place.free) == (1.5, 0.5, None)
 
 
@@ -21,7 +21,7 @@ def test_gpus_are_those_that_may_be_used(visible: str, count: int, monkeypatch: 
 @pytest.mark.slow
 @pytest.mark.ray
 def test_a_ray_cluster_tells_what_is_free_and_what_is_not(ray_runtime: Runtime) -> None:
-    room = RayRoom(ray.get_runtime_context().gcs_address)
+    room = RayHost(ray.get_runtime_context().gcs_address)
     try:
         before = room.place()
         assert before.capacity.cpus == ray.cluster_resources()["CPU"]
@@ -43,4 +43,4 @@ def test_a_ray_cluster_tells_what_is_free_and_what_is_not(ray_runtime: Runtime) 
 
 def test_a_cluster_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(ValueError, match="no Ray cluster answers at"):
-        RayRoom("127.0.0.1:9")
+        RayHost("127.0.0.1:9")

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from cluster.distributed import staffing as module
+from cluster.distributed import placement as module
 from cluster.distributed.config import RuntimeConfig
-from cluster.distributed.dispatch import Worker
-from cluster.distributed.runtime import Seat
-from cluster.distributed.staffing import Staffing
+from cluster.distributed.dispatch import RayWorker
+from cluster.distributed.placement import Placement
+from cluster.distributed.runtime import Slot
 
 
 class Cluster:
@@ -32,8 +32,8 @@ class Cluster:
         group = next(self._groups)
         return [(group, bundle) for bundle in range(count)]
 
-    def in_place(self, _cls: type, place: tuple[Any, int]) -> Seat:
-        return Seat(place[0], lambda: place)
+    def in_place(self, _cls: type, place: tuple[Any, int]) -> Slot:
+        return Slot(place[0], lambda: place)
 
     def broken(self, group: Any) -> bool:
         return group in self.lost
@@ -44,22 +44,22 @@ class Cluster:
 
 
 class Hall:
-    """Stands in for `Dispatcher`: every worker that is seated is ready."""
+    """Stands in for `Dispatcher`: every worker that is placed is ready."""
 
-    def __init__(self, seats: Sequence[Seat]) -> None:
-        self.workers: list[Worker] = []
-        self.add(seats)
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self.workers: list[RayWorker] = []
+        self.add(slots)
 
-    def add(self, seats: Sequence[Seat]) -> None:
-        for seat in seats:
-            worker = Worker(len(self.workers), seat)
+    def add(self, slots: Sequence[Slot]) -> None:
+        for slot in slots:
+            worker = RayWorker(len(self.workers), slot)
             self.workers.append(worker)
-            self.seat(worker, seat)
+            self.assign_slot(worker, slot)
 
-    def seat(self, worker: Worker, seat: Seat) -> None:
-        worker.create, worker.handle, worker.ready = seat, seat(), True
+    def slot(self, worker: RayWorker, slot: Slot) -> None:
+        worker.create, worker.handle, worker.ready = slot, slot(), True
 
-    def unseat(self, worker: Worker) -> None:
+    def release_slot(self, worker: RayWorker) -> None:
         worker.handle, worker.ready = None, False
 
     @property
@@ -69,8 +69,8 @@ class Hall:
 
 
 def _hall(cluster: Any, workers: int, most: int | None = None) -> tuple[Hall, Any]:
-    staffing = Staffing(cluster, object, most)
-    return Hall(staffing.seats(workers)), staffing
+    placement = Placement(cluster, object, most)
+    return Hall(placement.slots(workers)), placement
 
 
 @pytest.fixture
@@ -81,8 +81,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cluster_is_not_looked_at_all_the_time() -> None:
-    hall, staffing = _hall(Cluster("auto", room=5), workers=2)
-    staffing(hall)
+    hall, placement = _hall(Cluster("auto", room=5), workers=2)
+    placement(hall)
     assert hall.places == ["a0", "a1"]  # it has just been looked at
 
 
@@ -97,9 +97,9 @@ def test_a_cluster_is_not_looked_at_all_the_time() -> None:
     ],
 )
 def test_new_room_is_used_up_to_a_limit(workers: Any, most: int | None, then: list[str]) -> None:
-    hall, staffing = _hall(Cluster(workers, room=5), 2, most)
+    hall, placement = _hall(Cluster(workers, room=5), 2, most)
     for _ in range(2):  # the second time there is nothing left to do
-        staffing(hall)
+        placement(hall)
         assert hall.places == then
 
 
@@ -108,26 +108,26 @@ def test_workers_of_a_lost_machine_wait_for_room_and_the_others_go_on_elsewhere(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cluster = Cluster(3, room=3)
-    hall, staffing = _hall(cluster, workers=3)
+    hall, placement = _hall(cluster, workers=3)
     cluster.lost.add("a")
-    staffing(hall)
+    placement(hall)
     assert (hall.places, cluster.left) == (["a0", "a1", "a2"], [])  # Ray may still find room by itself
-    staffing(hall)
+    placement(hall)
     assert (hall.places, cluster.left) == (["", "", ""], ["a"])
     assert "a machine of the cluster was lost; 3 of 3 workers start anew where there is room" in caplog.text
     cluster.free = 2
-    staffing(hall)
+    placement(hall)
     assert hall.places == ["b0", "b1", ""]
     cluster.free = 4  # a machine has come in the lost one's place, and a larger one
-    staffing(hall)
+    placement(hall)
     assert hall.places == ["b0", "b1", "c0"]
 
 
 @pytest.mark.usefixtures("at_once")
 def test_a_worker_that_only_restarts_keeps_its_place() -> None:
     cluster = Cluster(2, room=4)
-    hall, staffing = _hall(cluster, workers=2)
+    hall, placement = _hall(cluster, workers=2)
     hall.workers[1].ready = False
     for _ in range(3):
-        staffing(hall)
+        placement(hall)
     assert (hall.places, cluster.left) == (["a0", "a1"], [])

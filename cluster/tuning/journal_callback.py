@@ -11,7 +11,7 @@ from ray.tune.experiment import Trial
 from cluster.progress import Progress
 from cluster.tuning.journal import Journal, TrialRecord, best_of
 
-__all__ = ["Witness", "sentence"]
+__all__ = ["JournalCallback", "sentence"]
 
 
 class _NotesStops(Protocol):
@@ -20,7 +20,7 @@ class _NotesStops(Protocol):
     stopped: set[int]
 
 
-class Witness(Callback):
+class JournalCallback(Callback):
     """Writes every result into the journal, and says what a person wants to know of it.
 
     Args:

@@ -11,11 +11,11 @@ from functools import partial
 
 from ray._private import services
 
-__all__ = ["shielded_processes"]
+__all__ = ["own_process_groups"]
 
 
 @contextmanager
-def shielded_processes() -> Iterator[None]:
+def own_process_groups() -> Iterator[None]:
     """Each process that Ray starts inside leads a process group of its own, with all that it starts itself.
 
     They still end with this process, however it ends: on Linux Ray asks the kernel for that.

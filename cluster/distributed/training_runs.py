@@ -1,4 +1,4 @@
-"""Trainings from scratch as courses of epochs, so that they can be killed, moved and taken up again.
+"""Trainings from scratch as training_runs of epochs, so that they can be killed, moved and taken up again.
 
 One epoch is a pure function of the state before it. So it does not matter who computes it: this process, or
 on Ray whichever worker is free; an epoch that was lost is computed once more from the state before.
@@ -27,13 +27,13 @@ from nas.train import Training, TrainingConfig, evaluate
 
 __all__ = [
     "BaselineSpec",
-    "Course",
     "EpochTrainer",
     "GenotypeSpec",
-    "LocalTrainers",
+    "LocalTrainingBackend",
     "Score",
     "TrainedEpoch",
-    "Trainers",
+    "TrainingBackend",
+    "TrainingRun",
     "TrainingSpec",
     "TrainingState",
     "kept",
@@ -178,7 +178,7 @@ class EpochTrainer:
         return TrainedEpoch(row, score), reached
 
 
-class Course(Generic[SpecT]):
+class TrainingRun(Generic[SpecT]):
     """One training on its way: its state, its curve and its checkpoints.
 
     Args:
@@ -269,20 +269,20 @@ class Course(Generic[SpecT]):
             self._saved = self.epoch
 
 
-class Trainers(Protocol):
-    """Who computes the epochs of courses."""
+class TrainingBackend(Protocol):
+    """Who computes the epochs of training_runs."""
 
     def run(
         self,
-        courses: Sequence[Course[SpecT]],
-        progressed: Callable[[Course[SpecT]], None],
+        training_runs: Sequence[TrainingRun[SpecT]],
+        progressed: Callable[[TrainingRun[SpecT]], None],
         interruption: Interruption,
     ) -> None:
-        """Bring all courses to their end, each from where it is.
+        """Bring all training_runs to their end, each from where it is.
 
         Args:
-            courses: in any state.
-            progressed: called after every epoch with its course.
+            training_runs: in any state.
+            progressed: called after every epoch with its training_run.
             interruption: looked at after every epoch.
 
         Raises:
@@ -297,23 +297,23 @@ class Trainers(Protocol):
         ...
 
 
-class LocalTrainers:
-    """This process, one course after the other."""
+class LocalTrainingBackend:
+    """This process, one training_run after the other."""
 
     def run(
         self,
-        courses: Sequence[Course[SpecT]],
-        progressed: Callable[[Course[SpecT]], None],
+        training_runs: Sequence[TrainingRun[SpecT]],
+        progressed: Callable[[TrainingRun[SpecT]], None],
         interruption: Interruption,
     ) -> None:
-        """See `Trainers`."""
+        """See `TrainingBackend`."""
         trainer = EpochTrainer()
-        with kept(courses):
-            for course in courses:
-                while not course.finished:
-                    _advance(trainer, course)
-                    progressed(course)
-                    if not all(one.finished for one in courses):
+        with kept(training_runs):
+            for training_run in training_runs:
+                while not training_run.finished:
+                    _advance(trainer, training_run)
+                    progressed(training_run)
+                    if not all(one.finished for one in training_runs):
                         interruption.stop_if_requested()
 
     def machines(self) -> Mapping[str, Mapping[str, float]]:
@@ -321,22 +321,26 @@ class LocalTrainers:
         return {}
 
 
-def _advance(trainer: EpochTrainer, course: Course[SpecT]) -> None:
-    course.add(
+def _advance(trainer: EpochTrainer, training_run: TrainingRun[SpecT]) -> None:
+    training_run.add(
         *trainer.advance(
-            course.spec, course.source, course.validation, lambda: course.state, epoch=course.epoch
+            training_run.spec,
+            training_run.source,
+            training_run.validation,
+            lambda: training_run.state,
+            epoch=training_run.epoch,
         )
     )
 
 
 @contextmanager
-def kept(courses: Sequence[Course[SpecT]]) -> Iterator[None]:
-    """Save every course when the block is left by an error, whichever of them it came from."""
+def kept(training_runs: Sequence[TrainingRun[SpecT]]) -> Iterator[None]:
+    """Save every training_run when the block is left by an error, whichever of them it came from."""
     try:
         yield
     except OSError:
         raise  # nothing more can be written
     except Exception:
-        for course in courses:
-            course.save()
+        for training_run in training_runs:
+            training_run.save()
         raise

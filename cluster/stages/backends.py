@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.config import ExperimentConfig
-from cluster.distributed.courses import LocalTrainers, Trainers
 from cluster.distributed.runtime import Runtime
+from cluster.distributed.training_runs import LocalTrainingBackend, TrainingBackend
 from cluster.progress import Progress
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from nas.children import Children, LocalChildren
 from nas.images import ImageSource, fixed_copies
 from nas.kernels import select
 from nas.strategy import Strategy, build_strategy
 from nas.supernet import Supernet
 
-__all__ = ["Team", "open_team", "open_trainers"]
+__all__ = ["SearchBackend", "open_search_backend", "open_training_backend"]
 
 
 @dataclass(frozen=True, eq=False)
-class Team:
+class SearchBackend:
     """Strategy and children of a search, who trains networks from scratch, and the images that all see.
 
     Attributes:
@@ -29,14 +29,14 @@ class Team:
 
     strategy: Strategy
     children: Children
-    trainers: Trainers
+    training: TrainingBackend
     train: ImageSource
     validation: ImageSource
 
 
 @contextmanager
-def open_team(experiment: Experiment, progress: Progress) -> Iterator[Team]:
-    """The team that `resources.workers` asks for; Ray is left again at the end.
+def open_search_backend(experiment: PreparedExperiment, progress: Progress) -> Iterator[SearchBackend]:
+    """The backend that `resources.workers` asks for; Ray is left again at the end.
 
     Raises:
         ValueError: the cluster cannot be joined or has no room; the data has no validation part.
@@ -49,47 +49,47 @@ def open_team(experiment: Experiment, progress: Progress) -> Iterator[Team]:
     if config.resources.workers == 0:
         children = LocalChildren(supernet, config.search, train, validation, config.compute)
         strategy = build_strategy(config.search, supernet.config.num_nodes)
-        yield Team(strategy, children, LocalTrainers(), train, validation)
+        yield SearchBackend(strategy, children, LocalTrainingBackend(), train, validation)
         return
     from cluster.distributed.children import RayChildren
     from cluster.distributed.strategies import ActorStrategy
-    from cluster.distributed.trainer import RayTrainers
+    from cluster.distributed.trainer import RayTrainingBackend
 
     progress.say("starting Ray" if config.resources.address is None else "joining Ray")
     with Runtime(config.resources) as runtime:
         progress.say(f"Ray has {runtime.describe()}")
         hosted = ActorStrategy(runtime, build_strategy(config.search, supernet.config.num_nodes))
         workers = RayChildren(runtime, supernet.config, config.search, train, validation, config.compute)
-        yield Team(hosted, workers, RayTrainers(workers.dispatcher), train, validation)
+        yield SearchBackend(hosted, workers, RayTrainingBackend(workers.dispatcher), train, validation)
 
 
 @contextmanager
-def open_trainers(
+def open_training_backend(
     config: ExperimentConfig, workers: int | Literal["auto"], most: int, progress: Progress
-) -> Iterator[Trainers]:
+) -> Iterator[TrainingBackend]:
     """Who trains networks from scratch: this process (no worker), or `most` workers on Ray at most.
 
     Raises:
         ValueError: the cluster cannot be joined or has no room.
     """
     if workers == 0:
-        yield LocalTrainers()
+        yield LocalTrainingBackend()
         return
     from cluster.distributed.dispatch import Dispatcher
-    from cluster.distributed.staffing import Staffing
-    from cluster.distributed.trainer import RayTrainers, Trainer
+    from cluster.distributed.placement import Placement
+    from cluster.distributed.trainer import RayTrainingBackend, Trainer
 
     settings = config.resources.model_copy(update={"workers": workers})
     progress.say("starting Ray" if settings.address is None else "joining Ray")
     with Runtime(settings) as runtime:
         progress.say(f"Ray has {runtime.describe()}")
-        staffing = Staffing(runtime, Trainer, most)
+        placement = Placement(runtime, Trainer, most)
         dispatcher = Dispatcher(
-            staffing.seats(min(most, runtime.room() or 1 if workers == "auto" else workers)),
+            placement.slots(min(most, runtime.room() or 1 if workers == "auto" else workers)),
             lambda actor: actor.prepare.remote(config.compute),
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
-            staffing=staffing,
+            placement=placement,
         )
-        yield RayTrainers(dispatcher)
+        yield RayTrainingBackend(dispatcher)
         dispatcher.kill()

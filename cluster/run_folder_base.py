@@ -14,10 +14,10 @@ from uuid import uuid4
 from cluster.files import TEMPORARY_PREFIX, read_json, write_json
 from cluster.locking import locked
 
-__all__ = ["AnyRun"]
+__all__ = ["RunFolderBase"]
 
 
-class AnyRun:
+class RunFolderBase:
     """Names the files that every run has; what else lies in its folder says the class of its kind."""
 
     def __init__(self, path: Path) -> None:

@@ -12,27 +12,27 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from cluster.registry.records import Room
-from cluster.scheduling.queue import Place
+from cluster.registry.records import Resources
+from cluster.scheduling.queue import Host
 
-__all__ = ["LocalRoom", "RayRoom", "RoomSource", "local_gpus"]
+__all__ = ["HostSource", "LocalHost", "RayHost", "local_gpus"]
 
 PROBE_SECONDS = 2.0
 JOIN_SECONDS = 60.0
 STALE_SECONDS = 15.0
 
 
-class RoomSource(Protocol):
+class HostSource(Protocol):
     """Tells the place and its room as they are now."""
 
-    def place(self) -> Place:
+    def place(self) -> Host:
         """As of this moment."""
 
     def close(self) -> None:
         """End what it has started."""
 
 
-class LocalRoom:
+class LocalHost:
     """This machine; its workers share what they offer.
 
     Args:
@@ -42,9 +42,9 @@ class LocalRoom:
     def __init__(self, cpus: float | None = None, gpus: float | None = None) -> None:
         cpus = len(os.sched_getaffinity(0)) if cpus is None else cpus
         gpus = local_gpus() if gpus is None else gpus
-        self._place = Place(name=socket.gethostname(), capacity=Room(cpus=cpus, gpus=gpus))
+        self._place = Host(name=socket.gethostname(), capacity=Resources(cpus=cpus, gpus=gpus))
 
-    def place(self) -> Place:
+    def place(self) -> Host:
         """Only our own jobs count as use."""
         return self._place
 
@@ -52,7 +52,7 @@ class LocalRoom:
         """Nothing was started."""
 
 
-class RayRoom:
+class RayHost:
     """A Ray cluster. It is watched by a process of its own: what ends that process does not end the worker.
 
     Args:
@@ -64,7 +64,7 @@ class RayRoom:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._heard: tuple[float, Place] | None = None
+        self._heard: tuple[float, Host] | None = None
         self._probe = _Probe(address, self._listen)
         deadline = time.monotonic() + JOIN_SECONDS
         while self._heard is None:
@@ -73,7 +73,7 @@ class RayRoom:
                 raise ValueError(self._probe.last_words or f"the Ray cluster at {address!r} does not answer")
             time.sleep(0.1)
 
-    def place(self) -> Place:
+    def place(self) -> Host:
         """As last heard; without any room while nothing is heard of the cluster."""
         if not self._probe.alive:
             self._probe.close()
@@ -81,7 +81,7 @@ class RayRoom:
         assert self._heard is not None
         at, place = self._heard
         if time.monotonic() - at > STALE_SECONDS:
-            return Place(name=place.name, capacity=place.capacity, free=Room(cpus=0))
+            return Host(name=place.name, capacity=place.capacity, free=Resources(cpus=0))
         return place
 
     def close(self) -> None:
@@ -90,7 +90,9 @@ class RayRoom:
 
     def _listen(self, line: str) -> None:
         told = json.loads(line)
-        place = Place(name=f"ray {told['cluster']}", capacity=Room(**told["all"]), free=Room(**told["free"]))
+        place = Host(
+            name=f"ray {told['cluster']}", capacity=Resources(**told["all"]), free=Resources(**told["free"])
+        )
         self._heard = (time.monotonic(), place)
 
 
@@ -100,7 +102,7 @@ class _Probe:
     def __init__(self, address: str, listen: Callable[[str], None]) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cluster.scheduling.room", address],
+            [sys.executable, "-m", "cluster.scheduling.hosts", address],
             stdin=subprocess.PIPE,  # its end tells the probe that the worker is gone
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -161,7 +163,7 @@ def _probe(address: str) -> None:
                 told = {"cluster": cluster}
                 for name, values in (("all", ray.cluster_resources()), ("free", ray.available_resources())):  # type: ignore[no-untyped-call]
                     told[name] = {"cpus": values.get("CPU", 0.0), "gpus": values.get("GPU", 0.0)}
-                print(json.dumps(told), flush=True)  # noqa: T201 - read by RayRoom
+                print(json.dumps(told), flush=True)  # noqa: T201 - read by RayHost
     except ValueError as error:
         sys.exit(str(error))
 

@@ -2,7 +2,7 @@
 
 Ray offers a lost bundle of a placement group to the cluster again and again without a pause: while there is
 no room for it, its head computes nothing else (seen in Ray 2.60). So a group that has lost a bundle is given
-back as a whole, and its workers are seated anew wherever there is room.
+back as a whole, and its workers are placed anew wherever there is room.
 """
 
 import logging
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from ray.util.placement_group import PlacementGroup
 
-from cluster.distributed.dispatch import Dispatcher, Worker
-from cluster.distributed.runtime import Runtime, Seat
+from cluster.distributed.dispatch import Dispatcher, RayWorker
+from cluster.distributed.runtime import Runtime, Slot
 
-__all__ = ["Staffing"]
+__all__ = ["Placement"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ GROW_SECONDS = 10.0
 """How often it is asked whether it has grown."""
 
 
-class Staffing:
-    """Seats the workers of a dispatcher, anew if their machine is lost; with `workers: auto`, adds more.
+class Placement:
+    """Gives the workers of a dispatcher their slots, new ones if their machine is lost; with `workers: auto`, adds more.
 
     Args:
         runtime: entered.
@@ -39,8 +39,8 @@ class Staffing:
         self._looked_at = self._grown_at = time.monotonic()
         self._suspects: set[PlacementGroup] = set()
 
-    def seats(self, count: int | None = None, timeout_seconds: float | None = None) -> list[Seat]:
-        """Room for workers; see `Runtime.place`."""
+    def slots(self, count: int | None = None, timeout_seconds: float | None = None) -> list[Slot]:
+        """Resources for workers; see `Runtime.place`."""
         return [
             self._runtime.in_place(self._cls, place) for place in self._runtime.place(count, timeout_seconds)
         ]
@@ -52,43 +52,43 @@ class Staffing:
             return
         self._looked_at = now
         self._leave_broken_groups(dispatcher)
-        if waiting := [worker for worker in dispatcher.workers if not worker.seated]:
-            self._seat(dispatcher, waiting)
+        if waiting := [worker for worker in dispatcher.workers if not worker.placed]:
+            self._assign_slots(dispatcher, waiting)
         if self._runtime.config.workers == "auto" and now - self._grown_at >= GROW_SECONDS:
             self._grown_at = now
             self._grow(dispatcher)
 
     def _leave_broken_groups(self, dispatcher: Dispatcher) -> None:
         """Give up groups that were broken at the last look too: Ray mends the others by itself."""
-        members: dict[PlacementGroup, list[Worker]] = {}
+        members: dict[PlacementGroup, list[RayWorker]] = {}
         for worker in dispatcher.workers:
-            if worker.seated and isinstance(worker.create, Seat):
+            if worker.placed and isinstance(worker.create, Slot):
                 members.setdefault(worker.create.group, []).append(worker)
         broken = {group for group in members if self._runtime.broken(group)}
         for group in broken & self._suspects:
-            unseated = members[group]
+            displaced = members[group]
             logger.warning(
                 "a machine of the cluster was lost; %d of %d workers start anew where there is room",
-                *(len(unseated), len(dispatcher.workers)),
+                *(len(displaced), len(dispatcher.workers)),
             )
-            for worker in unseated:
-                dispatcher.unseat(worker)
+            for worker in displaced:
+                dispatcher.release_slot(worker)
             self._runtime.leave(group)
         self._suspects = broken
 
-    def _seat(self, dispatcher: Dispatcher, waiting: Sequence[Worker]) -> None:
+    def _assign_slots(self, dispatcher: Dispatcher, waiting: Sequence[RayWorker]) -> None:
         """Workers without a place get one, as far as there is room."""
-        for worker, seat in zip(waiting, self._found(len(waiting)), strict=False):
-            dispatcher.seat(worker, seat)
+        for worker, slot in zip(waiting, self._found(len(waiting)), strict=False):
+            dispatcher.assign_slot(worker, slot)
 
     def _grow(self, dispatcher: Dispatcher) -> None:
         most = self._most
-        seats = self._found(None if most is None else most - len(dispatcher.workers))
-        if seats:
-            dispatcher.add(seats)
-            logger.warning("the cluster has room for %d more workers; they were started", len(seats))
+        slots = self._found(None if most is None else most - len(dispatcher.workers))
+        if slots:
+            dispatcher.add(slots)
+            logger.warning("the cluster has room for %d more workers; they were started", len(slots))
 
-    def _found(self, most: int | None) -> list[Seat]:
+    def _found(self, most: int | None) -> list[Slot]:
         """What room there is at once, up to a number."""
         if most is not None and most < 1:
             return []
@@ -97,6 +97,6 @@ class Staffing:
         if count < 1:
             return []
         try:
-            return self.seats(count, GROW_SECONDS)
+            return self.slots(count, GROW_SECONDS)
         except ValueError:  # somebody else was faster
             return []
