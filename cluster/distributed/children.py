@@ -92,13 +92,13 @@ class RayChildren:
         sources = [ray.put(train_source), ray.put(validation_source)]
         settings = runtime.config
         self._arguments = supernet, config, sources, compute or ComputeConfig(), settings.kernels
-        self._staffing = Placement(runtime, Evaluator)
+        self._placement = Placement(runtime, Evaluator)
         self._dispatcher = Dispatcher(
-            self._staffing.slots(),
+            self._placement.slots(),
             self._handshake,
             shard_seconds=settings.shard_timeout_seconds,
             give_up_seconds=settings.worker_timeout_seconds,
-            placement=self._staffing,
+            placement=self._placement,
         )
         workers = len(self._dispatcher.workers)
         self._owners = Owners(
@@ -130,7 +130,7 @@ class RayChildren:
         Raises:
             ValueError: the cluster has no room for them.
         """
-        self._dispatcher.add(self._staffing.slots(count))
+        self._dispatcher.add(self._placement.slots(count))
 
     def train(self, step: int, genotypes: Sequence[Genotype], learning_rate: float) -> StepMetrics:
         """One weight step; see `nas.children.Children`."""

@@ -325,7 +325,7 @@ class Dispatcher:
                 return
 
     def _lost(self, worker: RayWorker, call: _Call, run: _Run, error: RayError) -> None:
-        """The process died, or cannot be reached: its shard goes back, and the handshake is repeated later."""
+        """The process died, or cannot be reached: its shard goes back; the handshake is repeated later."""
         if isinstance(error, RayActorError) and error.actor_init_failed:
             raise RuntimeError(f"{worker} cannot be started: {error}") from error
         self._requeue(call, run)

@@ -26,7 +26,7 @@ GROW_SECONDS = 10.0
 
 
 class Placement:
-    """Gives the workers of a dispatcher their slots, new ones if their machine is lost; with `workers: auto`, adds more.
+    """Gives workers their slots, new ones if their machine is lost; with `workers: auto`, adds workers.
 
     Args:
         runtime: entered.

@@ -18,7 +18,7 @@ from cluster.registry.database import HEAD, Database, upgrade_schema
 from cluster.registry.models import Base
 from cluster.registry.records import Resources
 from cluster.registry.registry import Registry
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 
 STORED = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
 MIGRATIONS = Path(database.__file__).parent / "migrations"
@@ -72,7 +72,7 @@ def test_an_old_registry_is_refused_with_the_command_then_upgraded_with_all_its_
         assert [experiment.every for experiment in registry.experiments()] == [None, "0 2 * * *"]
         with registry.database.writing() as connection:
             connection.execute(text("UPDATE job SET state = 'finished' WHERE name = 'running'"))
-        claim = Queue(registry).claim("w", Place(name="here", capacity=Resources(cpus=1)))
+        claim = Queue(registry).claim("w", Host(name="here", capacity=Resources(cpus=1)))
         assert claim is not None
         assert claim.job.name == "waiting"
         _assert_schema_is_that_of_the_models(registry.database)

@@ -24,7 +24,7 @@ from cluster.reproduction.results import (
 )
 from cluster.reproduction.running import hand_in, run_tables
 from cluster.scheduling.planning import plan_of
-from cluster.scheduling.queue import Place, Queue
+from cluster.scheduling.queue import Host, Queue
 from cluster.scheduling.worker import WorkerConfig
 from cluster.stages.folder import RunFolder
 
@@ -145,7 +145,7 @@ def test_what_failed_is_queued_again(registry: Registry, tmp_path: Path) -> None
     (one,) = Protocol(methods=("neighbour",), workers=0).measurements([PART], "sensor")
     hand_in(registry, tmp_path, [one.file], lambda _: None)
     queue = Queue(registry)
-    claim = queue.claim("w", Place(name="here", capacity=Resources(cpus=1)))
+    claim = queue.claim("w", Host(name="here", capacity=Resources(cpus=1)))
     assert claim is not None
     queue.fail(claim, "the disk is full", final=True)
     said: list[str] = []

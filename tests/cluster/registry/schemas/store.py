@@ -19,7 +19,7 @@ from cluster.registry.database import HEAD  # noqa: E402
 from cluster.registry.records import Resources  # noqa: E402
 from cluster.registry.registry import Registry  # noqa: E402
 from cluster.scheduling.plan import Plan, PlannedJob  # noqa: E402
-from cluster.scheduling.queue import Place, Queue  # noqa: E402
+from cluster.scheduling.queue import Host, Queue  # noqa: E402
 from cluster.scheduling.submission import Options, submit  # noqa: E402
 from postgres_server import PostgresServer, postgres_programs  # noqa: E402
 
@@ -33,7 +33,7 @@ def fill(url: str) -> None:
         for name, after in (("done", ()), ("running", ()), ("waiting", (1,)))
     )
     plan = Plan(name="stored", kind="search", source="kind: search\n", jobs=jobs)
-    place = Place(name="here", capacity=Resources(cpus=4))
+    place = Host(name="here", capacity=Resources(cpus=4))
     with Registry.open(url) as registry:
         submit(registry, plan, Options(out="/runs"))
         submit(registry, plan, Options(out="/runs", every="0 2 * * *"))
