@@ -128,7 +128,7 @@ def test_a_machine_that_dies_costs_only_time(machines: Machines) -> None:
     with machines.command("search", *shards, "--out", str(machines.folder / "alone")) as alone:
         alone.communicate(timeout=300)
     assert alone.returncode == 0
-    cluster, here = (found(machines.folder / name) for name in ("cluster", "alone"))
+    cluster, here = (found(machines.folder / name) for name in ("on_machines", "alone"))
     assert len(cluster["weights"]) == 64  # SHA-256
     assert cluster == here
 
