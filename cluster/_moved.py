@@ -19,7 +19,7 @@ MOVED = {
     "cluster.recognition.sources": "lifting.sources",
     "cluster.recognition.stopwatch": "lifting.stage_times",
     "cluster.video_file": "lifting.writers.video_file",
-    "cluster.distributed.teams": "cluster.stages.teams",
+    "cluster.distributed.teams": "cluster.stages.backends",
     "cluster.report.results": "cluster.stages.pictures",
     "cluster.scheduling.architectures": "cluster.registry.architectures",
     "cluster.scheduling.database": "cluster.registry.database",
