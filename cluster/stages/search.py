@@ -14,6 +14,7 @@ from cluster.interruption import Interruption
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.schedule import Remaining
 from cluster.settings import configuration_hash, difference
+from cluster.stages.backends import open_search_backend
 from cluster.stages.data_identity import LoadedData, keep_fingerprint, load_to_learn
 from cluster.stages.derivation import candidate_rows, derive_genotype
 from cluster.stages.folder import RunFolder
