@@ -4,9 +4,6 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from lifting.detection.detect import MIN_CONFIDENCE
 from lifting.detectors import Detector
 from lifting.sources.ahead import made_ahead
@@ -72,26 +69,22 @@ class VideoSource:
             yield from frames
 
     def _detected(self, detector: Detector) -> Generator[SourceFrame]:
-        capture = cv2.VideoCapture(str(self._video.path))
         before, number = -1.0, 0
-        try:
+        with closing(self._video.timed_frames()) as pictures:
             while True:
                 with self._times.measured("decode"):
-                    read, picture = capture.read()
-                if not read:
+                    timed = next(pictures, None)
+                if timed is None:
                     return
+                stamp, image = timed
                 seconds = number / self.fps
                 if not self._own_rate:
-                    stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                     # some files have no times, or jump back
                     seconds = (
                         stamp if stamp > before and (stamp > 0 or number == 0) else before + 1 / self.fps
                     )
                 asked = number % self._every == 0
                 before, number = seconds, number + 1
-                image = np.asarray(picture, np.uint8)
                 yield detected_frame(
                     detector if asked else None, image, self.image_size, seconds, self._times
                 )
-        finally:
-            capture.release()

@@ -1,5 +1,6 @@
 """Video files: what opens, what is turned upright, and what does not open."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from lifting.video import open_video
+from lifting.video_orientation import Orientation, read_orientation
+from lifting.writers.video_file import ffmpeg_program
 
 
 def write_video(path: Path, num_frames: int = 6, fps: float = 25.0, size: tuple[int, int] = (64, 48)) -> Path:
@@ -90,3 +93,77 @@ def test_a_video_that_was_filmed_sideways_is_turned_upright(tmp_path: Path) -> N
     assert upright.shape == (64, 48, 3)
     assert upright[:28].mean() > 200  # what was on the left is on top
     assert upright[36:].mean() < 50
+
+
+# Yellow at the top left, red at the top right, green at the bottom left, black at the bottom right.
+CORNERS = (
+    "color=black:s=64x48:d=0.4:r=10,drawbox=0:0:20:20:yellow:fill,drawbox=44:0:20:20:red:fill,"
+    "drawbox=0:28:20:20:green:fill"
+)
+
+
+def film(path: Path, before: tuple[str, ...] = (), aspect: str = "1") -> Path:
+    """The corners, with options of ffmpeg in front of the input that is copied."""
+    program = ffmpeg_program()
+    assert program is not None
+    plain = path.with_name(f"plain_{path.name}")
+    source = ["-f", "lavfi", "-i", f"{CORNERS},setsar={aspect}", "-pix_fmt", "yuv420p", str(plain)]
+    subprocess.run([program, "-v", "error", *source], check=True)
+    subprocess.run([program, "-v", "error", *before, "-i", str(plain), "-c", "copy", str(path)], check=True)
+    return path
+
+
+def corners(picture: np.ndarray) -> str:
+    """Letters of the corners: top left, top right, bottom left, bottom right."""
+
+    def letter(blue: int, green: int, red: int) -> str:
+        return "r" if red > 150 > green else "y" if red > 150 else "g" if green > 80 else "."
+
+    return "".join(letter(*picture[y, x].tolist()) for y in (8, -9) for x in (8, -9))
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ((), "yrg."),
+        (("-display_hflip",), "ry.g"),  # left and right exchanged
+        (("-display_vflip",), "g.yr"),
+        (("-display_rotation", "180"), ".gry"),
+        (("-display_rotation", "90"), "r.yg"),  # a quarter to the left: the right edge is on top
+        (("-display_rotation", "-90"), "gy.r"),
+        (("-display_rotation", "90", "-display_hflip"), ".rgy"),  # as the program itself decodes it
+    ],
+)
+def test_a_video_is_shown_as_its_display_matrix_says(
+    tmp_path: Path, kind: str, options: tuple[str, ...], seen: str
+) -> None:
+    video = open_video(film(tmp_path / f"a.{kind}", options))
+    first = next(iter(video.frames()))
+    assert corners(first) == seen
+    assert video.image_size == first.shape[1::-1] == ((48, 64) if "90" in " ".join(options) else (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("aspect", "options", "size"),
+    [("2/1", (), (128, 48)), ("1/2", (), (32, 48)), ("2/1", ("-display_rotation", "90"), (48, 128))],
+)
+def test_pixels_that_are_not_square_are_made_so(
+    tmp_path: Path, aspect: str, options: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    """The stored picture is stretched, then turned."""
+    video = open_video(film(tmp_path / "a.mp4", options, aspect))
+    assert video.image_size == size == next(iter(video.frames())).shape[1::-1]
+
+
+def test_the_header_of_a_video_is_read_whatever_is_damaged_in_it(tmp_path: Path) -> None:
+    whole = film(tmp_path / "a.mp4", ("-display_hflip",)).read_bytes()
+    begin = whole.index(b"moov")
+    draw = np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in draw.integers(begin, len(whole), 8):
+            damaged[place] = draw.integers(256)
+        (tmp_path / "b.mp4").write_bytes(damaged[: draw.integers(begin, len(whole))])
+        found = read_orientation(tmp_path / "b.mp4")
+        assert found is None or isinstance(found, Orientation)
