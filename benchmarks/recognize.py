@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cluster.classifier import TrainedClassifier
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.live import LiveOptions
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer

@@ -12,10 +12,12 @@ from types import ModuleType
 __all__ = ["MOVED", "install"]
 
 MOVED = {
+    "cluster.classifier": "cluster.recognition.classifier",
     "cluster.detection": "lifting.detection",
     "cluster.detection.detect": "lifting.detection.detect",
     "cluster.lifter.running": "lifting.run",
     "cluster.lifter.trained": "lifting.trained_lifter",  # models registered before the move ask for it too
+    "cluster.recognition.batch": "cluster.distributed.prediction",
     "cluster.recognition.sources": "lifting.sources",
     "cluster.recognition.stopwatch": "lifting.stage_times",
     "cluster.video_file": "lifting.writers.video_file",

@@ -13,9 +13,9 @@ from cluster.files import write_atomically
 from encoding.augment import AugmentationConfig, encode_augmented, on_their_body
 from encoding.datasets import Clip
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
-from nas.images import IntArray, TensorImages
+from nas.images import IntArray, TensorImages, to_network
 
-__all__ = ["PoseImages", "as_png", "to_network", "write_image"]
+__all__ = ["PoseImages", "as_png", "write_image"]
 
 
 class PoseImages:
@@ -69,12 +69,6 @@ class PoseImages:
         clips = [self._poses[index] for index in indices]
         images = encode_augmented(clips, self._encoding, self._augmentation, self._statistics, rng)
         return torch.from_numpy(to_network(images))
-
-
-def to_network(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """SPMF images, uint8 (N, S, S, 3), as a network takes them: float32 (N, 3, S, S), 0..255 to -1..1."""
-    scaled = images.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
 
 def as_png(image: NDArray[np.uint8]) -> bytes:

@@ -109,3 +109,9 @@ def fixed_copies(source: ImageSource, copies: int, seed: int) -> TensorImages:
     rngs = [None, *(generator(seed, "fixed copies", copy) for copy in range(1, copies))]
     images = np.concatenate([source.batch(indices, rng).numpy() for rng in rngs])
     return TensorImages(images, np.tile(source.labels, copies), source.num_classes)
+
+
+def to_network(images: npt.NDArray[np.uint8]) -> FloatArray:
+    """Images uint8 (N, H, W, 3) as a network takes them: float32 (N, 3, H, W), 0..255 to -1..1."""
+    scaled = images.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))

@@ -1,6 +1,6 @@
 """A recognition model small enough for tests: four actions, named by a network that has learned nothing."""
 
-from cluster.classifier import TrainedClassifier
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.windows import WindowConfig
 from encoding.spmf import EncodingConfig, EncodingStatistics
 from lifting.skeleton import H36M_17, Skeleton

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from cluster.cells.found import FoundCells
-from cluster.classifier import TrainedClassifier
 from cluster.files import TEMPORARY_PREFIX, read_json, write_atomically, write_json
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.stages.folder import RunFolder
 from cluster.stages.recording import RECOGNIZER

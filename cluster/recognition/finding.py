@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
-from cluster.classifier import TrainedClassifier
+from cluster.recognition.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.model_folder import DESCRIPTION, RecognitionModel
 from cluster.recognition.windows import WindowConfig
 from lifting.trained_lifter import Runtime, TwoStreamLifter

@@ -1,6 +1,6 @@
 """The recognition model: one folder with all that lies between keypoints and the name of an action.
 
-    classifier/     cells, weights, class names, encoding and its statistics (cluster.classifier)
+    classifier/     cells, weights, class names, encoding and its statistics (cluster.recognition.classifier)
     classifier.onnx the same network for onnxruntime, which answers for single images several times as fast
     lifter/         both streams, normalisation, joint layouts (lifting.trained_lifter); none: poses alone
     model.json      format, joint layouts, windows, versions, SHA-256 of the ONNX file and the descriptions
@@ -19,9 +19,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from cluster.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
-from cluster.classifier import TrainedClassifier
-from cluster.images import to_network
+from cluster.recognition.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.windows import WindowConfig
 from lifting.checked_settings import check_settings
 from lifting.files import read_json, write_atomically, write_folder
@@ -30,6 +29,7 @@ from lifting.mapping import can_map
 from lifting.model_parts import check_parts, origin
 from lifting.trained_lifter import Runtime, TwoStreamLifter
 from nas.export import save_onnx
+from nas.images import to_network
 
 __all__ = ["DESCRIPTION", "FORMAT", "RecognitionModel", "find_model"]
 

@@ -5,10 +5,10 @@ A run that was begun before fingerprints were kept gets one the next time that i
 
 from dataclasses import dataclass
 
-from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
 from cluster.progress import Progress
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import PreparedExperiment
 from encoding.datasets.fingerprint import Change, Fingerprint

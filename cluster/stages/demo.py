@@ -8,13 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
 from cluster.files import write_atomically
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun
 from cluster.lifter.training import run_lift_training
 from cluster.progress import Progress, SilentProgress, duration
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.live import LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel

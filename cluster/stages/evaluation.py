@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.classifier import TrainedClassifier
 from cluster.files import read_json, write_json
 from cluster.progress import Progress, SilentProgress
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.report.figures import confusion_counts
 from cluster.stages.data_identity import keep_fingerprint, load_to_evaluate
 from cluster.stages.folder import RunFolder

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
 from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
 from cluster.files import write_json
 from cluster.progress import Progress, SilentProgress
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.settings import difference
 from cluster.stages.data_identity import keep_fingerprint, load_to_learn

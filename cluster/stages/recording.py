@@ -5,11 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
 from cluster.files import read_json
-from cluster.images import to_network
 from cluster.progress import Progress
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.registry.architectures import record_architectures
 from cluster.registry.registry import Registry
 from cluster.stages.folder import RunFolder
@@ -20,6 +19,7 @@ from cluster.tracking.opening import open_store
 from cluster.tracking.tracker import NullTracker, Tracker, epoch_point
 from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
+from nas.images import to_network
 
 __all__ = [
     "RECOGNIZER",

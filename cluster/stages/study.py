@@ -8,10 +8,10 @@ from textwrap import fill
 import numpy as np
 from matplotlib.figure import Figure
 
-from cluster.classifier import TrainedClassifier
 from cluster.files import write_json
 from cluster.pose_source import PosesConfig
 from cluster.progress import Progress, SilentProgress
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.report.figures import COLOURS
 from cluster.stages.data_identity import load_to_evaluate
 from cluster.stages.folder import RunFolder

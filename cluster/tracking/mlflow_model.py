@@ -3,12 +3,15 @@
 Two forms, both of which MLflow loads with MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false. The network alone
 takes images; it is MLflow 3's `pt2` form, written by torch.export, and needs torch and mlflow, no posenas.
 The whole recognition model takes a clip, of 3D poses or, where it has a lifter, of 2D keypoints, and names
-the action; it is MLflow's "models from code", and carries the code of posenas with it.
+the action; it is MLflow's "models from code", and carries the code that answers with it: lifting, encoding,
+nas and the room of recognition, without the queue, Ray or the command line.
 """
 
-import re
+import shutil
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,19 @@ __all__ = ["recognition_folder", "save_network_model", "save_recognition_model"]
 
 _RECOGNITION = "recognition"  # what served_model.py calls the artifact
 _CODE = Path(__file__).resolve().parents[2]  # the folder in which the four packages lie
+_ROOMS = ("lifting", "encoding", "nas")
+_SERVED = Path("cluster") / "recognition" / "served_model.py"
+# What the packed code imports when it answers; a test compares it with what is really imported.
+_REQUIREMENTS = (
+    "mlflow",
+    "torch",
+    "numpy",
+    "scipy",
+    "opencv-python",
+    "pydantic",
+    "safetensors",
+    "onnxruntime",
+)
 
 
 def save_network_model(
@@ -92,7 +108,7 @@ def save_recognition_model(
     """Write a recognition model as an MLflow model folder.
 
     The saved model maps one clip to one row: label, probability, and the probability of every class; see
-    `cluster.tracking.served_model`. A clip is float32 (T, J, 3) or (T, 2, J, 3) in millimetres, or float32
+    `cluster.recognition.served_model`. A clip is float32 (T, J, 3) or (T, 2, J, 3) in millimetres, or float32
     (T, K, 2) in pixels where the model has a lifter, with any T.
 
     Args:
@@ -107,7 +123,7 @@ def save_recognition_model(
     if Path(folder).exists():
         raise ValueError(f"the model folder {folder} exists already; give one that does not")
     quiet_mlflow()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _packed_code() as code:
         warnings.simplefilter("ignore")
         import mlflow.pyfunc
         from mlflow.models import ModelSignature
@@ -124,12 +140,12 @@ def save_recognition_model(
         columns += [ColSpec("double", f"p: {name}") for name in class_names]
         mlflow.pyfunc.save_model(
             str(folder),
-            python_model=str(_CODE / "cluster" / "tracking" / "served_model.py"),
+            python_model=str(_CODE / _SERVED),
             artifacts={_RECOGNITION: str(Path(model).absolute())},
-            code_paths=[str(_CODE / room) for room in ("lifting", "encoding", "nas", "cluster")],
+            code_paths=code,
             signature=ModelSignature(Schema([clip]), Schema(columns), ParamSchema(params)),
             input_example=np.asarray(values),
-            pip_requirements=_pinned(_dependencies()),
+            pip_requirements=_pinned(_REQUIREMENTS),
         )
 
 
@@ -141,10 +157,20 @@ def recognition_folder(model: Path) -> Path:
     return Path(model) / str(artifacts[_RECOGNITION]["path"])
 
 
-def _dependencies() -> list[str]:
-    """The distributions that posenas needs, without its extras."""
-    wanted = [line for line in metadata.requires("posenas") or () if "extra ==" not in line]
-    return [re.split(r"[^\w.\-]", line, maxsplit=1)[0] for line in wanted]
+@contextmanager
+def _packed_code() -> Iterator[list[str]]:
+    """The folders that go with the model: three rooms whole, and of `cluster` the recognition alone."""
+    with tempfile.TemporaryDirectory() as place:
+        cluster = Path(place) / "cluster"
+        cluster.mkdir()
+        for file in (_CODE / "cluster").glob("_*.py"):  # the package itself
+            shutil.copy(file, cluster)
+        shutil.copytree(
+            _CODE / _SERVED.parent,
+            cluster / "recognition",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+        yield [*(str(_CODE / room) for room in _ROOMS), str(cluster)]
 
 
 def _pinned(names: Sequence[str]) -> list[str]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from cluster.images import PoseImages, to_network
+from cluster.images import PoseImages
 from encoding.augment import AugmentationConfig, encode_augmented
 from encoding.datasets.synthetic import synthetic
 from encoding.spmf import EncodingConfig, encode, encode_all, fit_statistics
+from nas.images import to_network
 
 ENCODING = EncodingConfig()
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from cluster.cli import app
 from cluster.distributed.config import RuntimeConfig
+from cluster.distributed.prediction import predict_on_cluster
 from cluster.distributed.runtime import Runtime
-from cluster.recognition.batch import predict_on_cluster
 from cluster.recognition.live import LiveOptions
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.running import within_latency

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.classifier import TrainedClassifier
 from cluster.config import ExperimentConfig
 from cluster.interruption import Interrupted
 from cluster.progress import PlainProgress, SilentProgress
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.finding import open_model
 from cluster.recognition.pose_files import read_pose_file
 from cluster.recognition.recognizer import Recognizer

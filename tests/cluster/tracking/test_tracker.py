@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from cluster.classifier import TrainedClassifier
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.tracking.facts import as_csv, environment_tags, flat
 from cluster.tracking.mlflow_model import save_network_model, save_recognition_model

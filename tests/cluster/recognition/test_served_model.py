@@ -9,13 +9,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cluster.classifier import TrainedClassifier
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.finding import open_model
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
@@ -133,6 +134,57 @@ def test_a_served_classifier_answers_a_clip_with_label_and_probabilities(address
     assert answer["label"] == ("wave", "kick")[int(expected.argmax())]
     assert answer["probability"] == pytest.approx(float(expected.max()), abs=1e-5)
     np.testing.assert_allclose([answer["p: wave"], answer["p: kick"]], expected, atol=1e-5)
+
+
+PREDICTED = """
+import ast, json, sys, numpy, mlflow.pyfunc
+before = set(sys.modules)
+model = mlflow.pyfunc.load_model("model")
+(row,) = model.predict(numpy.load("clip.npy"), params={"fps": 15.0})
+ours = {n: m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] in PACKAGES and m.__file__}
+imported = set()
+for path in ours.values():
+    for node in ast.parse(open(path, encoding="utf-8").read()).body:
+        if isinstance(node, ast.Import):
+            imported |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module)
+print(json.dumps({
+    "label": row["label"],
+    "all": sorted({name.partition(".")[0] for name in sys.modules}),
+    "added": sorted({name.partition(".")[0] for name in set(sys.modules) - before}),
+    "ours": ours,
+    "imported": sorted({name.partition(".")[0] for name in imported}),
+}))
+"""
+
+
+def test_a_model_that_predicts_loads_the_packed_rooms_alone(model: Path) -> None:
+    np.save(model.parent / "clip.npy", clip(12).xyz)
+    code = PREDICTED.replace("PACKAGES", str(("lifting", "encoding", "nas", "cluster")))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=model.parent,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["label"] in ("wave", "kick")
+    # MLflow itself loads fastapi when it is imported; the model adds none of these
+    assert set(said["all"]) & {"ray", "sqlalchemy", "typer"} == set()
+    assert (
+        set(said["added"]) & {"ray", "sqlalchemy", "typer", "fastapi", "uvicorn", "rich", "alembic"} == set()
+    )
+    assert all(Path(file).is_relative_to(model / "code") for name, file in said["ours"].items())
+    rooms = {name for name in said["ours"] if name.startswith("cluster.")}
+    assert {".".join(name.split(".")[:2]) for name in rooms} == {"cluster.recognition", "cluster._moved"}
+    requirements = {line.split("==")[0] for line in (model / "requirements.txt").read_text().split()}
+    outside = set(said["imported"]) - sys.stdlib_module_names - {"lifting", "encoding", "nas", "cluster"}
+    distributions = packages_distributions()
+    assert {distributions[name][0] for name in outside} <= requirements
 
 
 def test_a_model_with_a_lifter_takes_keypoints_and_is_found_whole(trained_run: Path, tmp_path: Path) -> None:

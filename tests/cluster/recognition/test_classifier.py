@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.classifier import TrainedClassifier
+from cluster.recognition.classifier import TrainedClassifier
 from encoding.datasets.synthetic import synthetic
 from encoding.spmf import EncodingConfig, fit_statistics
 from lifting.poses import PoseSequence3D

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from cluster.images import to_network
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.checked_settings import check_settings
 from lifting.files import read_json, write_atomically, write_folder
@@ -26,6 +25,7 @@ from lifting.model_parts import check_parts, origin, write_weights
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton, skeleton_difference
 from nas.genotype import Genotype
+from nas.images import to_network
 from nas.network import Network, NetworkConfig
 
 __all__ = ["TrainedClassifier"]
