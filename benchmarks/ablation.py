@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_json
 from cluster.locking import locked
 from cluster.reproduction.protocol import TABLES, Part, parts_of
 from cluster.stages.preparation import PreparedExperiment
+from cluster.yaml_text import load_yaml
 from encoding.augment import AugmentationConfig
 from encoding.datasets import Clip
 from lifting.tables import as_text
@@ -161,7 +161,7 @@ def attempt(text: str, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
             raise SystemExit(
                 f"{part!r} of {text!r} is no setting: NAME=VALUE, with blanks between, is needed"
             )
-        changes[name] = yaml.safe_load(value)
+        changes[name] = load_yaml(value)
     return {**known.get(row, {}), **changes}
 
 

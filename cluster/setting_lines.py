@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from cluster.yaml_text import compose_yaml
+
 __all__ = ["SettingLines"]
 
 Place = tuple[str | int, ...]
@@ -44,7 +46,7 @@ class SettingLines:
         return self._lines().get(place)
 
     def _lines(self) -> dict[Place, int]:
-        root = yaml.compose(self._path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = compose_yaml(self._path.read_bytes().decode("utf-8-sig"))
         return dict(_walk(root, ())) if root is not None else {}
 
 

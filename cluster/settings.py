@@ -1,13 +1,13 @@
 """Settings from files and the command line, and what they differ in."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cluster.files import sha256
+from cluster.yaml_text import load_yaml
 from lifting.checked_settings import check_settings
 
 __all__ = ["check_settings", "configuration_hash", "difference", "override", "read_settings_file"]
@@ -25,15 +25,12 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; .yaml, .yml or .json is needed")
     if not path.is_file():
         raise FileNotFoundError(f"there is no experiment file {path}")
-    text = path.read_text(encoding="utf-8")
     try:
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:  # its own text quotes the file over several lines
-        mark = error.problem_mark or error.context_mark
-        where = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise ValueError(f"{where}: this is no YAML: {error.problem or error.context}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} is not readable: {' '.join(str(error).split())}") from error
+        text = path.read_bytes().decode("utf-8-sig")
+        content = _load_json(text) if path.suffix == ".json" else load_yaml(text)
+    except ValueError as error:
+        separator = ", " if str(error).startswith("line ") else ": "
+        raise ValueError(f"{path}{separator}{' '.join(str(error).split())}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -41,6 +38,23 @@ def read_settings_file(path: Path) -> dict[str, Any]:
             f"{path} holds a {type(content).__name__}; settings by name (`data: ...`) are needed"
         )
     return content
+
+
+def _load_json(text: str) -> Any:
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is there twice; each name is needed once")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=mapping)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {error.lineno}: this is no JSON: {error.msg}") from error
+    except RecursionError:
+        raise ValueError(
+            "this JSON is nested too deeply to be read; settings are a few levels deep"
+        ) from None
 
 
 def override(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
+
+from cluster.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from cluster.progress import Progress
@@ -220,14 +221,17 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     """`name=value` texts; values are read as YAML does (20, 0.5, true, null, text).
 
     Raises:
-        ValueError: a text has no `=`.
+        ValueError: a text has no `=`, or its value is no YAML.
     """
     result: dict[str, Any] = {}
     for text in settings:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise ValueError(f"--set {text!r} must read NAME=VALUE, as search.batch_size=32")
-        result[name.strip()] = yaml.safe_load(value)
+        try:
+            result[name.strip()] = load_yaml(value)
+        except ValueError as error:
+            raise ValueError(f"--set {text!r}: {error}") from error
     return result
 
 
