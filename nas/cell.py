@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas.genotype import NUM_CELL_INPUTS, OPERATIONS, Cell, Node
+from nas.genotype import Cell, Node
 from nas.layout import ParameterSpec
+from nas.operation_table import find_operation
 from nas.operations import (
     KERNELS,
     Weights,
@@ -20,35 +21,70 @@ from nas.operations import (
     batch_norm,
     batch_norm_specs,
     max_pool,
-    operation_specs,
     sep_conv,
+    sep_conv_specs,
 )
+from nas.shared_module import SharedModule
+from nas.space import SearchSpace
+
+
+class CellOperations:
+    """The operations of a space at one width, over shared weights.
+
+    Those of ENAS micro have hand-written kernels; the modules of the final network compute the others.
+
+    Args:
+        space: which operations.
+        channels: C.
+    """
+
+    def __init__(self, space: SearchSpace, channels: int) -> None:
+        self.space = space
+        self.channels = channels
+        self.modules = {
+            name: _shared(name, channels, space.dimensions)
+            for name in space.operations
+            if name not in KERNELS and name not in _POOLS and not find_operation(name).passes
+        }
+
+    def specs(self, prefix: str, name: str) -> list[ParameterSpec]:
+        """Parameters of one operation under the prefix of its edge; pooling and identity have none."""
+        if name in KERNELS:
+            return sep_conv_specs(f"{prefix}.{name}", self.channels, KERNELS[name])
+        return self.modules[name].specs(f"{prefix}.{name}") if name in self.modules else []
+
+
+def _shared(name: str, channels: int, dimensions: int) -> SharedModule:
+    build = find_operation(name).build
+    return SharedModule(lambda: build(channels, 1, dimensions), f"operation {name!r}")
 
 
 def _edge(prefix: str, node: int, side: str, state: int) -> str:
     return f"{prefix}.node{node}.{side}.input{state}"
 
 
-def cell_specs(prefix: str, channels: int, num_nodes: int) -> Iterator[ParameterSpec]:
+def cell_specs(prefix: str, operations: CellOperations) -> Iterator[ParameterSpec]:
     """All parameters of a cell's search space."""
-    for node in range(num_nodes):
+    space = operations.space
+    for node in range(space.num_nodes):
         for side in ("x", "y"):
-            for state in range(node + NUM_CELL_INPUTS):
-                for operation in range(len(OPERATIONS)):
-                    yield from operation_specs(_edge(prefix, node, side, state), operation, channels)
-    for state in range(num_nodes + NUM_CELL_INPUTS):
-        yield from _final_conv_specs(prefix, state, channels)
-    yield from batch_norm_specs(f"{prefix}.final_conv", channels)
+            for state in range(node + space.num_inputs):
+                for name in space.operations:
+                    yield from operations.specs(_edge(prefix, node, side, state), name)
+    for state in range(space.num_nodes + space.num_inputs):
+        yield from _final_conv_specs(prefix, state, operations.channels)
+    yield from batch_norm_specs(f"{prefix}.final_conv", operations.channels)
 
 
-def used_cell_specs(prefix: str, channels: int, cell: Cell) -> Iterator[ParameterSpec]:
+def used_cell_specs(prefix: str, operations: CellOperations, cell: Cell) -> Iterator[ParameterSpec]:
     """The parameters of `cell_specs` that one cell reads, in the same order."""
     for index, node in enumerate(cell.nodes):
         for side, state, operation in node.sides:
-            yield from operation_specs(_edge(prefix, index, side, state), operation, channels)
+            name = cell.operations[operation]
+            yield from operations.specs(_edge(prefix, index, side, state), name)
     for state in cell.loose_ends:
-        yield from _final_conv_specs(prefix, state, channels)
-    yield from batch_norm_specs(f"{prefix}.final_conv", channels)
+        yield from _final_conv_specs(prefix, state, operations.channels)
+    yield from batch_norm_specs(f"{prefix}.final_conv", operations.channels)
 
 
 def _final_conv_specs(prefix: str, state: int, channels: int) -> Iterator[ParameterSpec]:
@@ -56,52 +92,59 @@ def _final_conv_specs(prefix: str, state: int, channels: int) -> Iterator[Parame
     yield ParameterSpec(f"{prefix}.final_conv.state{state}", (channels, channels, 1, 1), "he", channels)
 
 
-def cell_forward(weights: Weights, prefix: str, cell: Cell, before_last: Tensor, last: Tensor) -> Tensor:
+def cell_forward(
+    weights: Weights, prefix: str, operations: CellOperations, cell: Cell, inputs: list[Tensor]
+) -> Tensor:
     """Output of a cell.
 
     Args:
         weights: at least the parameters of `used_cell_specs`.
         prefix: names the layer.
+        operations: of the cell's space and width.
         cell: normal or reduction cell; while searching both run at stride 1.
-        before_last: (N, C, H, W), state 0.
-        last: (N, C, H, W), state 1.
+        inputs: (N, C, H, W) each, the cell's first states.
 
     Returns:
         (N, C, H, W).
     """
-    states = _States([before_last, last])
+    states = _States(inputs, operations)
     for index, node in enumerate(cell.nodes):
-        states.tensors.append(_node(weights, f"{prefix}.node{index}", node, states))
+        states.tensors.append(_node(weights, f"{prefix}.node{index}", cell, node, states))
     return _final_conv(weights, f"{prefix}.final_conv", cell.loose_ends, states.tensors)
 
 
 class _States:
     """The states of a cell, and their pools, which have no parameters: once for all nodes that want them."""
 
-    def __init__(self, tensors: list[Tensor]) -> None:
-        self.tensors = tensors
+    def __init__(self, tensors: list[Tensor], operations: CellOperations) -> None:
+        self.tensors = list(tensors)
+        self._modules = operations.modules
         self._pools: dict[tuple[str, int], Tensor] = {}
 
-    def pool(self, name: str, state: int) -> Tensor:
-        """Average or maximum pooling of a state."""
-        key = (name, state)
-        if key not in self._pools:
-            self._pools[key] = _POOLS[name](self.tensors[state])
-        return self._pools[key]
+    def apply(self, weights: Weights, prefix: str, name: str, state: int) -> Tensor:
+        """An operation without a kernel of its own, on a state; pools are computed once."""
+        if name in _POOLS:
+            key = (name, state)
+            if key not in self._pools:
+                self._pools[key] = _POOLS[name](self.tensors[state])
+            return self._pools[key]
+        x = self.tensors[state]
+        return self._modules[name](weights, f"{prefix}.{name}", x) if name in self._modules else x
 
 
 _POOLS: dict[str, Callable[[Tensor], Tensor]] = {"avg_pool_3x3": avg_pool, "max_pool_3x3": max_pool}
 
 
-def _node(weights: Weights, prefix: str, node: Node, states: _States) -> Tensor:
+def _node(weights: Weights, prefix: str, cell: Cell, node: Node, states: _States) -> Tensor:
     """The sum of both sides; a separable convolution comes last, since it adds the other side in passing."""
     total = None
-    for side, state, operation in sorted(node.sides, key=lambda side: OPERATIONS[side[2]] in KERNELS):
-        name, x = OPERATIONS[operation], states.tensors[state]
+    named = [(side, state, cell.operations[operation]) for side, state, operation in node.sides]
+    for side, state, name in sorted(named, key=lambda one: one[2] in KERNELS):
+        edge = f"{prefix}.{side}.input{state}"
         if name in KERNELS:
-            total = sep_conv(weights, f"{prefix}.{side}.input{state}.{name}", x, total)
+            total = sep_conv(weights, f"{edge}.{name}", states.tensors[state], total)
             continue
-        y = states.pool(name, state) if name in _POOLS else x
+        y = states.apply(weights, edge, name, state)
         total = y if total is None else total + y
     assert total is not None
     return total

@@ -3,7 +3,9 @@
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from nas.space import ENAS_MICRO, find_space
 
 PresetName = Literal["paper", "released", "small"]
 PRESETS: tuple[PresetName, ...] = ("paper", "released", "small")
@@ -46,6 +48,9 @@ class SearchConfig(BaseModel):
     epochs: int = Field(
         default=150, ge=1, description="epochs; one is weight steps followed by controller steps"
     )
+    space: str = Field(
+        default=ENAS_MICRO.name, description="search space: enas_micro, temporal, or module:name"
+    )
     strategy: Literal["enas", "random"] = Field(default="enas", description="who proposes architectures")
     num_shards: int = Field(default=1, ge=1, description="M: genotypes (and minibatches) of one weight step")
     weight_steps_per_epoch: int = Field(
@@ -86,6 +91,12 @@ class SearchConfig(BaseModel):
     clip_norm: float = Field(default=5.0, gt=0, description="largest global norm of the averaged gradient")
     auxiliary_weight: float = Field(default=0.4, ge=0, description="weight of the auxiliary head's loss")
     controller: ControllerConfig = Field(default=ControllerConfig(), description="the ENAS controller")
+
+    @field_validator("space")
+    @classmethod
+    def _known_space(cls, name: str) -> str:
+        find_space(name)
+        return name
 
     @classmethod
     def preset(cls, name: PresetName, **changes: Any) -> "SearchConfig":

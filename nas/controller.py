@@ -2,7 +2,8 @@
 
 For each node of a cell it chooses input x, input y, operation x and operation y; the next LSTM input is the
 chosen state's anchor or the chosen operation's embedding. The reduction cell continues from the state in
-which the normal cell ended. All genotypes of a step are sampled, and later scored, as one batch.
+which the normal cell ended, and what a space chooses besides (stem, head) from that of the reduction cell.
+All genotypes of a step are sampled, and later scored, as one batch.
 
 Source: Pham et al. 2018 (ENAS), released program, micro controller.
 """
@@ -17,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nas.config import ControllerConfig
-from nas.genotype import NUM_CELL_INPUTS, OPERATIONS
 from nas.random import generator
+from nas.space import ENAS_MICRO, SearchSpace
 
 INITIAL_RANGE = 0.1
-CONVOLUTIONS = 2
-"""The first two operations are convolutions: they start with a bias of 10 and get the normal cell's bonus."""
+PREFERRED_BIAS = 10.0
+"""Start of the bias of operations that a space prefers, which get a bonus in the normal cell besides."""
 
 # (M, n) logits -> (M,) choices
 _Choose = Callable[[Tensor], Tensor]
@@ -34,11 +35,13 @@ class Decisions:
 
     Attributes:
         numbers: int64 (M, 2 cells, 4 B), in ENAS's notation.
+        choices: int64 (M, K), the positions of stem and head, where the space has a choice of them.
         log_probability: (M,), natural logarithm of the product of all choices' probabilities.
         entropy: (M,), sum of the entropies of the distributions met on the way, detached.
     """
 
     numbers: Tensor
+    choices: Tensor
     log_probability: Tensor
     entropy: Tensor
 
@@ -50,20 +53,24 @@ class Controller:
         config: sizes and constants.
         num_nodes: B, nodes in a cell.
         seed: key of the initial parameters.
+        space: the operations, cell inputs and choices.
 
     Attributes:
         parameters: by name; float32 leaves.
     """
 
-    def __init__(self, config: ControllerConfig, num_nodes: int, seed: int) -> None:
+    def __init__(
+        self, config: ControllerConfig, num_nodes: int, seed: int, space: SearchSpace = ENAS_MICRO
+    ) -> None:
         self._config = config
         self._num_nodes = num_nodes
-        self.parameters = _initial_parameters(config.hidden, seed)
+        self._space = space
+        self.parameters = _initial_parameters(config.hidden, seed, space)
 
     @property
     def num_decisions(self) -> int:
-        """Choices in one genotype: four for each node of two cells."""
-        return 2 * 4 * self._num_nodes
+        """Choices in one genotype: four for each node of two cells, and those beside the cells."""
+        return 2 * 4 * self._num_nodes + len(self._space.choices)
 
     def sample(self, uniform: npt.NDArray[np.float64]) -> Decisions:
         """Draw genotypes.
@@ -83,20 +90,23 @@ class Controller:
         with torch.no_grad():
             return self._unroll(len(uniform), choose)
 
-    def replay(self, numbers: Tensor) -> Decisions:
-        """Log-probabilities, with gradient, of given genotypes: int64 (M, 2, 4 B)."""
-        order = iter(_decision_order(numbers))
+    def replay(self, numbers: Tensor, choices: Tensor | None = None) -> Decisions:
+        """Log-probabilities, with gradient, of given genotypes: int64 (M, 2, 4 B) and, if any, (M, K)."""
+        others = [] if choices is None else list(choices.T)
+        order = iter([*_decision_order(numbers), *others])
         return self._unroll(len(numbers), lambda _: next(order))
 
     def _unroll(self, count: int, choose: _Choose) -> Decisions:
-        run = _Run(self._config, self.parameters, count, choose)
+        run = _Run(self._config, self.parameters, count, choose, self._space)
         cells = [run.cell(self._num_nodes, bonus) for bonus in (self._config.normal_bias, 0.0)]
-        return Decisions(torch.stack(cells, dim=1), run.log_probability, run.entropy)
+        others = [run.choice(what) for what, _ in self._space.choices]
+        choices = torch.stack(others, dim=1) if others else torch.zeros(count, 0, dtype=torch.int64)
+        return Decisions(torch.stack(cells, dim=1), choices, run.log_probability, run.entropy)
 
 
-def _initial_parameters(hidden: int, seed: int) -> dict[str, Tensor]:
-    """All weights uniform in [-0.1, 0.1], except the operations' bias: 10 for convolutions, else 0."""
-    operations = len(OPERATIONS)
+def _initial_parameters(hidden: int, seed: int, space: SearchSpace) -> dict[str, Tensor]:
+    """All weights uniform in [-0.1, 0.1], except the operations' bias: 10 for preferred ones, else 0."""
+    operations = len(space.operations)
     shapes = {
         "lstm": (2 * hidden, 4 * hidden),
         "start": (1, hidden),
@@ -106,12 +116,14 @@ def _initial_parameters(hidden: int, seed: int) -> dict[str, Tensor]:
         "attention_query": (hidden, hidden),
         "attention_value": (hidden, 1),
     }
+    for what, names in space.choices:
+        shapes |= {f"{what}_weight": (hidden, len(names)), f"{what}_embedding": (len(names), hidden)}
     rng = generator(seed, "initial controller")
     drawn = {
         name: rng.uniform(-INITIAL_RANGE, INITIAL_RANGE, shape).astype(np.float32)
         for name, shape in shapes.items()
     }
-    bias = np.where(np.arange(operations) < CONVOLUTIONS, 10.0, 0.0).astype(np.float32)
+    bias = np.where(np.arange(operations) < space.preferred, PREFERRED_BIAS, 0.0).astype(np.float32)
     return {n: torch.from_numpy(v).requires_grad_() for n, v in {**drawn, "operation_bias": bias}.items()}
 
 
@@ -125,9 +137,15 @@ class _Run:
     """One pass of the LSTM over M genotypes: its state, and what has been added up so far."""
 
     def __init__(
-        self, config: ControllerConfig, parameters: Mapping[str, Tensor], count: int, choose: _Choose
+        self,
+        config: ControllerConfig,
+        parameters: Mapping[str, Tensor],
+        count: int,
+        choose: _Choose,
+        space: SearchSpace,
     ) -> None:
         self._config = config
+        self._space = space
         self._p = parameters
         self._choose = choose
         self._count = count
@@ -139,7 +157,7 @@ class _Run:
         """Decide one cell: int64 (M, 4 B)."""
         start = self._p["start"].expand(self._count, -1)
         anchors, keys = [], []
-        for _ in range(NUM_CELL_INPUTS):
+        for _ in range(self._space.num_inputs):
             self._advance(start)
             anchors.append(torch.zeros_like(self._hidden))
             keys.append(self._hidden @ self._p["attention_anchor"])
@@ -164,6 +182,14 @@ class _Run:
         self._advance(following)
         return [inputs[0], operations[0], inputs[1], operations[1]]
 
+    def choice(self, what: str) -> Tensor:
+        """Decide what a space chooses beside the cells, after them: int64 (M,)."""
+        self._advance(self._p["start"].expand(self._count, -1))
+        logits = torch.tanh(self._hidden @ self._p[f"{what}_weight"] / self._config.temperature)
+        chosen = self._decide(self._config.tanh_constant * logits)
+        self._advance(self._p[f"{what}_embedding"][chosen])
+        return chosen
+
     def _advance(self, x: Tensor) -> None:
         """One step of an LSTM without bias; gates in the order input, forget, output, candidate."""
         gates = torch.cat([x, self._hidden], dim=1) @ self._p["lstm"]
@@ -178,11 +204,14 @@ class _Run:
         return self._config.tanh_constant * torch.tanh(logits / self._config.temperature)
 
     def _operation_logits(self, bonus: float) -> Tensor:
-        """(c / 2.5) tanh((W h + b) / t) plus the fixed bonus of convolutions: (M, 5)."""
+        """(c / 2.5) tanh((W h + b) / t) plus the fixed bonus of preferred ones: (M, operations)."""
         logits = self._hidden @ self._p["operation_weight"] + self._p["operation_bias"]
         limit = self._config.tanh_constant / self._config.operation_tanh_reduce
-        fixed = [bonus if op < CONVOLUTIONS else -bonus for op in range(len(OPERATIONS))]
-        return limit * torch.tanh(logits / self._config.temperature) + torch.tensor(fixed)
+        bounded = limit * torch.tanh(logits / self._config.temperature)
+        preferred, count = self._space.preferred, len(self._space.operations)
+        if not preferred:
+            return bounded
+        return bounded + torch.tensor([bonus if op < preferred else -bonus for op in range(count)])
 
     def _decide(self, logits: Tensor) -> Tensor:
         chosen = self._choose(logits)

@@ -1,8 +1,9 @@
 """Genotypes: the architecture of a network as a value that can be hashed, printed and stored.
 
-A cell has two input states and B nodes. State 0 is the output of the cell before the last, state 1 that of
-the last cell, and node i makes state i + 2: it applies one operation to each of two earlier states, its x
-and its y side, and adds the results (ENAS, Pham et al. 2018, section 2.3).
+A cell of ENAS micro has two input states and B nodes. State 0 is the output of the cell before the last,
+state 1 that of the last cell, and node i makes state i + 2: it applies one operation to each of two earlier
+states, its x and its y side, and adds the results (ENAS, Pham et al. 2018, section 2.3). Other spaces
+(`nas.space`) have other operations, perhaps one input, and choose a stem and a head besides.
 """
 
 import json
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Self
 
-OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "identity")
-"""Names of the operations in ENAS's own order: a genotype holds their positions, 0 to 4."""
+from nas.outside import nearest_name, unknown_name
+from nas.space import CHOICES, ENAS_MICRO, SPACES, SearchSpace, find_space
 
-NUM_CELL_INPUTS = 2
+OPERATIONS = ENAS_MICRO.operations
+"""Names of the operations of ENAS micro in its own order: a genotype holds their positions, 0 to 4."""
+
 _FIELDS = ("x_input", "x_operation", "y_input", "y_operation")
 
 
@@ -23,7 +26,7 @@ class Node:
     """One node: x_operation(state x_input) + y_operation(state y_input).
 
     Raises:
-        ValueError: a number is no integer, is negative, or names no operation.
+        ValueError: a number is no integer or is negative.
     """
 
     x_input: int
@@ -36,12 +39,6 @@ class Node:
             number = getattr(self, name)
             if isinstance(number, bool) or not isinstance(number, int) or number < 0:
                 raise ValueError(f"`{name}` of a node is {number!r}; it must be an integer of 0 or more")
-        for name in ("x_operation", "y_operation"):
-            if getattr(self, name) >= len(OPERATIONS):
-                raise ValueError(
-                    f"`{name}` of a node is {getattr(self, name)}; operations are numbered 0 to "
-                    f"{len(OPERATIONS) - 1}: {', '.join(OPERATIONS)}"
-                )
 
     @property
     def sides(self) -> tuple[tuple[str, int, int], tuple[str, int, int]]:
@@ -53,19 +50,27 @@ class Node:
 class Cell:
     """The nodes of one cell, in order.
 
+    Attributes:
+        nodes: in the order in which they are computed.
+        operations: names of the space's operations by number.
+        num_inputs: states that the cell begins with.
+
     Raises:
-        ValueError: there is no node, or a node refers to a state that is not made before it.
+        ValueError: there is no node, or a node refers to a state that is not made before it or to an
+            operation that the space does not have.
     """
 
     nodes: tuple[Node, ...]
+    operations: tuple[str, ...] = OPERATIONS
+    num_inputs: int = ENAS_MICRO.num_inputs
 
     def __post_init__(self) -> None:
         _check_cell(self, "cell")
 
     @property
     def num_states(self) -> int:
-        """Number of states: two inputs and one for each node."""
-        return len(self.nodes) + NUM_CELL_INPUTS
+        """Number of states: the inputs and one for each node."""
+        return len(self.nodes) + self.num_inputs
 
     @property
     def used_states(self) -> frozenset[int]:
@@ -78,16 +83,23 @@ class Cell:
         used = self.used_states
         return tuple(state for state in range(self.num_states) if state not in used)
 
+    @property
+    def used_operations(self) -> frozenset[str]:
+        """Names of the operations that occur."""
+        return frozenset(self.operations[number] for node in self.nodes for _, _, number in node.sides)
+
     def to_numbers(self) -> tuple[int, ...]:
         """ENAS's notation: `x_input x_operation y_input y_operation` of each node in turn."""
         return tuple(chain.from_iterable(tuple(getattr(node, f) for f in _FIELDS) for node in self.nodes))
 
     @classmethod
-    def from_numbers(cls, numbers: Sequence[int], name: str = "cell") -> Self:
+    def from_numbers(
+        cls, numbers: Sequence[int], name: str = "cell", space: SearchSpace = ENAS_MICRO
+    ) -> Self:
         """Read ENAS's notation; `name` names the cell in error messages.
 
         Raises:
-            ValueError: not a multiple of four numbers, or a node that refers forward.
+            ValueError: not a multiple of four numbers, a node that refers forward, or an unknown operation.
         """
         if len(numbers) == 0 or len(numbers) % len(_FIELDS):
             raise ValueError(
@@ -95,39 +107,55 @@ class Cell:
             )
         plain = [int(number) for number in numbers]
         rows = [plain[start : start + len(_FIELDS)] for start in range(0, len(plain), len(_FIELDS))]
-        return cls._named(name, tuple(Node(**dict(zip(_FIELDS, row, strict=True))) for row in rows))
+        return cls._named(name, tuple(Node(**dict(zip(_FIELDS, row, strict=True))) for row in rows), space)
 
     @classmethod
-    def _named(cls, name: str, nodes: tuple[Node, ...]) -> Self:
+    def _named(cls, name: str, nodes: tuple[Node, ...], space: SearchSpace) -> Self:
         """Build the cell with errors that say which of the two cells is wrong."""
         unchecked = object.__new__(cls)
-        object.__setattr__(unchecked, "nodes", nodes)
+        values = {"nodes": nodes, "operations": space.operations, "num_inputs": space.num_inputs}
+        for attribute, value in values.items():
+            object.__setattr__(unchecked, attribute, value)
         _check_cell(unchecked, f"{name} cell")
-        return cls(nodes)
+        return cls(**values)
 
 
 def _check_cell(cell: Cell, name: str) -> None:
     if not cell.nodes:
         raise ValueError(f"{name} has no nodes; it needs at least one")
     for index, node in enumerate(cell.nodes):
-        for side, state, _ in node.sides:
-            if state >= index + NUM_CELL_INPUTS:
+        for side, state, operation in node.sides:
+            if state >= index + cell.num_inputs:
                 raise ValueError(
                     f"{name}, node {index}, side {side} refers forward to state {state}; "
-                    f"it may read states 0 to {index + NUM_CELL_INPUTS - 1}"
+                    f"it may read states 0 to {index + cell.num_inputs - 1}"
+                )
+            if operation >= len(cell.operations):
+                raise ValueError(
+                    f"{name}, node {index}: `{side}_operation` of a node is {operation}; operations are "
+                    f"numbered 0 to {len(cell.operations) - 1}: {', '.join(cell.operations)}"
                 )
 
 
 @dataclass(frozen=True)
 class Genotype:
-    """A normal and a reduction cell with the same number of nodes.
+    """A normal and a reduction cell with the same number of nodes, and what its space chooses besides.
+
+    Attributes:
+        normal, reduction: the cells.
+        space: where it comes from.
+        stem, head: names; "" stands for the space's first.
 
     Raises:
-        ValueError: the cells differ in their number of nodes.
+        ValueError: the cells differ in their number of nodes or are of another space, or the space does not
+            have the stem or the head.
     """
 
     normal: Cell
     reduction: Cell
+    space: SearchSpace = ENAS_MICRO
+    stem: str = ""
+    head: str = ""
 
     def __post_init__(self) -> None:
         if len(self.normal.nodes) != len(self.reduction.nodes):
@@ -135,6 +163,17 @@ class Genotype:
                 f"the normal cell has {len(self.normal.nodes)} nodes and the reduction cell "
                 f"{len(self.reduction.nodes)}; both need the same number"
             )
+        for name, cell in (("normal", self.normal), ("reduction", self.reduction)):
+            if (cell.operations, cell.num_inputs) != (self.space.operations, self.space.num_inputs):
+                raise ValueError(f"the {name} cell is of another space than {self.space.name!r}")
+        for what in CHOICES:
+            self._set_choice(what, getattr(self.space, f"{what}s"))
+
+    def _set_choice(self, what: str, names: tuple[str, ...]) -> None:
+        chosen = getattr(self, what) or names[0]
+        if chosen not in names:
+            raise unknown_name(f"{what} of space {self.space.name!r} named", chosen, names)
+        object.__setattr__(self, what, chosen)
 
     @property
     def num_nodes(self) -> int:
@@ -142,22 +181,39 @@ class Genotype:
         return len(self.normal.nodes)
 
     def __str__(self) -> str:
-        """ENAS's own notation: the normal cell's numbers, then the reduction cell's, separated by blanks."""
-        return " ".join(str(number) for numbers in self.to_numbers() for number in numbers)
+        """ENAS's own notation: the normal cell's numbers, then the reduction cell's, separated by blanks.
+
+        The space, where it is not ENAS micro, and what it chooses stand before them, as
+        `temporal/tall/mean_max 0 3 1 0 ...`.
+        """
+        numbers = [str(number) for numbers in self.to_numbers() for number in numbers]
+        return " ".join([self.label, *numbers] if self.label else numbers)
+
+    @property
+    def label(self) -> str:
+        """Space, stem and head, separated by slashes; empty for ENAS micro."""
+        return "" if self.space == ENAS_MICRO else f"{self.space.name}/{self.stem}/{self.head}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what `str` wrote, or the `fixed_arc` of ENAS's released program.
 
         Raises:
-            ValueError: something else than integers, an odd half, or a cell that refers forward.
+            ValueError: something else than integers, an odd half, a cell that refers forward, or an unknown
+                space, stem or head.
         """
+        words = text.split()
+        space, stem, head = _label(words.pop(0)) if words and "/" in words[0] else (ENAS_MICRO, "", "")
         try:
-            numbers = [int(word) for word in text.split()]
+            numbers = [int(word) for word in words]
         except ValueError as error:
             raise ValueError(f"genotype {text!r} must be integers separated by blanks") from error
         half = len(numbers) // 2
-        return cls.from_numbers(numbers[:half], numbers[half:])
+        cells = (
+            Cell.from_numbers(numbers[:half], "normal", space),
+            Cell.from_numbers(numbers[half:], "reduction", space),
+        )
+        return cls(*cells, space, stem, head)
 
     def to_numbers(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Numbers of the normal and of the reduction cell (20 each with five nodes)."""
@@ -165,17 +221,50 @@ class Genotype:
 
     @classmethod
     def from_numbers(cls, normal: Sequence[int], reduction: Sequence[int]) -> Self:
-        """Inverse of `to_numbers`.
+        """Inverse of `to_numbers`, for ENAS micro.
 
         Raises:
             ValueError: as `Cell.from_numbers`.
         """
         return cls(Cell.from_numbers(normal, "normal"), Cell.from_numbers(reduction, "reduction"))
 
+    def to_decisions(self) -> tuple[int, ...]:
+        """Both cells' numbers and the positions of stem and head where the space has a choice of them."""
+        chosen = (names.index(getattr(self, what)) for what, names in self.space.choices)
+        return (*self.normal.to_numbers(), *self.reduction.to_numbers(), *chosen)
+
+    @classmethod
+    def from_decisions(cls, decisions: Sequence[int], space: SearchSpace = ENAS_MICRO) -> Self:
+        """Inverse of `to_decisions`; each decision d lies below `space.bounds[d]`, for any number of nodes.
+
+        Raises:
+            ValueError: as `Cell.from_numbers`, or there is no such stem or head.
+        """
+        count = len(decisions) - len(space.choices)
+        chosen = {}
+        for (what, names), number in zip(space.choices, decisions[count:], strict=True):
+            if not 0 <= number < len(names):
+                raise ValueError(f"{what} is number {number}; space {space.name!r} has {len(names)}")
+            chosen[what] = names[number]
+        normal, reduction = decisions[: count // 2], decisions[count // 2 : count]
+        return cls(
+            Cell.from_numbers(normal, "normal", space),
+            Cell.from_numbers(reduction, "reduction", space),
+            space,
+            **chosen,
+        )
+
     def to_json(self) -> str:
-        """Text that `from_json` reads back to an equal genotype; operations are written by name."""
-        cells = {"normal": self.normal, "reduction": self.reduction}
-        return json.dumps({name: _nodes_to_data(cell) for name, cell in cells.items()})
+        """Text that `from_json` reads back to an equal genotype; operations are written by name.
+
+        A space from outside the project is written whole, so that reading needs no file but this.
+        """
+        cells = {"normal": _nodes_to_data(self.normal), "reduction": _nodes_to_data(self.reduction)}
+        if self.space == ENAS_MICRO:
+            return json.dumps(cells)
+        known = SPACES.get(self.space.name) == self.space
+        space = self.space.name if known else self.space.to_dict()
+        return json.dumps({"space": space, "stem": self.stem, "head": self.head, **cells})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -188,33 +277,63 @@ class Genotype:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"genotype is not JSON: {error}") from error
-        if not isinstance(data, dict) or set(data) != {"normal", "reduction"}:
+        if not isinstance(data, dict) or set(data) - {"space", *CHOICES} != {"normal", "reduction"}:
             raise ValueError("genotype JSON must be an object with the keys `normal` and `reduction`")
-        cells = {name: Cell._named(name, _nodes_from_data(name, nodes)) for name, nodes in data.items()}
-        return cls(cells["normal"], cells["reduction"])
+        space = _space_from_data(data.get("space", ENAS_MICRO.name))
+        cells = {
+            name: Cell._named(name, _nodes_from_data(name, data[name], space), space)
+            for name in ("normal", "reduction")
+        }
+        chosen = {what: str(data.get(what, "")) for what in CHOICES}
+        return cls(cells["normal"], cells["reduction"], space, **chosen)
+
+
+def _label(word: str) -> tuple[SearchSpace, str, str]:
+    """Space, stem and head of `space/stem/head`."""
+    parts = word.split("/")
+    if len(parts) != 1 + len(CHOICES):
+        raise ValueError(f"genotype begins with {word!r}; space/stem/head is needed")
+    return find_space(parts[0]), parts[1], parts[2]
+
+
+def _space_from_data(data: Any) -> SearchSpace:
+    if isinstance(data, str):
+        return find_space(data)
+    if not isinstance(data, dict):
+        raise ValueError(
+            f"`space` in genotype JSON is a {type(data).__name__}; a name or an object is needed"
+        )
+    return SearchSpace.from_dict(data)
 
 
 def _nodes_to_data(cell: Cell) -> list[dict[str, Any]]:
+    names = cell.operations
     return [
-        {f: OPERATIONS[getattr(node, f)] if f.endswith("operation") else getattr(node, f) for f in _FIELDS}
+        {f: names[getattr(node, f)] if f.endswith("operation") else getattr(node, f) for f in _FIELDS}
         for node in cell.nodes
     ]
 
 
-def _nodes_from_data(name: str, data: Any) -> tuple[Node, ...]:
+def _nodes_from_data(name: str, data: Any, space: SearchSpace) -> tuple[Node, ...]:
     if not isinstance(data, list):
         raise ValueError(f"{name} cell in genotype JSON must be a list of nodes; got {type(data).__name__}")
-    return tuple(_node_from_data(f"{name} cell, node {index}", node) for index, node in enumerate(data))
+    return tuple(
+        _node_from_data(f"{name} cell, node {index}", node, space.operations)
+        for index, node in enumerate(data)
+    )
 
 
-def _node_from_data(where: str, data: Any) -> Node:
+def _node_from_data(where: str, data: Any, operations: tuple[str, ...]) -> Node:
     if not isinstance(data, dict) or set(data) != set(_FIELDS):
         raise ValueError(f"{where} in genotype JSON must have the keys {', '.join(_FIELDS)}")
     numbers = dict(data)
     for name in ("x_operation", "y_operation"):
-        if data[name] not in OPERATIONS:
-            raise ValueError(f"{where} has `{name}` {data[name]!r}; known are {', '.join(OPERATIONS)}")
-        numbers[name] = OPERATIONS.index(data[name])
+        if data[name] not in operations:
+            nearest = nearest_name(data[name], operations)
+            raise ValueError(
+                f"{where} has `{name}` {data[name]!r}{nearest}; known are {', '.join(operations)}"
+            )
+        numbers[name] = operations.index(data[name])
     try:
         return Node(**numbers)
     except ValueError as error:

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.genotype import OPERATIONS
 from nas.kernels import max_pool
 
 BATCH_NORM_EPSILON = 1e-5
@@ -86,25 +85,32 @@ class Calibration(nn.Module):
 class FactorizedReduction(nn.Module):
     """Halves height and width: two 1x1 paths of stride 2, the second a pixel further, concatenated, BN.
 
-    Together the paths see half of the pixels, where one strided 1x1 would see a quarter.
+    Together the paths see half of the pixels, where one strided 1x1 would see a quarter. In one dimension the
+    width alone is halved, and the paths see all of it.
 
     Args:
         in_channels: of the input.
         channels: of the output; the first path makes half of them.
         relu: a ReLU first (calibration has it; the identity operation and loose ends do not).
+        dimensions: 2, or 1 for one row.
     """
 
-    def __init__(self, in_channels: int, channels: int, *, relu: bool = False) -> None:
+    def __init__(self, in_channels: int, channels: int, *, relu: bool = False, dimensions: int = 2) -> None:
         super().__init__()
         self.relu = relu
+        self.rows = dimensions == 2
         self.even = nn.Conv2d(in_channels, channels // 2, 1, bias=False)
         self.odd = nn.Conv2d(in_channels, channels - channels // 2, 1, bias=False)
         self.norm = batch_norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, channels, ceil(H / 2), ceil(W / 2))."""
+        """(N, in_channels, H, W) to (N, channels, ceil(H / 2), ceil(W / 2)); H stays in one dimension."""
         if self.relu:
             x = F.relu(x)
+        if not self.rows:
+            moments = F.pad(x[..., 1::2], (0, x.shape[-1] % 2))
+            joined: Tensor = self.norm(torch.cat([self.even(x[..., ::2]), self.odd(moments)], dim=1))
+            return joined
         height, width = x.shape[-2:]
         # Sliced here instead of by the convolution's stride: torch 2.13 overwrites foreign memory in the
         # backward pass of a strided 1x1 convolution in channels_last with fewer than 8 input channels.
@@ -112,28 +118,6 @@ class FactorizedReduction(nn.Module):
         shifted = F.pad(x[:, :, 1::2, 1::2], (0, width % 2, 0, height % 2))
         y: Tensor = self.norm(torch.cat([self.even(x[:, :, ::2, ::2]), self.odd(shifted)], dim=1))
         return y
-
-
-def operation(number: int, channels: int, stride: int) -> nn.Module:
-    """The module of ENAS operation 0-4 (`nas.genotype.OPERATIONS`) from `channels` to `channels`.
-
-    Average pooling does not count padding. Identity at stride 2 is a factorised reduction.
-
-    Raises:
-        ValueError: no operation has this number.
-    """
-    match OPERATIONS[number] if 0 <= number < len(OPERATIONS) else None:
-        case "sep_conv_3x3":
-            return SeparableConvolution(channels, 3, stride)
-        case "sep_conv_5x5":
-            return SeparableConvolution(channels, 5, stride)
-        case "avg_pool_3x3":
-            return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
-        case "max_pool_3x3":
-            return MaxPool(stride)
-        case "identity":
-            return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels)
-    raise ValueError(f"operation {number} does not exist; ENAS numbers them 0 to {len(OPERATIONS) - 1}")
 
 
 class AuxiliaryHead(nn.Module):

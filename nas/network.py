@@ -11,6 +11,7 @@ Source: the released program of Pham et al., "Efficient Neural Architecture Sear
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -23,20 +24,19 @@ from nas.layers import (
     Calibration,
     FactorizedReduction,
     SeparableConvolution,
-    batch_norm,
     keep_mask,
-    operation,
 )
-from nas.plan import LayerPlan, NetworkConfig, plan
+from nas.operation_table import check_operations, check_passing_operation, find_operation
+from nas.plan import STEM_WIDTH, LayerPlan, NetworkConfig, plan
 from nas.random import torch_generator
+from nas.space import ENAS_MICRO
+from nas.stems import check_stems_and_heads, find_head, find_stem
 
 __all__ = ["Network", "NetworkConfig", "channels_for_budget", "num_parameters"]
 
-DROP_PATH_OPERATIONS = (0, 1, 2, 3)
-
 
 class CellLayer(nn.Module):
-    """One cell of the final network on the outputs of the two layers before it.
+    """One cell of the final network on the outputs of the layers that it reads.
 
     Args:
         genotype: which operations, on which states.
@@ -48,47 +48,66 @@ class CellLayer(nn.Module):
     def __init__(self, genotype: Genotype, layer: LayerPlan, search_form: bool) -> None:
         super().__init__()
         cell = self.cell = genotype.reduction if layer.reduction else genotype.normal
-        channels, (before, last) = layer.channels, layer.in_channels
+        channels, self.dimensions = layer.channels, genotype.space.dimensions
         stride = 2 if layer.reduction and not search_form else 1
-        self.calibrate_x = _calibration(before, channels, halve=layer.in_sizes[0] != layer.in_sizes[1])
-        self.calibrate_y = _calibration(last, channels, halve=False)
+        self.calibrate_x = self._calibration(layer, 0) if cell.num_inputs == 2 else nn.Identity()
+        self.calibrate_y = self._calibration(layer, -1)
         self.base = nn.Identity() if search_form else Calibration(channels, channels)
         self.x_operations = nn.ModuleList(
-            operation(node.x_operation, channels, stride if node.x_input < 2 else 1) for node in cell.nodes
+            self._operation(node.x_operation, node.x_input, channels, stride) for node in cell.nodes
         )
         self.y_operations = nn.ModuleList(
-            operation(node.y_operation, channels, stride if node.y_input < 2 else 1) for node in cell.nodes
+            self._operation(node.y_operation, node.y_input, channels, stride) for node in cell.nodes
         )
         # Only the cell's own inputs can be loose at the size before the reduction.
         self.reduce_loose = nn.ModuleDict(
-            {str(state): FactorizedReduction(channels, channels)
-             for state in cell.loose_ends if state < 2 and stride == 2}
+            {str(state): FactorizedReduction(channels, channels, dimensions=self.dimensions)
+             for state in cell.loose_ends if state < cell.num_inputs and stride == 2}
         )  # fmt: skip
         width = channels * len(cell.loose_ends)
         self.output = Calibration(width, channels) if search_form else nn.Identity()
+
+    def _calibration(self, layer: LayerPlan, number: int) -> nn.Module:
+        """Brings an input to the cell's size and width; nothing to do where it already has them."""
+        into = layer.in_channels[number]
+        if layer.in_sizes[number] != layer.in_sizes[-1]:
+            return FactorizedReduction(into, layer.channels, relu=True, dimensions=self.dimensions)
+        return nn.Identity() if into == layer.channels else Calibration(into, layer.channels)
+
+    def _operation(self, number: int, state: int, channels: int, stride: int) -> nn.Module:
+        operation = find_operation(self.cell.operations[number])
+        return operation.build(channels, stride if state < self.cell.num_inputs else 1, self.dimensions)
 
     def forward(self, before: Tensor, last: Tensor, path_masks: Tensor | None = None) -> Tensor:
         """The cell's output.
 
         Args:
-            before: output of the layer before the last, (N, C', H', W').
+            before: output of the layer before the last, (N, C', H', W'); unused by a cell of one input.
             last: output of the last layer, (N, C'', H, W).
             path_masks: (nodes, 2, N) factors on the operations' outputs, or None to keep every path.
 
         Returns:
-            (N, out_channels, H / stride, W / stride).
+            (N, out_channels, H / stride, W / stride); H stays in one dimension.
         """
-        states = _States([self.calibrate_x(before), self.base(self.calibrate_y(last))])
+        inputs = [self.base(self.calibrate_y(last))]
+        if self.cell.num_inputs == 2:
+            inputs = [self.calibrate_x(before), *inputs]
+        states = _States(inputs)
         for number, node in enumerate(self.cell.nodes):
             x = states.apply(self.x_operations[number], node.x_input)
             y = states.apply(self.y_operations[number], node.y_input)
             if path_masks is not None:
-                x = _drop_path(x, node.x_operation, path_masks[number, 0])
-                y = _drop_path(y, node.y_operation, path_masks[number, 1])
+                x = self._drop_path(x, node.x_operation, path_masks[number, 0])
+                y = self._drop_path(y, node.y_operation, path_masks[number, 1])
             states.tensors.append(x + y)
         loose = [self._loose_end(state, states.tensors[state]) for state in self.cell.loose_ends]
         output: Tensor = self.output(torch.cat(loose, dim=1) if len(loose) > 1 else loose[0])
         return output
+
+    def _drop_path(self, x: Tensor, number: int, mask: Tensor) -> Tensor:
+        """Drops whole samples' paths; identity is never dropped, so that a node has somewhere to go."""
+        passes = find_operation(self.cell.operations[number]).passes
+        return x if passes else x * mask.view(-1, 1, 1, 1)
 
     def _loose_end(self, number: int, state: Tensor) -> Tensor:
         if str(number) not in self.reduce_loose:
@@ -115,18 +134,6 @@ class _States:
         return y
 
 
-def _calibration(in_channels: int, channels: int, *, halve: bool) -> nn.Module:
-    """Brings a cell's input to the cell's size and width; nothing to do where it already has them."""
-    if halve:
-        return FactorizedReduction(in_channels, channels, relu=True)
-    return nn.Identity() if in_channels == channels else Calibration(in_channels, channels)
-
-
-def _drop_path(x: Tensor, operation_number: int, mask: Tensor) -> Tensor:
-    """Drops whole samples' paths; identity is never dropped, so that a node always has somewhere to go."""
-    return x * mask.view(-1, 1, 1, 1) if operation_number in DROP_PATH_OPERATIONS else x
-
-
 class Network(ImageClassifier):
     """The network of one genotype: stem, cells, classifier and, for training, the auxiliary head.
 
@@ -135,13 +142,21 @@ class Network(ImageClassifier):
     filter).
 
     Args:
-        genotype: the two cells.
+        genotype: the two cells, stem and head.
         config: size and regularisation.
         seed: of the initial weights.
+
+    Raises:
+        ValueError: the genotype's space names what no table has, or has no operation that drop path, where
+            the settings ask for it, would leave.
     """
 
     def __init__(self, genotype: Genotype, config: NetworkConfig, seed: int = 0) -> None:
         super().__init__()
+        check_operations(genotype.space)
+        check_stems_and_heads(genotype.space)
+        if config.drop_path_keep < 1:
+            check_passing_operation(genotype.space, "drop path")
         self.genotype = genotype
         self.config: NetworkConfig = config
         # On the meta device nothing is drawn: torch's layers would otherwise initialise from global state.
@@ -152,30 +167,37 @@ class Network(ImageClassifier):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
 
     def _build(self) -> None:
-        config = self.config
+        config, space = self.config, self.genotype.space
         layers = plan(self.genotype, config)
-        stem, last = layers[0].in_channels[0], layers[-1]
-        stride = config.stem_stride
-        self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, stride, padding=1, bias=False), batch_norm(stem))
+        width, last = config.channels * STEM_WIDTH, layers[-1]
+        widths = (width, *(layer.out_channels for layer in layers))  # of what stands before each layer
+        image = (3, config.image_size, config.image_size)
+        self.stem = find_stem(self.genotype.stem).build(image, width, config.stem_stride)
         self.reducers = nn.ModuleDict(
             {
-                str(layer.number): FactorizedReduction(layer.in_channels[0], layer.channels)
+                str(layer.number): FactorizedReduction(
+                    widths[layer.number], layer.channels, dimensions=space.dimensions
+                )
                 for layer in layers
                 if layer.reduction and config.search_form
             }
         )
         self.layers = nn.ModuleList(CellLayer(self.genotype, layer, config.search_form) for layer in layers)
-        if config.auxiliary:
-            at = layers[config.auxiliary_layer]
+        self.auxiliary_layer = space.auxiliary_layer(config.normal_cells) if config.auxiliary else None
+        if self.auxiliary_layer is not None:
+            at = layers[self.auxiliary_layer]
             self.auxiliary = AuxiliaryHead(at.out_channels, config.num_classes, at.out_size)
-        self.classifier = nn.Linear(last.out_channels, config.num_classes, bias=False)
+        self.head = find_head(self.genotype.head)
+        self.classifier = nn.Linear(last.out_channels * self.head.multiple, config.num_classes, bias=False)
 
     def _initialise(self, generator: torch.Generator) -> None:
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_parameters()
-            elif isinstance(module, nn.Conv2d | nn.Linear):
+            elif isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, num_classes) of float32 images (N, 3, image_size, image_size).
@@ -183,8 +205,8 @@ class Network(ImageClassifier):
         Raises:
             ValueError: the images have another shape.
         """
-        features, _ = self._features(images, None)
-        logits: Tensor = self.classifier(_pool(features))
+        features, _ = self._features(images, None, None)
+        logits: Tensor = self.classifier(self.head(features))
         return logits
 
     def training_logits(
@@ -199,34 +221,46 @@ class Network(ImageClassifier):
             generator: of the dropped paths and features.
         """
         masks = self._path_masks(len(images), progress, generator)
-        features, auxiliary = self._features(images, masks)
-        pooled = _pool(features)
+        rows = self._row_mask(len(images), generator)
+        features, auxiliary = self._features(images, masks, rows)
+        pooled = self.head(features)
         if self.config.dropout_keep < 1:
             pooled = pooled * keep_mask(tuple(pooled.shape), self.config.dropout_keep, generator).to(
                 pooled.device
             )
-        return self.classifier(pooled), self.auxiliary(auxiliary) if self.config.auxiliary else None
+        return self.classifier(pooled), None if self.auxiliary_layer is None else self.auxiliary(auxiliary)
 
-    def _features(self, images: Tensor, path_masks: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _features(
+        self, images: Tensor, path_masks: Tensor | None, rows: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Outputs of the last layer and of the auxiliary head's layer."""
         self.check_images(images)
-        x = self.stem(images.contiguous(memory_format=torch.channels_last))
+        images = images.contiguous(memory_format=torch.channels_last)
+        x = self.stem(images) if rows is None else self.stem(images, rows)
         before, last, auxiliary = x, x, x
         for number, layer in enumerate(self.layers):
             if str(number) in self.reducers:
                 before, last = last, self.reducers[str(number)](last)
             masks = None if path_masks is None else path_masks[number]
             before, last = last, layer(before, last, masks)
-            if number == self.config.auxiliary_layer:
+            if number == self.auxiliary_layer:
                 auxiliary = last
         return last, auxiliary
+
+    def _row_mask(self, num_images: int, generator: torch.Generator) -> Tensor | None:
+        """(N, rows x colors) factors for a stem that drops whole rows; None for the others."""
+        width: int | None = getattr(self.stem, "masked", None)
+        if width is None or self.config.stem_keep == 1:
+            return None
+        mask = keep_mask((num_images, width), self.config.stem_keep, generator)
+        return mask.to(self.classifier.weight.device)
 
     def _path_masks(self, num_images: int, progress: float, generator: torch.Generator) -> Tensor | None:
         """(layers, nodes, 2, N) factors of all paths of a step, drawn at once; None where every path is
         kept."""
         if self.config.drop_path_keep == 1:
             return None
-        layers = self.config.num_layers
+        layers = len(self.layers)
         depth = torch.arange(1, layers + 1, dtype=torch.float32) / layers
         keep = 1 - progress * depth * (1 - self.config.drop_path_keep)
         nodes = max(len(self.genotype.normal.nodes), len(self.genotype.reduction.nodes))
@@ -234,16 +268,11 @@ class Network(ImageClassifier):
         return masks.to(self.classifier.weight.device)
 
 
-def _pool(features: Tensor) -> Tensor:
-    """ReLU and the mean over all positions: (N, C, H, W) to (N, C)."""
-    return F.relu(features).mean(dim=(2, 3))
-
-
 def channels_for_budget(genotype: Genotype, config: NetworkConfig, budget: int = 2_300_000) -> int:
     """The number of channels whose network comes nearest to `budget` parameters.
 
-    Every tensor is a product of at most two widths, each a multiple of C, so that the count is a quadratic
-    polynomial in C; three small networks determine it.
+    In ENAS micro every tensor is a product of at most two widths, each a multiple of C, so that the count is
+    a quadratic polynomial in C; three small networks determine it. In other spaces networks are counted.
 
     Args:
         genotype: the two cells.
@@ -253,7 +282,13 @@ def channels_for_budget(genotype: Genotype, config: NetworkConfig, budget: int =
     Raises:
         ValueError: even four channels, the fewest allowed, exceed twice the budget.
     """
-    counts = [num_parameters(Network(genotype, config.model_copy(update={"channels": c}))) for c in (2, 3, 4)]
+
+    def count(channels: int) -> int:
+        return num_parameters(Network(genotype, config.model_copy(update={"channels": channels})))
+
+    if genotype.space != ENAS_MICRO:
+        return _channels_by_count(count, budget)
+    counts = [count(channels) for channels in (2, 3, 4)]
     curvature = (counts[2] - 2 * counts[1] + counts[0]) / 2
     slope = counts[1] - counts[0] - 5 * curvature
     constant = counts[0] - 4 * curvature - 2 * slope
@@ -265,3 +300,16 @@ def channels_for_budget(genotype: Genotype, config: NetworkConfig, budget: int =
         raise ValueError(f"4 channels already need {counts[2]} parameters; the budget is {budget}")
     root = (-slope + math.sqrt(max(0.0, slope**2 - 4 * curvature * (constant - budget)))) / (2 * curvature)
     return min((max(4, math.floor(root)), max(4, math.ceil(root))), key=distance)
+
+
+def _channels_by_count(count: Callable[[int], int], budget: int) -> int:
+    """The number of channels, 4 or more, whose count, which grows with them, comes nearest to the budget."""
+    fewest, above = 4, 8
+    if count(fewest) > 2 * budget:
+        raise ValueError(f"4 channels already need {count(fewest)} parameters; the budget is {budget}")
+    while count(above) < budget:
+        fewest, above = above, 2 * above
+    while above - fewest > 1:
+        middle = (fewest + above) // 2
+        fewest, above = (middle, above) if count(middle) < budget else (fewest, middle)
+    return min((fewest, above), key=lambda channels: abs(count(channels) - budget))

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nas import kernels
-from nas.genotype import OPERATIONS
 from nas.layout import ParameterSpec
 
 KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5}
@@ -80,12 +79,6 @@ def max_pool(x: Tensor) -> Tensor:
     return kernels.max_pool(x)
 
 
-def operation_specs(prefix: str, operation: int, channels: int) -> list[ParameterSpec]:
-    """Parameters of one of the five operations; pooling and identity have none."""
-    name = OPERATIONS[operation]
-    return sep_conv_specs(f"{prefix}.{name}", channels, KERNELS[name]) if name in KERNELS else []
-
-
 def factorized_reduction_specs(prefix: str, into: int, out: int) -> list[ParameterSpec]:
     """Two 1x1 convolutions to half of the channels each, and one batch normalisation."""
     return [
@@ -95,16 +88,17 @@ def factorized_reduction_specs(prefix: str, into: int, out: int) -> list[Paramet
     ]
 
 
-def factorized_reduction(weights: Weights, prefix: str, x: Tensor) -> Tensor:
-    """Halve height and width (even) without dropping pixels blindly.
+def factorized_reduction(weights: Weights, prefix: str, x: Tensor, dimensions: int = 2) -> Tensor:
+    """Halve height and width (even), in one dimension the width alone, without dropping pixels blindly.
 
     Two 1x1 convolutions of stride 2, the second on the image shifted by one pixel down and right,
     concatenated, then batch normalisation. No ReLU.
     """
+    halves = (x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]) if dimensions == 2 else (x[..., ::2], x[..., 1::2])
     # Sliced here instead of by the convolution's stride: torch 2.13 overwrites foreign memory in the
     # backward pass of a strided 1x1 convolution in channels_last with fewer than 8 input channels.
     paths = [
         F.conv2d(image, weights[f"{prefix}.{name}"])
-        for name, image in (("path1", x[:, :, ::2, ::2]), ("path2", x[:, :, 1::2, 1::2]))
+        for name, image in zip(("path1", "path2"), halves, strict=True)
     ]
     return batch_norm(weights, prefix, torch.cat(paths, dim=1))

@@ -34,6 +34,9 @@ class NetworkConfig(BaseModel):
     drop_path_keep: float = Field(
         default=0.6, gt=0, le=1, description="kept fraction of paths, last layer, last step"
     )
+    stem_keep: float = Field(
+        default=0.7, gt=0, le=1, description="kept fraction of whole rows and colors in a tall stem"
+    )
     search_form: bool = Field(default=False, description="reduction and cell output as in the search network")
 
     @classmethod
@@ -61,22 +64,6 @@ class NetworkConfig(BaseModel):
             raise ValueError(f"network preset {name!r} does not exist; there are {', '.join(presets)}")
         return cls(**{**presets[name], **changes})
 
-    @property
-    def num_layers(self) -> int:
-        """Cells of both kinds."""
-        return self.normal_cells + 2
-
-    @property
-    def reductions(self) -> tuple[int, int]:
-        """Layer numbers of the two reduction cells: 2 and 5 of 0..7 for six normal cells."""
-        stage = self.normal_cells // 3
-        return stage, 2 * stage + 1
-
-    @property
-    def auxiliary_layer(self) -> int:
-        """The layer whose output feeds the auxiliary head: the one after the second reduction."""
-        return self.reductions[1] + 1
-
 
 @dataclass(frozen=True)
 class LayerPlan:
@@ -86,17 +73,17 @@ class LayerPlan:
         number: counted from 0.
         reduction: which of the two cells.
         channels: width of the states in the cell.
-        in_channels: of the layer before the last, and of the last.
-        in_sizes: height and width of the same, pixels.
+        in_channels: of the layers that the cell reads: the one before the last, and the last.
+        in_sizes: height and width of the same, pixels; in one dimension the width.
         out_channels: of the cell's output.
-        out_size: height and width of the same, pixels.
+        out_size: as `in_sizes`.
     """
 
     number: int
     reduction: bool
     channels: int
-    in_channels: tuple[int, int]
-    in_sizes: tuple[int, int]
+    in_channels: tuple[int, ...]
+    in_sizes: tuple[int, ...]
     out_channels: int
     out_size: int
 
@@ -106,18 +93,19 @@ def plan(genotype: Genotype, config: NetworkConfig) -> tuple[LayerPlan, ...]:
 
     In the search form the last input of a reduction cell has been halved before it, and so counts as a layer.
     """
-    stem = STEM_WIDTH * config.channels
-    size = math.ceil(config.image_size / config.stem_stride)
-    widths, sizes, channels = (stem, stem), (size, size), config.channels
+    stem, space = STEM_WIDTH * config.channels, genotype.space
+    size, channels = math.ceil(config.image_size / config.stem_stride), config.channels
+    widths, sizes = (stem,) * space.num_inputs, (size,) * space.num_inputs
+    reductions = space.reduction_layers(config.normal_cells)
     layers = []
-    for number in range(config.num_layers):
-        reduction = number in config.reductions
+    for number in range(config.normal_cells + len(reductions)):
+        reduction = number in reductions
         cell = genotype.reduction if reduction else genotype.normal
-        out_size = math.ceil(sizes[1] / 2) if reduction else sizes[1]
+        out_size = math.ceil(sizes[-1] / 2) if reduction else sizes[-1]
         channels *= 2 if reduction else 1
         if reduction and config.search_form:
-            widths, sizes = (widths[1], channels), (sizes[1], out_size)
+            widths, sizes = (*widths[1:], channels), (*sizes[1:], out_size)
         out_channels = channels if config.search_form else channels * len(cell.loose_ends)
         layers.append(LayerPlan(number, reduction, channels, widths, sizes, out_channels, out_size))
-        widths, sizes = (widths[1], out_channels), (sizes[1], out_size)
+        widths, sizes = (*widths[1:], out_channels), (*sizes[1:], out_size)
     return tuple(layers)

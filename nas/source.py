@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from string import Template
 
-from nas.genotype import NUM_CELL_INPUTS, OPERATIONS, Cell, Genotype
+from nas.genotype import Cell, Genotype
 from nas.network import Network, num_parameters
 from nas.plan import LayerPlan, plan
 
@@ -220,12 +220,7 @@ def _notation(cell: Cell) -> str:
 
 
 def _pools(genotype: Genotype) -> str:
-    used = {
-        OPERATIONS[operation]
-        for cell in (genotype.normal, genotype.reduction)
-        for node in cell.nodes
-        for _, _, operation in node.sides
-    }
+    used = genotype.normal.used_operations | genotype.reduction.used_operations
     return ("avg_pool_3x3" in used) * _AVERAGE + ("max_pool_3x3" in used) * _MAXIMUM
 
 
@@ -233,7 +228,7 @@ def _cell(cell: Cell, stride: int) -> str:
     modules = "".join(f"        {line}\n" for line in _modules(cell, stride))
     ends = [
         f"self.halve_state{state}(state{state})"
-        if stride == 2 and state < NUM_CELL_INPUTS
+        if stride == 2 and state < cell.num_inputs
         else f"state{state}"
         for state in cell.loose_ends
     ]
@@ -251,28 +246,28 @@ def _modules(cell: Cell, stride: int) -> Iterator[str]:
     """The lines that make what has weights."""
     for index, node in enumerate(cell.nodes):
         for side, state, operation in node.sides:
-            halves = stride == 2 and state < NUM_CELL_INPUTS
-            name = OPERATIONS[operation]
+            halves = stride == 2 and state < cell.num_inputs
+            name = cell.operations[operation]
             if name.startswith("sep_conv"):
                 last = ", stride=2" if halves else ""
                 yield f"self.node{index}_{side} = SeparableConvolution(channels, {name[-1]}{last})"
             elif name == "identity" and halves:
                 yield f"self.node{index}_{side} = Halve(channels, channels)"
     for state in cell.loose_ends:
-        if stride == 2 and state < NUM_CELL_INPUTS:
+        if stride == 2 and state < cell.num_inputs:
             yield f"self.halve_state{state} = Halve(channels, channels)"
 
 
 def _nodes(cell: Cell, stride: int) -> Iterator[str]:
     """The lines that compute the nodes' states."""
     for index, node in enumerate(cell.nodes):
-        terms = [_term(index, *side, stride) for side in node.sides]
-        yield f"state{index + NUM_CELL_INPUTS} = {' + '.join(terms)}"
+        terms = [_term(cell, index, *side, stride) for side in node.sides]
+        yield f"state{index + cell.num_inputs} = {' + '.join(terms)}"
 
 
-def _term(index: int, side: str, state: int, operation: int, stride: int) -> str:
-    halves = stride == 2 and state < NUM_CELL_INPUTS
-    match OPERATIONS[operation]:
+def _term(cell: Cell, index: int, side: str, state: int, operation: int, stride: int) -> str:
+    halves = stride == 2 and state < cell.num_inputs
+    match cell.operations[operation]:
         case "avg_pool_3x3":
             return f"average_pool(state{state}{', stride=2' if halves else ''})"
         case "max_pool_3x3":

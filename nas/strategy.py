@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from nas.config import ControllerConfig, SearchConfig
 from nas.controller import Controller
-from nas.genotype import NUM_CELL_INPUTS, OPERATIONS, Genotype
+from nas.genotype import Genotype
 from nas.random import generator
+from nas.space import ENAS_MICRO, SearchSpace, find_space
 from nas.threads import one_thread
 
 
@@ -44,10 +46,11 @@ class Strategy(Protocol):
 
 
 def build_strategy(config: SearchConfig, num_nodes: int) -> Strategy:
-    """The strategy that a configuration names, at its beginning."""
+    """The strategy that a configuration names, at its beginning, over the space that it names."""
+    space = find_space(config.space)
     if config.strategy == "random":
-        return RandomStrategy(num_nodes, config.seed)
-    return EnasStrategy(config.controller, num_nodes, config.seed)
+        return RandomStrategy(num_nodes, config.seed, space)
+    return EnasStrategy(config.controller, num_nodes, config.seed, space)
 
 
 class RandomStrategy:
@@ -56,20 +59,20 @@ class RandomStrategy:
     Args:
         num_nodes: nodes in a cell.
         seed: key of the choices.
+        space: what there is to choose.
     """
 
     name = "random"
 
-    def __init__(self, num_nodes: int, seed: int) -> None:
-        self._num_nodes = num_nodes
+    def __init__(self, num_nodes: int, seed: int, space: SearchSpace = ENAS_MICRO) -> None:
+        self._space = space.sized(num_nodes)
         self._seed = seed
 
     def sample(self, count: int, stream: str, step: int) -> list[Genotype]:
         """Genotypes uniform over the search space."""
         rng = generator(self._seed, f"genotypes of {stream}", step)
-        states = NUM_CELL_INPUTS + np.arange(self._num_nodes)
-        bounds = np.stack([states, np.full_like(states, len(OPERATIONS))] * 2, axis=1).reshape(-1)
-        return to_genotypes(rng.integers(bounds, size=(count, 2, len(bounds))))
+        bounds = np.array(self._space.bounds)
+        return to_genotypes(rng.integers(bounds, size=(count, len(bounds))), self._space)
 
     def update(self, genotypes: Sequence[Genotype], rewards: Sequence[float]) -> dict[str, float]:  # noqa: ARG002
         """Nothing to learn, nothing to report."""
@@ -102,14 +105,18 @@ class EnasStrategy:
         config: the controller's.
         num_nodes: nodes in a cell.
         seed: key of initial parameters and choices.
+        space: what there is to choose.
     """
 
     name = "enas"
 
-    def __init__(self, config: ControllerConfig, num_nodes: int, seed: int) -> None:
+    def __init__(
+        self, config: ControllerConfig, num_nodes: int, seed: int, space: SearchSpace = ENAS_MICRO
+    ) -> None:
         self._config = config
         self._seed = seed
-        self.controller = Controller(config, num_nodes, seed)
+        self._space = space.sized(num_nodes)
+        self.controller = Controller(config, num_nodes, seed, space)
         self._second_moment = {n: torch.zeros_like(p) for n, p in self.controller.parameters.items()}
         self._num_updates = 0
         self.baseline: float | None = 0.0 if config.baseline_start == "zero" else None
@@ -119,7 +126,8 @@ class EnasStrategy:
         rng = generator(self._seed, f"genotypes of {stream}", step)
         with one_thread():
             decisions = self.controller.sample(rng.random((count, self.controller.num_decisions)))
-        return to_genotypes(decisions.numbers.numpy())
+        flat = torch.cat([decisions.numbers.flatten(1), decisions.choices], dim=1)
+        return to_genotypes(flat.numpy(), self._space)
 
     def update(self, genotypes: Sequence[Genotype], rewards: Sequence[float]) -> dict[str, float]:
         """One REINFORCE step.
@@ -134,7 +142,7 @@ class EnasStrategy:
         if not np.isfinite(rewards).all():
             raise ValueError(f"rewards are {list(rewards)}; all must be finite")
         with one_thread():
-            decisions = self.controller.replay(to_numbers(genotypes))
+            decisions = self.controller.replay(*to_numbers(genotypes))
             shaped = torch.tensor(rewards, dtype=torch.float64)
             shaped = shaped + self._config.entropy_weight * decisions.entropy.double()
             advantages = torch.tensor(self._move_baseline(shaped.tolist()), dtype=torch.float32)
@@ -207,14 +215,16 @@ class EnasStrategy:
         self.baseline = None if state["baseline"] is None else float(state["baseline"])
 
 
-def to_genotypes(numbers: Any) -> list[Genotype]:
-    """Genotypes of an integer array (M, 2, 4 B)."""
-    return [Genotype.from_numbers(normal, reduction) for normal, reduction in numbers.tolist()]
+def to_genotypes(decisions: npt.NDArray[np.int64], space: SearchSpace) -> list[Genotype]:
+    """Genotypes of an integer array (M, D), D decisions in the order of `Genotype.to_decisions`."""
+    return [Genotype.from_decisions(row, space) for row in decisions.tolist()]
 
 
-def to_numbers(genotypes: Sequence[Genotype]) -> Tensor:
-    """int64 (M, 2, 4 B), inverse of `to_genotypes`."""
-    return torch.tensor([genotype.to_numbers() for genotype in genotypes])
+def to_numbers(genotypes: Sequence[Genotype]) -> tuple[Tensor, Tensor]:
+    """int64 (M, 2, 4 B), the cells, and (M, K), what is chosen besides; inverse of `to_genotypes`."""
+    flat = torch.tensor([genotype.to_decisions() for genotype in genotypes])
+    cells = flat.shape[1] - len(genotypes[0].space.choices)
+    return flat[:, :cells].view(len(flat), 2, -1), flat[:, cells:]
 
 
 def _check_name(state: dict[str, Any], name: str) -> None:

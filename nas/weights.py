@@ -55,7 +55,7 @@ def owner_bounds(supernet: Supernet, num_shards: int, owners: int) -> tuple[int,
         )
     edges = np.minimum(np.arange(count + 1) * NORM_BLOCK, size)
     load = np.diff(edges).astype(np.float64)  # of the update and its publication, once a step
-    strategy = RandomStrategy(supernet.config.num_nodes, seed=0)
+    strategy = RandomStrategy(supernet.config.num_nodes, 0, supernet.space)
     for genotype in strategy.sample(SAMPLED_FOR_LOAD, "weights", 0):
         used = _used_below(supernet.used_ranges(genotype), edges)
         load += np.diff(used) * (num_shards / SAMPLED_FOR_LOAD)

@@ -11,15 +11,14 @@ from nas.drawing.layout import CHIP_OFFSET, Box, CellLayout, Line, Point, lay_ou
 from nas.drawing.ordering import OUTPUT
 from nas.drawing.theme import (
     FONT_SIZE,
-    LETTER_COLOURS,
-    OPERATION_COLOURS,
-    OPERATION_LABELS,
     Theme,
     ThemeName,
     blank_sheet,
     get_theme,
+    operation_style,
 )
-from nas.genotype import NUM_CELL_INPUTS, OPERATIONS, Cell, Genotype
+from nas.genotype import Cell, Genotype
+from nas.stems import find_head, find_stem
 
 MARGIN = 0.3
 TITLE_HEIGHT, NOTATION_HEIGHT = 0.45, 0.35
@@ -75,8 +74,12 @@ def draw_genotype(genotype: Genotype, title: str = "", theme: ThemeName = "light
         ValueError: there is no such theme.
     """
     before = f"{title}: " if title else ""
+    after = ""
+    if genotype.label:
+        stem, head = find_stem(genotype.stem).label, find_head(genotype.head).label
+        after = f" — {genotype.space.name}; stem: {stem}; head: {head}"
     cells = [
-        (genotype.normal, f"{before}normal cell", False),
+        (genotype.normal, f"{before}normal cell{after}", False),
         (genotype.reduction, f"{before}reduction cell", True),
     ]
     return _sheet(cells, get_theme(theme))
@@ -121,11 +124,12 @@ class _Drawing:
 
     def draw(self, layout: CellLayout, reduction: bool) -> None:
         """Lines first, so that boxes lie on them."""
+        self.num_inputs = layout.num_inputs
         self._lines(layout.lines)
         for state, box in layout.boxes.items():
             if state == OUTPUT:
                 self._output(box, [line for line in layout.lines if line.target == state], reduction)
-            elif state < NUM_CELL_INPUTS:
+            elif state < self.num_inputs:
                 self._input(state, box)
             else:
                 self._node(state, box, [line for line in layout.lines if line.target == state], reduction)
@@ -143,9 +147,7 @@ class _Drawing:
         for start, end, curved in sorted(shared):
             self._piece(start, end, curved)
         for line in lines:
-            colour = (
-                self.theme.line if line.operation is None else OPERATION_COLOURS[OPERATIONS[line.operation]]
-            )
+            colour = self.theme.line if line.operation is None else operation_style(line.operation)[1]
             start, end = line.points[-2:]
             arrow = FancyArrowPatch(
                 path=self._path(start, end, True), color=colour, gid=line.name.replace(" ", "-"), **ARROW
@@ -187,7 +189,8 @@ class _Drawing:
     def _input(self, state: int, box: Box) -> None:
         self._rectangle(box, self.theme.fill, self.theme.border)
         x, y = self._at(((box.left + box.right) / 2, box.line))
-        self._text(x, y + 0.1, "layer before last" if state == 0 else "last layer", self.theme.ink)
+        is_last = state == self.num_inputs - 1
+        self._text(x, y + 0.1, "last layer" if is_last else "layer before last", self.theme.ink)
         self._text(x, y - 0.1, f"state {state}", self.theme.muted)
 
     def _output(self, box: Box, lines: list[Line], reduction: bool) -> None:
@@ -197,7 +200,7 @@ class _Drawing:
         for line in lines:
             x, y = self._at(line.points[-1])
             self._cap(x, y, line.source, self.theme.border)
-            if reduction and line.source < NUM_CELL_INPUTS:
+            if reduction and line.source < self.num_inputs:
                 self._text(x + CAP_WIDTH + 0.04, y, "↓2", self.theme.muted, ha="left")
         start = self._at((box.right, (box.bottom + box.top) / 2))
         end = (start[0] + OUTPUT_ARROW, start[1])
@@ -205,7 +208,7 @@ class _Drawing:
         self._text(end[0] + 0.06, end[1], "output" if len(lines) > 1 else "", self.theme.ink, ha="left")
 
     def _node(self, state: int, box: Box, lines: list[Line], reduction: bool) -> None:
-        number = state - NUM_CELL_INPUTS
+        number = state - self.num_inputs
         marked = number in self.marked
         self._rectangle(box, self.theme.fill, *((self.theme.ink, 2.4) if marked else (self.theme.border, 1)))
         left, line = self._at((box.left, box.line))
@@ -221,7 +224,7 @@ class _Drawing:
         self._text(right - 0.1, top - 0.13, f"state {state}", self.theme.muted, ha="right")
         sum_at = (right - SUM_INSET, line)
         for arriving in lines:
-            self._chip(arriving, sum_at, reduction and arriving.source < NUM_CELL_INPUTS)
+            self._chip(arriving, sum_at, reduction and arriving.source < self.num_inputs)
         self.axes.add_patch(
             Circle(
                 sum_at, SUM_RADIUS, facecolor=self.theme.ground, edgecolor=self.theme.line, lw=1.2, zorder=4
@@ -236,15 +239,15 @@ class _Drawing:
     def _chip(self, line: Line, sum_at: Point, halves: bool) -> None:
         """The operation at a line's end: the state that it reads, and its name."""
         assert line.operation is not None, "only loose ends have no operation, and they end in no node"
-        name = OPERATIONS[line.operation]
+        name, colour, letters = operation_style(line.operation)
         x, y = self._at(line.points[-1])
         towards = CHIP_OFFSET if y < sum_at[1] else -CHIP_OFFSET
         path = Path([(x + CHIP_WIDTH, y), (sum_at[0], y), (sum_at[0], y + towards)], [1, 3, 3])
         self.axes.add_patch(PathPatch(path, fill=False, edgecolor=self.theme.line, lw=1.2, zorder=3.5))
-        self._rounded(x, y, CHIP_WIDTH, OPERATION_COLOURS[name], OPERATION_COLOURS[name])
-        self._cap(x, y, line.source, OPERATION_COLOURS[name])
-        label = OPERATION_LABELS[name] + (" ↓2" if halves else "")
-        self._text(x + (CAP_WIDTH + CHIP_WIDTH) / 2, y, label, LETTER_COLOURS[name])
+        self._rounded(x, y, CHIP_WIDTH, colour, colour)
+        self._cap(x, y, line.source, colour)
+        label = name + (" ↓2" if halves else "")
+        self._text(x + (CAP_WIDTH + CHIP_WIDTH) / 2, y, label, letters)
 
     def _cap(self, x: float, y: float, state: int, colour: str) -> None:
         """The number of the state that arrives at (x, y)."""

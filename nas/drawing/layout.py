@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from nas.drawing.ordering import OUTPUT, Column, depths, order_columns, segments
-from nas.genotype import NUM_CELL_INPUTS, Cell
+from nas.genotype import Cell
 
 Point = tuple[float, float]
 
@@ -42,7 +42,7 @@ class Line:
         name: "node 0 x", or "loose 3" for the way to the concatenation.
         source: the state.
         target: the reader's state, OUTPUT for the concatenation.
-        operation: what the reader applies; None for the concatenation.
+        operation: name of what the reader applies; None for the concatenation.
         points: first and last are ends; between them two for every column passed. Points 2k and 2k + 1 are
             joined by a curve, 2k + 1 and 2k + 2 by a straight line.
     """
@@ -50,7 +50,7 @@ class Line:
     name: str
     source: int
     target: int
-    operation: int | None
+    operation: str | None
     points: tuple[Point, ...]
 
 
@@ -61,6 +61,7 @@ class CellLayout:
     Attributes:
         boxes: by state; OUTPUT is the concatenation.
         lines: one for each side of each node and each loose end.
+        num_inputs: states that the cell begins with.
         width: of the whole, from 0.
         bottom: lowest point of a box or lane.
         top: highest.
@@ -68,6 +69,7 @@ class CellLayout:
 
     boxes: dict[int, Box]
     lines: tuple[Line, ...]
+    num_inputs: int
     width: float
     bottom: float
     top: float
@@ -96,6 +98,7 @@ def lay_out(cell: Cell) -> CellLayout:
     return CellLayout(
         boxes,
         lines,
+        cell.num_inputs,
         spans[-1][1],
         min(levels + [box.bottom for box in boxes.values()]),
         max(levels + [box.top for box in boxes.values()]),
@@ -104,8 +107,8 @@ def lay_out(cell: Cell) -> CellLayout:
 
 def _extents(cell: Cell) -> dict[int, tuple[float, float]]:
     """Height that each box takes above and below its line, half the clearance to its neighbours included."""
-    extents = dict.fromkeys(range(NUM_CELL_INPUTS), (INPUT_HALF, INPUT_HALF))
-    extents |= dict.fromkeys(range(NUM_CELL_INPUTS, cell.num_states), (NODE_ABOVE, NODE_BELOW))
+    extents = dict.fromkeys(range(cell.num_inputs), (INPUT_HALF, INPUT_HALF))
+    extents |= dict.fromkeys(range(cell.num_inputs, cell.num_states), (NODE_ABOVE, NODE_BELOW))
     half = (len(cell.loose_ends) * PORT_DISTANCE + 0.1) / 2
     extents[OUTPUT] = (max(half, 0.5), max(half, 0.5))
     return {item: (above + CLEARANCE, below + CLEARANCE) for item, (above, below) in extents.items()}
@@ -212,7 +215,7 @@ def _ports(cell: Cell, heights: list[dict[int, float]]) -> dict[tuple[int, str],
     depth = depths(cell)
     ports = {}
     for index, node in enumerate(cell.nodes):
-        item = index + NUM_CELL_INPUTS
+        item = index + cell.num_inputs
         before = heights[depth[item] - 1]
         upper, lower = sorted(node.sides, key=lambda side: -before[side[1]])
         ports[item, upper[0]] = heights[depth[item]][item] + CHIP_OFFSET
@@ -254,10 +257,10 @@ def _lines(
 
     lines = []
     for index, node in enumerate(cell.nodes):
-        item = index + NUM_CELL_INPUTS
+        item = index + cell.num_inputs
         for side, state, operation in node.sides:
             points = way(state, item, ports[item, side])
-            lines.append(Line(f"node {index} {side}", state, item, operation, points))
+            lines.append(Line(f"node {index} {side}", state, item, cell.operations[operation], points))
     for state in cell.loose_ends:
         points = way(state, OUTPUT, ports[OUTPUT, str(state)])
         lines.append(Line(f"loose {state}", state, OUTPUT, None, points))

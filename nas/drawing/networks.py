@@ -1,5 +1,6 @@
 """Drawing of a whole network: its layers and their shapes, from the image down to the classes."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from nas.drawing.theme import FONT_SIZE, Theme, ThemeName, blank_sheet, get_them
 from nas.genotype import Genotype
 from nas.network import Network, NetworkConfig, num_parameters
 from nas.plan import STEM_WIDTH, LayerPlan, plan
+from nas.stems import Head, find_head, find_stem
 
 LANES = 0.55  # room on the left for the lines that pass over a layer
 ROW_WIDTH, ROW_HEIGHT, ROW_GAP = 3.3, 0.36, 0.2
@@ -54,13 +56,13 @@ def draw_network(
     """
     colours = get_theme(theme)
     layers = plan(genotype, config)
-    rows, auxiliary = _rows(layers, config)
+    rows, auxiliary = _rows(genotype, layers, config)
     step = ROW_HEIGHT + ROW_GAP
     width = 2 * MARGIN + LANES + ROW_WIDTH + SIDE_GAP + SIDE_WIDTH
     figure, axes = blank_sheet(width, HEADER + len(rows) * step + 2 * MARGIN, colours)
     top = HEADER + len(rows) * step + MARGIN
     parameters = num_parameters(Network(genotype, config))
-    facts = f"{parameters:,} parameters, C = {config.channels}, {config.normal_cells} + 2 cells"
+    facts = f"{parameters:,} parameters, C = {config.channels}, {config.normal_cells} + {sum(layer.reduction for layer in layers)} cells"
     form = ", search form" if config.search_form else ""
     axes.text(MARGIN, top, title, color=colours.ink, size=13, weight="bold", va="top")
     axes.text(MARGIN, top - 0.32, facts + form, color=colours.muted, size=FONT_SIZE + 1, va="top")
@@ -74,30 +76,38 @@ def draw_network(
     return figure
 
 
-def _rows(layers: tuple[LayerPlan, ...], config: NetworkConfig) -> tuple[list[Row], int | None]:
+def _rows(
+    genotype: Genotype, layers: tuple[LayerPlan, ...], config: NetworkConfig
+) -> tuple[list[Row], int | None]:
     """The stack from top to bottom, and the row that the auxiliary head reads."""
-    size, first = config.image_size, layers[0]
+    size, space = config.image_size, genotype.space
+    at_auxiliary = space.auxiliary_layer(config.normal_cells) if config.auxiliary else None
+
+    def shape(channels: int, width: int) -> str:
+        return f"{channels} × {width if space.dimensions == 2 else 1} × {width}"
+
     stride = ", stride 2" if config.stem_stride == 2 else ""
+    first = shape(STEM_WIDTH * config.channels, math.ceil(size / config.stem_stride))
     rows = [
         Row("image", f"3 × {size} × {size}"),
-        Row(f"stem: conv 3×3{stride}, BN", _shape(STEM_WIDTH * config.channels, first.in_sizes[0])),
+        Row(f"stem: {find_stem(genotype.stem).label}{stride}, BN", first),
     ]
     auxiliary = None
     for layer in layers:
         if layer.reduction and config.search_form:
-            rows.append(Row("factorized reduction", _shape(layer.channels, layer.out_size), True))
+            rows.append(Row("factorized reduction", shape(layer.channels, layer.out_size), True))
         halves = layer.reduction and not config.search_form
         name = f"layer {layer.number}: {'reduction' if layer.reduction else 'normal'} cell"
-        rows.append(Row(name, _shape(layer.out_channels, layer.out_size), halves, True))
-        if config.auxiliary and layer.number == config.auxiliary_layer:
+        rows.append(
+            Row(name, shape(layer.out_channels, layer.out_size), halves, genotype.normal.num_inputs == 2)
+        )
+        if layer.number == at_auxiliary:
             auxiliary = len(rows) - 1
-    rows.append(Row("ReLU, mean over positions, dropout", f"{layers[-1].out_channels}"))
+    head = find_head(genotype.head)
+    over = "mean over positions" if head == Head() else head.label
+    rows.append(Row(f"ReLU, {over}, dropout", f"{layers[-1].out_channels * head.multiple}"))
     rows.append(Row("linear", f"{config.num_classes} classes"))
     return rows, auxiliary
-
-
-def _shape(channels: int, size: int) -> str:
-    return f"{channels} × {size} × {size}"
 
 
 class _Stack:

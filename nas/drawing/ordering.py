@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
-from nas.genotype import NUM_CELL_INPUTS, Cell
+from nas.genotype import Cell
 
 OUTPUT = -1
 """Stands for the concatenation where a state's number is expected."""
@@ -36,9 +36,9 @@ class Column:
 
 def depths(cell: Cell) -> dict[int, int]:
     """Column of every state and of OUTPUT."""
-    depth: dict[int, int] = dict.fromkeys(range(NUM_CELL_INPUTS), 0)
+    depth: dict[int, int] = dict.fromkeys(range(cell.num_inputs), 0)
     for index, node in enumerate(cell.nodes):
-        depth[index + NUM_CELL_INPUTS] = 1 + max(depth[node.x_input], depth[node.y_input])
+        depth[index + cell.num_inputs] = 1 + max(depth[node.x_input], depth[node.y_input])
     depth[OUTPUT] = 1 + max(depth.values())
     return depth
 
@@ -49,7 +49,7 @@ def last_columns(cell: Cell) -> dict[int, int]:
     last = dict.fromkeys(cell.loose_ends, depth[OUTPUT])
     for index, node in enumerate(cell.nodes):
         for _, state, _ in node.sides:
-            last[state] = max(last.get(state, 0), depth[index + NUM_CELL_INPUTS])
+            last[state] = max(last.get(state, 0), depth[index + cell.num_inputs])
     return last
 
 
@@ -57,10 +57,10 @@ def segments(cell: Cell, column: int) -> list[tuple[int, int]]:
     """(state, item of the next column) of every line from `column` to the next; two sides give two lines."""
     depth, last = depths(cell), last_columns(cell)
     lines = [
-        (state, index + NUM_CELL_INPUTS)
+        (state, index + cell.num_inputs)
         for index, node in enumerate(cell.nodes)
         for _, state, _ in node.sides
-        if depth[index + NUM_CELL_INPUTS] == column + 1
+        if depth[index + cell.num_inputs] == column + 1
     ]
     passing = [
         (state, state) for state in sorted(last) if depth[state] <= column and last[state] > column + 1

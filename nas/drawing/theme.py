@@ -11,21 +11,14 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nas.genotype import OPERATIONS
+from nas.operation_table import OPERATION_TABLE, find_operation
 
 ThemeName = Literal["light", "dark"]
 
-# Okabe and Ito, "Color Universal Design" (2008): told apart with every form of colour blindness.
-OPERATION_COLOURS = dict(
-    zip(OPERATIONS, ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"), strict=True)
-)
+OPERATION_COLOURS = {name: operation.color for name, operation in OPERATION_TABLE.items()}
 """One colour for each operation, the same on light and dark ground and in every picture."""
 
-OPERATION_LABELS = dict(
-    zip(OPERATIONS, ("sep conv 3×3", "sep conv 5×5", "avg pool 3×3", "max pool 3×3", "identity"), strict=True)
-)
-LETTER_COLOURS = dict(zip(OPERATIONS, ("#ffffff", "#000000", "#000000", "#000000", "#000000"), strict=True))
-"""On the operation's colour: whichever of black and white has the higher contrast, 5 to 1 or more."""
+OPERATION_LABELS = {name: operation.label for name, operation in OPERATION_TABLE.items()}
 
 FONT_SIZE = 8.5
 
@@ -46,6 +39,19 @@ THEMES: dict[str, Theme] = {
     "light": Theme("#ffffff", "#16191d", "#59616b", "#737b86", "#f3f4f6", "#a3aab4"),
     "dark": Theme("#14181d", "#f0f2f4", "#a9b1bc", "#8d96a1", "#232a33", "#525c69"),
 }
+
+
+def operation_style(name: str) -> tuple[str, str, str]:
+    """Label, colour, and the colour of letters on it: black or white, as gives the higher contrast."""
+    operation = find_operation(name)
+    return operation.label, operation.color, "#000000" if _luminance(operation.color) > 0.179 else "#ffffff"
+
+
+def _luminance(color: str) -> float:
+    """Relative luminance of WCAG 2.2, 0 to 1; black and white letters have equal contrast at 0.179."""
+    parts = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def get_theme(name: str) -> Theme:

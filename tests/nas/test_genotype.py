@@ -113,7 +113,7 @@ def _with(change: dict[str, object]) -> str:
         ),
         (
             _with({"y_operation": "conv_7x7"}),
-            "reduction cell, node 0 has `y_operation` 'conv_7x7'; known are",
+            "reduction cell, node 0 has `y_operation` 'conv_7x7' .did you mean 'sep_conv_5x5'..; known are",
         ),
         (_with({"x_input": 4}), "reduction cell, node 0, side x refers forward to state 4"),
         (_with({"x_input": True}), "reduction cell, node 0: `x_input` of a node is True"),
