@@ -37,6 +37,9 @@ _FROM_DATA = ("num_classes", "image_size")
 _LATER: dict[str, dict[str, Any]] = {
     "data": {"options": {}},
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
+    "supernet": {"stem_keep": 0.7},
+    "search": {"space": "enas_micro"},
+    "network": {"stem_keep": 0.7},
     "encoding": {"bones": "own", "kind": "spmf", "images": None},
 }
 # What a few people's clips are best encoded and augmented with (docs/results.md, "What matters"). The other

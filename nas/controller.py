@@ -99,7 +99,7 @@ class Controller:
     def _unroll(self, count: int, choose: _Choose) -> Decisions:
         run = _Run(self._config, self.parameters, count, choose, self._space)
         cells = [run.cell(self._num_nodes, bonus) for bonus in (self._config.normal_bias, 0.0)]
-        others = [run.choice(what) for what, _ in self._space.choices]
+        others = run.choices()
         choices = torch.stack(others, dim=1) if others else torch.zeros(count, 0, dtype=torch.int64)
         return Decisions(torch.stack(cells, dim=1), choices, run.log_probability, run.entropy)
 
@@ -117,7 +117,9 @@ def _initial_parameters(hidden: int, seed: int, space: SearchSpace) -> dict[str,
         "attention_value": (hidden, 1),
     }
     for what, names in space.choices:
-        shapes |= {f"{what}_weight": (hidden, len(names)), f"{what}_embedding": (len(names), hidden)}
+        shapes[f"{what}_weight"] = (hidden, len(names))
+    for what, names in space.choices[:-1]:  # nothing follows the last
+        shapes[f"{what}_embedding"] = (len(names), hidden)
     rng = generator(seed, "initial controller")
     drawn = {
         name: rng.uniform(-INITIAL_RANGE, INITIAL_RANGE, shape).astype(np.float32)
@@ -182,12 +184,15 @@ class _Run:
         self._advance(following)
         return [inputs[0], operations[0], inputs[1], operations[1]]
 
-    def choice(self, what: str) -> Tensor:
-        """Decide what a space chooses beside the cells, after them: int64 (M,)."""
-        self._advance(self._p["start"].expand(self._count, -1))
-        logits = torch.tanh(self._hidden @ self._p[f"{what}_weight"] / self._config.temperature)
-        chosen = self._decide(self._config.tanh_constant * logits)
-        self._advance(self._p[f"{what}_embedding"][chosen])
+    def choices(self) -> list[Tensor]:
+        """Decide what a space chooses beside the cells, after them: int64 (M,) each."""
+        following, chosen = self._p["start"].expand(self._count, -1), []
+        for what, _ in self._space.choices:
+            self._advance(following)
+            logits = torch.tanh(self._hidden @ self._p[f"{what}_weight"] / self._config.temperature)
+            chosen.append(self._decide(self._config.tanh_constant * logits))
+            if len(chosen) < len(self._space.choices):
+                following = self._p[f"{what}_embedding"][chosen[-1]]
         return chosen
 
     def _advance(self, x: Tensor) -> None:

@@ -113,7 +113,11 @@ class Cell:
     def _named(cls, name: str, nodes: tuple[Node, ...], space: SearchSpace) -> Self:
         """Build the cell with errors that say which of the two cells is wrong."""
         unchecked = object.__new__(cls)
-        values = {"nodes": nodes, "operations": space.operations, "num_inputs": space.num_inputs}
+        values: dict[str, Any] = {
+            "nodes": nodes,
+            "operations": space.operations,
+            "num_inputs": space.num_inputs,
+        }
         for attribute, value in values.items():
             object.__setattr__(unchecked, attribute, value)
         _check_cell(unchecked, f"{name} cell")

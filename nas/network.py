@@ -154,7 +154,6 @@ class Network(ImageClassifier):
     def __init__(self, genotype: Genotype, config: NetworkConfig, seed: int = 0) -> None:
         super().__init__()
         check_operations(genotype.space)
-        check_stems_and_heads(genotype.space)
         if config.drop_path_keep < 1:
             check_passing_operation(genotype.space, "drop path")
         self.genotype = genotype
@@ -169,6 +168,7 @@ class Network(ImageClassifier):
     def _build(self) -> None:
         config, space = self.config, self.genotype.space
         layers = plan(self.genotype, config)
+        check_stems_and_heads(space, layers[-1].out_size)
         width, last = config.channels * STEM_WIDTH, layers[-1]
         widths = (width, *(layer.out_channels for layer in layers))  # of what stands before each layer
         image = (3, config.image_size, config.image_size)

@@ -119,7 +119,8 @@ class SearchSpace:
         known = {f.name for f in fields(cls)}
         if not {"name", "operations"} <= set(data) <= known:
             raise ValueError(f"a search space has the fields {', '.join(sorted(known))}; got {sorted(data)}")
-        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in data.items()})
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
+        return cls(**values)
 
 
 def _plain(value: Any) -> Any:

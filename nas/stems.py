@@ -117,8 +117,13 @@ def find_head(name: str) -> Head:
     return HEADS[name]
 
 
-def check_stems_and_heads(space: SearchSpace) -> None:
-    """Raise ValueError unless the tables have the space's stems, in its number of dimensions, and heads."""
+def check_stems_and_heads(space: SearchSpace, width: int) -> None:
+    """Raise ValueError unless the tables have the space's stems, in its number of dimensions, and heads.
+
+    Args:
+        space: names stems and heads.
+        width: columns of the last layer, which the heads divide.
+    """
     for name in space.stems:
         dimensions = find_stem(name).dimensions
         if dimensions != space.dimensions:
@@ -126,4 +131,9 @@ def check_stems_and_heads(space: SearchSpace) -> None:
                 f"space {space.name!r} has {space.dimensions} dimension(s); stem {name!r} leaves {dimensions}"
             )
     for name in space.heads:
-        find_head(name)
+        segments = find_head(name).segments
+        if segments > width:
+            raise ValueError(
+                f"head {name!r} of space {space.name!r} keeps {segments} parts of time apart; "
+                f"the last layer has {width} column(s): fewer reductions or a larger image are needed"
+            )

@@ -135,12 +135,12 @@ class Supernet:
 
     def __init__(self, config: SupernetConfig, space: SearchSpace = ENAS_MICRO) -> None:
         check_operations(space)
-        check_stems_and_heads(space)
         self.config = config
         self.space = space.sized(config.num_nodes)
         reductions = space.reduction_layers(config.normal_cells)
         _check_halvings(space, config, len(reductions))
         self._layers = tuple(_plan(config, reductions, space.num_inputs))
+        check_stems_and_heads(space, self._layers[-1].size)
         self._auxiliary_layer = space.auxiliary_layer(config.normal_cells)
         self._operations = {
             channels: CellOperations(self.space, channels)

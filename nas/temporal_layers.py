@@ -150,7 +150,7 @@ class GroupMixing(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, 1, W) to (N, C, 1, W / stride)."""
         y: Tensor = self.norm(self.convolution(F.relu(x)))
-        shuffled = y.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
+        shuffled = y.reshape(len(y), self.groups, -1, *y.shape[2:]).transpose(1, 2).flatten(1, 2)
         return shuffled.contiguous(memory_format=torch.channels_last)
 
 

@@ -119,13 +119,23 @@ def _side_by_side(
             _node(cell, number, number in marked) if number < len(cell.nodes) else Text("")
             for cell, marked in zip(cells, own, strict=True)
         ]
-        table.add_row(Text(f"state {number + 2}"), *row)
+        table.add_row(Text(f"state {number + max(cell.num_inputs for cell in cells)}"), *row)
     table.add_row(Text("output"), *(Text("  " + " ".join(map(str, cell.loose_ends))) for cell in cells))
     return table
 
 
+def _short(name: str) -> str:
+    """sep3 for sep_conv_3x3, and the same for other spaces: sep9d2 for sep_conv_9_d2."""
+    short = (
+        name.rpartition(":")[2].replace("sep_conv_", "sep").replace("_pool_", "").replace("identity", "same")
+    )
+    return _SHORT.get(name, short.replace("_", ""))
+
+
 def _node(cell: Cell, number: int, differs: bool) -> Text:
-    terms = [f"{_SHORT[OPERATIONS[operation]]}({state})" for _, state, operation in cell.nodes[number].sides]
+    terms = [
+        f"{_short(cell.operations[operation])}({state})" for _, state, operation in cell.nodes[number].sides
+    ]
     text = f"{'≠' if differs else '='} {terms[0]} + {terms[1]}"
     return Text(text, style="bold yellow" if differs else "")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cluster.cells.found import FoundCells
-from nas.genotype import NUM_CELL_INPUTS, Cell
+from nas.genotype import Cell
 
 __all__ = ["Comparison", "compare", "own_nodes", "pareto_front"]
 
@@ -67,7 +67,7 @@ def own_nodes(cells: Sequence[Cell]) -> tuple[frozenset[int], ...]:
     Nodes are compared by what they compute from the cell's inputs: neither their number nor the order of
     their two sides counts.
     """
-    known: dict[tuple[tuple[int, int], ...], int] = {}
+    known: dict[tuple[tuple[str, int], ...], int] = {}
     results = [_results(cell, known) for cell in cells]
     common = frozenset.intersection(*(frozenset(one) for one in results))
     return tuple(
@@ -75,13 +75,13 @@ def own_nodes(cells: Sequence[Cell]) -> tuple[frozenset[int], ...]:
     )
 
 
-def _results(cell: Cell, known: dict[tuple[tuple[int, int], ...], int]) -> list[int]:
+def _results(cell: Cell, known: dict[tuple[tuple[str, int], ...], int]) -> list[int]:
     """For each node a number that stands for what it computes; `known` holds those met so far."""
-    states = list(range(NUM_CELL_INPUTS))
+    states = list(range(-cell.num_inputs, 0))  # -1 is the last layer, in cells of one input too
     for node in cell.nodes:
-        sides = tuple(sorted((operation, states[state]) for _, state, operation in node.sides))
-        states.append(known.setdefault(sides, NUM_CELL_INPUTS + len(known)))
-    return states[NUM_CELL_INPUTS:]
+        sides = tuple(sorted((cell.operations[number], states[state]) for _, state, number in node.sides))
+        states.append(known.setdefault(sides, len(known)))
+    return states[cell.num_inputs :]
 
 
 def pareto_front(accuracies: Sequence[float | None], costs: Sequence[float | None]) -> frozenset[int]:

@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from cluster.cells.found import FoundCells
-from nas.genotype import OPERATIONS, Cell
+from nas.genotype import Cell, Genotype
 
 if TYPE_CHECKING:
     from cluster.registry.architectures import Architecture
@@ -139,6 +139,7 @@ def describe(cells: FoundCells, sampled: "Sequence[Architecture]" = ()) -> str:
         f"latency      {as_milliseconds(cells.latency) or 'not measured yet'}",
         f"genotype     {cells.genotype}",
         "",
+        *_choice_lines(cells.genotype),
         *cell_lines("normal cell", cells.genotype.normal),
         "",
         *cell_lines("reduction cell", cells.genotype.reduction),
@@ -152,12 +153,20 @@ def describe(cells: FoundCells, sampled: "Sequence[Architecture]" = ()) -> str:
     return "\n".join(lines)
 
 
+def _choice_lines(genotype: Genotype) -> list[str]:
+    """Space, stem and head, where the space is not ENAS micro."""
+    if not genotype.label:
+        return []
+    chosen = (("space", genotype.space.name), ("stem", genotype.stem), ("head", genotype.head))
+    return [*(f"{what:<12} {name}" for what, name in chosen), ""]
+
+
 def cell_lines(title: str, cell: Cell) -> list[str]:
     """A cell as text: one line a node, and what the cell gives out."""
-    names = [*_INPUTS, *(f"node {number}" for number in range(len(cell.nodes)))]
+    names = [*_INPUTS[-cell.num_inputs :], *(f"node {number}" for number in range(len(cell.nodes)))]
     lines = [title]
     for number, node in enumerate(cell.nodes):
-        terms = [f"{OPERATIONS[operation]}({names[state]})" for _, state, operation in node.sides]
+        terms = [f"{cell.operations[operation]}({names[state]})" for _, state, operation in node.sides]
         lines.append(f"  node {number} = {terms[0]} + {terms[1]}")
     ends = ", ".join(names[state] for state in cell.loose_ends)
     return [*lines, f"  output = concatenation of {ends}"]

@@ -32,6 +32,7 @@ from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource
 from nas.kernels import Choice, select
 from nas.shards import ShardGradient, ShardScore, evaluate_genotype, score_shard, train_shard
+from nas.space import find_space
 from nas.strategy import Strategy
 from nas.supernet import Supernet, SupernetConfig
 from nas.weights import RangeSum, SharedWeights, split_gradient
@@ -122,7 +123,7 @@ class Evaluator:
         info = self._trainer.prepare(compute)
         device = require_device(compute)
         train_source, validation_source = ray.get(list(sources))
-        network = Supernet(supernet)
+        network = Supernet(supernet, find_space(config.space))
         received = torch.zeros(network.layout.size, pin_memory=device.type != "cpu")
         weights = received.to(device)
         self._parts = _Parts(network, config, train_source, validation_source, received, weights, compute)
@@ -237,7 +238,7 @@ class WeightsOwner:
     """
 
     def __init__(self, supernet: SupernetConfig, config: SearchConfig, bounds: tuple[int, int]) -> None:
-        self._arguments = Supernet(supernet), config, bounds
+        self._arguments = Supernet(supernet, find_space(config.space)), config, bounds
         self._weights = SharedWeights(*self._arguments)
         self._lease = ""
         self._reference: ObjectRef[FloatArray] | None = None

@@ -43,6 +43,7 @@ from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource
 from nas.shards import ShardScore
+from nas.space import find_space
 from nas.supernet import Supernet, SupernetConfig
 
 __all__ = ["RayChildren"]
@@ -85,7 +86,7 @@ class RayChildren:
         validation_source: ImageSource,
         compute: ComputeConfig | None = None,
     ) -> None:
-        network = Supernet(supernet)
+        network = Supernet(supernet, find_space(config.space))
         check_source(network, train_source, "training")
         check_source(network, validation_source, "validation")
         self._runtime, self._config = runtime, config

@@ -17,6 +17,7 @@ from cluster.distributed.actors import Published, Summed, WeightsOwner
 from cluster.distributed.leases import ActorLostError, LeasedActor, near_the_driver, spread
 from nas.config import SearchConfig
 from nas.shards import ShardGradient
+from nas.space import find_space
 from nas.supernet import Supernet, SupernetConfig
 from nas.weights import NORM_BLOCK, UpdateMetrics, check_length, check_norm, join_sums, owner_bounds
 
@@ -79,7 +80,7 @@ class Owners:
         call_seconds: float,
         give_up_seconds: float,
     ) -> None:
-        self.bounds = owner_bounds(Supernet(supernet), config.num_shards, count)
+        self.bounds = owner_bounds(Supernet(supernet, find_space(config.space)), config.num_shards, count)
         self._version = 0
 
         def leased(number: int, bounds: tuple[int, int]) -> LeasedActor:

@@ -4,13 +4,17 @@ Drawn twice from here: by `figures` as pictures, by `charts` inside the report.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from nas.genotype import OPERATIONS
+from nas.genotype import Cell, Genotype
+from nas.space import ENAS_MICRO
 
 __all__ = [
     "OPERATION_ORDER",
@@ -24,6 +28,9 @@ __all__ = [
 
 OPERATION_ORDER = ("sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3", "identity", "avg_pool_3x3")
 """Operations in the order of Okabe and Ito's colours that they have, so that curves get the same ones."""
+
+NUM_COLORS = 6
+"""As many curves of one panel can be told apart."""
 
 History = Sequence[Mapping[str, object]]
 
@@ -141,24 +148,51 @@ def operation_frequency_panels(sampled: Sequence[Mapping[str, object]]) -> tuple
     if not sampled:
         return ()
     epochs = np.array([int(str(row["epoch"])) for row in sampled])
-    numbers = np.array([[int(word) for word in str(row["genotype"]).split()] for row in sampled])
-    operations = numbers[:, 1::2].reshape(len(sampled), 2, -1)  # x input, x operation, y input, y operation
-    known = sorted(set(epochs.tolist()))
+    genotypes = [Genotype.parse(str(row["genotype"])) for row in sampled]
+    micro = genotypes[0].space == ENAS_MICRO
     panels = []
-    for cell, name in enumerate(("normal", "reduction")):
-        shares = np.stack(
-            [
-                np.bincount(operations[epochs == epoch, cell].ravel(), minlength=len(OPERATIONS))
-                for epoch in known
-            ]
-        )
-        shares = shares / shares.sum(axis=1, keepdims=True)
-        curves = tuple(
-            Series(name.replace("_", " "), tuple(known), tuple(shares[:, OPERATIONS.index(name)].tolist()))
-            for name in OPERATION_ORDER
-        )
-        panels.append(Panel(f"Share of each operation in the {name} cell", "epoch", curves, None, "o"))
+    for cell in ("normal", "reduction"):
+        names = [[_family(name) for name in _operations(getattr(one, cell))] for one in genotypes]
+        order = [_family(name) for name in OPERATION_ORDER] if micro else _most_frequent(names)
+        title = f"Share of each operation in the {cell} cell"
+        panels.append(_shares(title, epochs, names, order, "o" if micro else "c"))
+    for what, options in genotypes[0].space.choices:
+        chosen = [[getattr(one, what).replace("_", " ")] for one in genotypes]
+        order = [option.replace("_", " ") for option in options]
+        panels.append(_shares(f"Share of each {what}", epochs, chosen, order, "c"))
     return tuple(panels)
+
+
+def _operations(cell: Cell) -> Iterator[str]:
+    return (cell.operations[number] for node in cell.nodes for _, _, number in node.sides)
+
+
+def _family(name: str) -> str:
+    """An operation without its dilation, as words."""
+    return re.sub(r"_d\d+$", "", name).replace("_", " ")
+
+
+def _most_frequent(names: Sequence[Sequence[str]]) -> list[str]:
+    """As many names as there are colors, the most frequent first."""
+    counts = Counter(name for one in names for name in one)
+    return [name for name, _ in counts.most_common(NUM_COLORS)]
+
+
+def _shares(
+    title: str,
+    epochs: npt.NDArray[np.int64],
+    names: Sequence[Sequence[str]],
+    order: Sequence[str],
+    palette: Literal["c", "o"],
+) -> Panel:
+    """The share of each name among those of an epoch; one list of names for each architecture."""
+    known = sorted(set(epochs.tolist()))
+    counts = [Counter(name for at, one in zip(epochs, names, strict=True) if at == epoch for name in one)
+              for epoch in known]  # fmt: skip
+    curves = tuple(
+        Series(name, tuple(known), tuple(count[name] / count.total() for count in counts)) for name in order
+    )
+    return Panel(title, "epoch", curves, None, palette)
 
 
 def training_panels(history: History) -> tuple[Panel, ...]:

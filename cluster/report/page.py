@@ -31,7 +31,7 @@ from cluster.report.html_parts import (
     records_table,
 )
 from cluster.tracking.facts import flat, without_passwords
-from nas.genotype import OPERATIONS
+from nas.genotype import Genotype
 
 __all__ = [
     "Picture",
@@ -162,10 +162,14 @@ def _header(content: ReportContent) -> str:
 def _cells(content: ReportContent) -> str:
     genotype = ""
     if content.genotype:
-        numbers = ", ".join(f"{number} = {name}" for number, name in enumerate(OPERATIONS))
+        space = Genotype.parse(content.genotype).space
+        numbers = ", ".join(f"{number} = {name}" for number, name in enumerate(space.operations))
+        before = (
+            "Inputs 0 and 1 are the cells before" if space.num_inputs == 2 else "Input 0 is the last cell"
+        )
         caption = (
             "ENAS notation, the normal, then the reduction cell: for every node its x input, x operation,"
-            f" y input, y operation. Inputs 0 and 1 are the cells before; operations: {numbers}."
+            f" y input, y operation. {before}; operations: {numbers}."
         )
         genotype = card("Genotype", code(content.genotype), caption)
     return _pictures([*content.cells, *content.network], "stack") + genotype

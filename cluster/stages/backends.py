@@ -13,6 +13,7 @@ from cluster.stages.preparation import PreparedExperiment
 from nas.children import Children, LocalChildren
 from nas.images import ImageSource, fixed_copies
 from nas.kernels import select
+from nas.space import find_space
 from nas.strategy import Strategy, build_strategy
 from nas.supernet import Supernet
 
@@ -44,7 +45,7 @@ def open_search_backend(experiment: PreparedExperiment, progress: Progress) -> I
     config = experiment.config
     train, plain = experiment.search_images()
     validation = fixed_copies(plain, config.validation_copies, config.search.seed)
-    supernet = Supernet(experiment.supernet)
+    supernet = Supernet(experiment.supernet, find_space(config.search.space))
     select(config.resources.kernels)
     if config.resources.workers == 0:
         children = LocalChildren(supernet, config.search, train, validation, config.compute)

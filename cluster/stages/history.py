@@ -4,7 +4,7 @@ It is part of the checkpoint, so that a resumed search tells its whole history.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from cluster.distributed.measurements import ShardCost, Tally
 from nas.genotype import Genotype
 from nas.search import EpochMetrics, StepRecord
+from nas.space import SearchSpace
 
 __all__ = ["SearchHistory", "epoch_row"]
 
@@ -30,7 +31,7 @@ class SearchHistory:
         self._now = now
         self.epochs: list[dict[str, Any]] = []
         self.seconds = 0.0
-        self._numbers: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        self._genotypes: list[Genotype] = []
         self._scores: list[tuple[float, float, float, float]] = []
         self._phase_seconds = {"weights": 0.0, "controller": 0.0}
         self._tally = Tally()
@@ -47,7 +48,7 @@ class SearchHistory:
         self.seconds += seconds
         self._phase_seconds[record.position.phase] += seconds
         for genotype, reward, score in zip(record.genotypes, record.rewards, record.scores, strict=False):
-            self._numbers.append(genotype.to_numbers())
+            self._genotypes.append(genotype)
             self._scores.append((record.position.epoch + 1, reward, score.accuracy, score.loss))
 
     def add_epoch(self, metrics: EpochMetrics) -> dict[str, Any]:
@@ -70,12 +71,12 @@ class SearchHistory:
         return [
             {
                 "epoch": int(epoch),
-                "genotype": str(Genotype.from_numbers(*numbers)),
+                "genotype": str(genotype),
                 "reward": reward,
                 "accuracy": accuracy,
                 "loss": loss,
             }
-            for numbers, (epoch, reward, accuracy, loss) in zip(self._numbers, self._scores, strict=True)
+            for genotype, (epoch, reward, accuracy, loss) in zip(self._genotypes, self._scores, strict=True)
         ]
 
     def state_dict(self) -> dict[str, Any]:
@@ -85,8 +86,9 @@ class SearchHistory:
             "seconds": self.seconds,
             "phase_seconds": dict(self._phase_seconds),
             "tally": self._tally.state_dict(),
-            "numbers": np.array(self._numbers, np.int16),
+            "numbers": np.array([genotype.to_numbers() for genotype in self._genotypes], np.int16),
             "scores": np.array(self._scores, np.float64),
+            **_space_state(self._genotypes),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -96,8 +98,27 @@ class SearchHistory:
         self._phase_seconds = dict(state["phase_seconds"])
         if "tally" in state:  # of a run that was begun with an earlier version it has none
             self._tally = Tally.from_state(state["tally"])
-        self._numbers = [(tuple(normal), tuple(reduction)) for normal, reduction in state["numbers"].tolist()]
+        self._genotypes = _genotypes(state)
         self._scores = [(score[0], score[1], score[2], score[3]) for score in state["scores"].tolist()]
+
+
+def _space_state(genotypes: Sequence[Genotype]) -> dict[str, Any]:
+    """The space and what it chooses beside the cells; nothing for ENAS micro."""
+    if not genotypes or not genotypes[0].label:
+        return {}
+    count = len(genotypes[0].space.choices)
+    chosen = [genotype.to_decisions()[-count:] if count else () for genotype in genotypes]
+    return {"space": genotypes[0].space.to_dict(), "choices": np.array(chosen, np.int16)}
+
+
+def _genotypes(state: Mapping[str, Any]) -> list[Genotype]:
+    if "space" not in state:
+        return [Genotype.from_numbers(normal, reduction) for normal, reduction in state["numbers"].tolist()]
+    space = SearchSpace.from_dict(state["space"])
+    rows = zip(state["numbers"].tolist(), state["choices"].tolist(), strict=True)
+    return [
+        Genotype.from_decisions([*normal, *reduction, *chosen], space) for (normal, reduction), chosen in rows
+    ]
 
 
 def epoch_row(metrics: EpochMetrics) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def draw_network(
     figure, axes = blank_sheet(width, HEADER + len(rows) * step + 2 * MARGIN, colours)
     top = HEADER + len(rows) * step + MARGIN
     parameters = num_parameters(Network(genotype, config))
-    facts = f"{parameters:,} parameters, C = {config.channels}, {config.normal_cells} + {sum(layer.reduction for layer in layers)} cells"
+    reductions = sum(layer.reduction for layer in layers)
+    facts = f"{parameters:,} parameters, C = {config.channels}, {config.normal_cells} + {reductions} cells"
     form = ", search form" if config.search_form else ""
     axes.text(MARGIN, top, title, color=colours.ink, size=13, weight="bold", va="top")
     axes.text(MARGIN, top - 0.32, facts + form, color=colours.muted, size=FONT_SIZE + 1, va="top")

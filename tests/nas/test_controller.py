@@ -13,6 +13,7 @@ from nas.config import ControllerConfig
 from nas.controller import Controller
 from nas.genotype import Genotype
 from nas.random import generator
+from nas.space import ENAS_MICRO
 from nas.strategy import EnasStrategy, to_genotypes, to_numbers
 
 CONFIG = ControllerConfig()
@@ -83,7 +84,7 @@ def test_log_probability_is_the_log_of_the_product_of_the_choices() -> None:
     sampled = controller.sample(uniforms(6, controller))
     replayed = controller.replay(sampled.numbers)
     torch.testing.assert_close(sampled.log_probability, replayed.log_probability)
-    for index, genotype in enumerate(to_genotypes(sampled.numbers)):
+    for index, genotype in enumerate(to_genotypes(sampled.numbers.flatten(1).numpy(), ENAS_MICRO)):
         product, entropy = probability_of(controller.parameters, genotype)
         assert sampled.log_probability[index].item() == pytest.approx(np.log(product), rel=1e-5)
         assert sampled.entropy[index].item() == pytest.approx(entropy, rel=1e-5)
@@ -141,7 +142,7 @@ def test_samples_of_a_batch_do_not_depend_on_each_other() -> None:
 def test_numbers_and_genotypes_are_inverse() -> None:
     controller = Controller(CONFIG, 5, seed=0)
     numbers = controller.sample(uniforms(3, controller)).numbers
-    assert torch.equal(to_numbers(to_genotypes(numbers)), numbers)
+    assert torch.equal(to_numbers(to_genotypes(numbers.flatten(1).numpy(), ENAS_MICRO))[0], numbers)
 
 
 def agreement(genotype: Genotype, planted: Genotype) -> float:
@@ -156,7 +157,7 @@ def test_reinforce_raises_a_planted_better_genotype_and_entropy_falls() -> None:
     strategy = EnasStrategy(config, 1, seed=0)
 
     def log_probability() -> float:
-        return strategy.controller.replay(to_numbers([planted])).log_probability.item()
+        return strategy.controller.replay(*to_numbers([planted])).log_probability.item()
 
     before, entropies, rewards = log_probability(), [], []
     for step in range(120):

@@ -63,7 +63,7 @@ def inside(points: np.ndarray, box: Box, margin: float = 0.0) -> bool:
 @given(cell=cells())
 def test_every_line_is_drawn_once(cell: Cell) -> None:
     expected = {
-        (f"node {index} {side}", state, index + 2, number)
+        (f"node {index} {side}", state, index + 2, cell.operations[number])
         for index, node in enumerate(cell.nodes)
         for side, state, number in node.sides
     } | {(f"loose {state}", state, OUTPUT, None) for state in cell.loose_ends}

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nas.genotype import Genotype
-from nas.layers import FactorizedReduction, operation
+from nas.layers import FactorizedReduction
 from nas.network import Network, NetworkConfig, channels_for_budget, num_parameters
+from nas.operation_table import OPERATION_TABLE
 from nas.plan import plan
+from nas.space import ENAS_MICRO
 from nas.supernet import Supernet, SupernetConfig
 
 SEP_3, SEP_5, AVG, MAX, IDENTITY = range(5)
@@ -95,8 +97,8 @@ def test_budget_below_the_smallest_network_is_refused() -> None:
 
 def test_reductions_lie_where_enas_puts_them() -> None:
     config = NetworkConfig(num_classes=2, normal_cells=6)
-    assert config.reductions == (2, 5)  # of 0..7
-    assert config.auxiliary_layer == 6
+    assert ENAS_MICRO.reduction_layers(6) == (2, 5)  # of 0..7
+    assert ENAS_MICRO.auxiliary_layer(6) == 6
     assert [layer.channels for layer in plan(ONE_NODE, config.model_copy(update={"channels": 20}))] == (
         [20, 20, 40, 40, 40, 80, 80, 80]
     )
@@ -104,9 +106,9 @@ def test_reductions_lie_where_enas_puts_them() -> None:
 
 def test_presets_have_the_sizes_of_their_sources() -> None:
     released = NetworkConfig.preset("released", num_classes=10)
-    assert (released.num_layers, released.channels) == (17, 36)
+    assert (released.normal_cells, released.channels) == (15, 36)
     assert (released.dropout_keep, released.drop_path_keep) == (0.8, 0.6)
-    assert NetworkConfig.preset("small", num_classes=8, channels=52).num_layers == 5
+    assert NetworkConfig.preset("small", num_classes=8, channels=52).normal_cells == 3
 
 
 def test_unknown_preset_is_refused() -> None:
@@ -153,7 +155,9 @@ def test_every_genotype_gives_finite_logits_and_gradients(seed: int, search_form
 
 
 def test_average_pooling_does_not_count_padding() -> None:
-    assert torch.equal(operation(AVG, 1, 1)(torch.ones(1, 1, 4, 4)), torch.ones(1, 1, 4, 4))
+    assert torch.equal(
+        OPERATION_TABLE["avg_pool_3x3"].build(1, 1, 2)(torch.ones(1, 1, 4, 4)), torch.ones(1, 1, 4, 4)
+    )
 
 
 def test_factorized_reduction_sees_even_pixels_and_odd_ones() -> None:
@@ -170,12 +174,7 @@ def test_factorized_reduction_sees_even_pixels_and_odd_ones() -> None:
 
 def test_identity_at_stride_one_is_no_operation() -> None:
     x = images(1)
-    assert torch.equal(operation(IDENTITY, 3, 1)(x), x)
-
-
-def test_operation_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match="operation 5 does not exist; ENAS numbers them 0 to 4"):
-        operation(5, 4, 1)
+    assert torch.equal(OPERATION_TABLE["identity"].build(3, 1, 2)(x), x)
 
 
 def test_initial_weights_follow_the_seed_and_leave_global_randomness_alone() -> None:
@@ -266,7 +265,8 @@ def names_in_supernet(name: str, genotype: Genotype, config: NetworkConfig) -> l
         parts = [f"layer{parts[1]}", "reduce", *parts[2:]]
     elif parts[0] == "layers":
         layer, rest = int(parts[1]), parts[2:]
-        cell = genotype.reduction if layer in config.reductions else genotype.normal
+        reductions = ENAS_MICRO.reduction_layers(config.normal_cells)
+        cell = genotype.reduction if layer in reductions else genotype.normal
         prefix = f"layer{layer}"
         if rest[0].endswith("_operations"):
             side, index = rest[0][0], int(rest[1])

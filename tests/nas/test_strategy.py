@@ -63,7 +63,7 @@ def test_a_controller_of_another_size_is_refused() -> None:
 
 
 def test_random_architectures_are_uniform_over_inputs_and_operations() -> None:
-    numbers = to_numbers(RandomStrategy(3, seed=0).sample(4000, "weights", 0)).view(4000, 2, 3, 4)
+    numbers = to_numbers(RandomStrategy(3, seed=0).sample(4000, "weights", 0))[0].view(4000, 2, 3, 4)
     for node in range(3):
         for side in (0, 2):
             inputs = np.bincount(numbers[:, :, node, side].flatten(), minlength=node + 2) / 8000
@@ -98,7 +98,7 @@ def test_one_adam_step_by_hand() -> None:
     one = EnasStrategy(config, 1, seed=0)
     genotypes = one.sample(2, "controller", 0)
     advantages = torch.tensor([0.9, 0.36])  # as worked out above
-    loss = -(one.controller.replay(to_numbers(genotypes)).log_probability * advantages).mean()
+    loss = -(one.controller.replay(*to_numbers(genotypes)).log_probability * advantages).mean()
     (gradient,) = torch.autograd.grad(loss, one.controller.parameters["operation_bias"])
     before = one.controller.parameters["operation_bias"].detach().clone()
     one.update(genotypes, [1.0, 0.5])

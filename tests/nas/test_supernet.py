@@ -178,7 +178,7 @@ def test_the_released_size() -> None:
     assert sizes["stem.weight"] == 60 * 3 * 9
     assert sizes["layer7.final_conv.state6"] == 80 * 80
     assert sizes["auxiliary.1.weight"] == 768 * 128 * 2 * 2
-    assert net.config.reduction_layers == (2, 5)
+    assert net.reduction_layers == (2, 5)
 
 
 def test_the_mean_of_a_pool_does_not_count_padding() -> None:
