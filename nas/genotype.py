@@ -207,7 +207,7 @@ class Genotype:
                 space, stem or head.
         """
         words = text.split()
-        space, stem, head = _label(words.pop(0)) if words and "/" in words[0] else (ENAS_MICRO, "", "")
+        space, stem, head = _label(words.pop(0)) if _labeled(words) else (ENAS_MICRO, "", "")
         try:
             numbers = [int(word) for word in words]
         except ValueError as error:
@@ -290,6 +290,20 @@ class Genotype:
         }
         chosen = {what: str(data.get(what, "")) for what in CHOICES}
         return cls(cells["normal"], cells["reduction"], space, **chosen)
+
+
+def space_of(text: str) -> SearchSpace:
+    """The space that a genotype's text names.
+
+    Raises:
+        ValueError: there is no such space.
+    """
+    words = text.split()
+    return _label(words[0])[0] if _labeled(words) else ENAS_MICRO
+
+
+def _labeled(words: Sequence[str]) -> bool:
+    return bool(words) and "/" in words[0]
 
 
 def _label(word: str) -> tuple[SearchSpace, str, str]:

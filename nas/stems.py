@@ -41,7 +41,7 @@ def _conv_3x3(image: ImageShape, channels: int, stride: int) -> nn.Module:
 STEMS: dict[str, Stem] = {
     "conv_3x3": Stem(build=_conv_3x3, label="conv 3×3", dimensions=2),
     "tall": Stem(build=TallStem, label="tall (rows as channels)", dimensions=1),
-    "windows": Stem(build=WindowsStem, label="windows 3×3, rows joined", dimensions=1),
+    "windows": Stem(build=WindowsStem, label="windows 3×3", dimensions=1),
     "both": Stem(build=TallAndWindowsStem, label="tall and windows", dimensions=1),
 }
 

@@ -31,7 +31,7 @@ from cluster.report.html_parts import (
     records_table,
 )
 from cluster.tracking.facts import flat, without_passwords
-from nas.genotype import Genotype
+from nas.genotype import space_of
 
 __all__ = [
     "Picture",
@@ -162,7 +162,7 @@ def _header(content: ReportContent) -> str:
 def _cells(content: ReportContent) -> str:
     genotype = ""
     if content.genotype:
-        space = Genotype.parse(content.genotype).space
+        space = space_of(content.genotype)
         numbers = ", ".join(f"{number} = {name}" for number, name in enumerate(space.operations))
         before = (
             "Inputs 0 and 1 are the cells before" if space.num_inputs == 2 else "Input 0 is the last cell"
