@@ -207,7 +207,7 @@ class Genotype:
                 space, stem or head.
         """
         words = text.split()
-        space, stem, head = _label(words.pop(0)) if _labeled(words) else (ENAS_MICRO, "", "")
+        space, stem, head = _label(words.pop(0)) if words and "/" in words[0] else (ENAS_MICRO, "", "")
         try:
             numbers = [int(word) for word in words]
         except ValueError as error:
@@ -299,11 +299,7 @@ def space_of(text: str) -> SearchSpace:
         ValueError: there is no such space.
     """
     words = text.split()
-    return _label(words[0])[0] if _labeled(words) else ENAS_MICRO
-
-
-def _labeled(words: Sequence[str]) -> bool:
-    return bool(words) and "/" in words[0]
+    return _label(words[0])[0] if words and words[0].count("/") == len(CHOICES) else ENAS_MICRO
 
 
 def _label(word: str) -> tuple[SearchSpace, str, str]:
