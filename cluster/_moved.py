@@ -18,6 +18,7 @@ MOVED = {
     "cluster.lifter.running": "lifting.run",
     "cluster.lifter.trained": "lifting.trained_lifter",  # models registered before the move ask for it too
     "cluster.recognition.batch": "cluster.distributed.prediction",
+    "cluster.recognition.finding": "cluster.recognition.model_lookup",
     "cluster.recognition.sources": "lifting.sources",
     "cluster.recognition.stopwatch": "lifting.stage_times",
     "cluster.video_file": "lifting.writers.video_file",

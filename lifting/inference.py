@@ -20,29 +20,37 @@ from lifting.one_euro import OneEuroConfig, OneEuroFilter
 from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import Skeleton
 
-__all__ = ["WAYS", "FrameLifter", "LiftedFrame", "StreamLifter", "TwoStream", "Use", "Way"]
+__all__ = [
+    "INFERENCE_MODES",
+    "FrameLifter",
+    "InferenceMode",
+    "LiftedFrame",
+    "StreamLifter",
+    "StreamSelection",
+    "TwoStream",
+]
 
 Predict = Callable[[FloatArray], FloatArray]
 """Features (N, F) to outputs (N, targets): a torch network or an ONNX session."""
 
-Use = Literal["both", "gt", "detected"]
+StreamSelection = Literal["both", "gt", "detected"]
 """Which streams answer: their mean, or one of them."""
 
 
-class Way(NamedTuple):
-    """One way of inference: which keypoints each stream is given; None: the stream is not asked."""
+class InferenceMode(NamedTuple):
+    """One mode of inference: which keypoints each stream is given; None: the stream is not asked."""
 
     gt: Literal["true", "detected"] | None
     detected: Literal["true", "detected"] | None
 
 
-WAYS: Mapping[str, Way] = {
-    "gt + detected": Way("true", "detected"),
-    "detected + detected": Way("detected", "detected"),
-    "detected stream alone": Way(None, "detected"),
-    "gt + gt": Way("true", "true"),
+INFERENCE_MODES: Mapping[str, InferenceMode] = {
+    "gt + detected": InferenceMode("true", "detected"),
+    "detected + detected": InferenceMode("detected", "detected"),
+    "detected stream alone": InferenceMode(None, "detected"),
+    "gt + gt": InferenceMode("true", "true"),
 }
-"""The four ways to report; the first needs true keypoints and is the paper's, the second is deployed."""
+"""The four modes to report; the first needs true keypoints and is the paper's, the second is deployed."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,7 +117,7 @@ class TwoStream:
         return self.detected.joints.skeleton
 
     def lift_frames(
-        self, xy: FloatArray, confidence: FloatArray, skeleton: Skeleton, use: Use = "both"
+        self, xy: FloatArray, confidence: FloatArray, skeleton: Skeleton, use: StreamSelection = "both"
     ) -> FloatArray:
         """Poses of single frames, gaps left as they are.
 
@@ -130,16 +138,21 @@ class TwoStream:
         mapped = {layout: _mapped(xy, confidence, skeleton, layout) for layout in layouts}
         return _mean([stream.lift(*mapped[stream.keypoints.skeleton]) for stream in streams])
 
-    def lift_way(
-        self, way: Way, true_xy: FloatArray, xy: FloatArray, confidence: FloatArray, skeleton: Skeleton
+    def lift_in_mode(
+        self,
+        mode: InferenceMode,
+        true_xy: FloatArray,
+        xy: FloatArray,
+        confidence: FloatArray,
+        skeleton: Skeleton,
     ) -> FloatArray:
-        """Poses in one of the `WAYS`; arguments as `lift_frames`, with the true keypoints beside.
+        """Poses in one of the `INFERENCE_MODES`; arguments as `lift_frames`, with the true keypoints beside.
 
         Raises:
             ValueError: as `lift_frames`.
         """
         given = {"true": (true_xy, np.ones_like(confidence)), "detected": (xy, confidence)}
-        streams = ((self.gt, way.gt), (self.detected, way.detected))
+        streams = ((self.gt, mode.gt), (self.detected, mode.detected))
         return _mean(
             [
                 stream.lift(*_mapped(*given[which], skeleton, stream.keypoints.skeleton))
@@ -152,7 +165,7 @@ class TwoStream:
         self,
         keypoints: Keypoints2D,
         *,
-        use: Use = "both",
+        use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
     ) -> PoseSequence3D:
@@ -216,7 +229,7 @@ class FrameLifter:
         skeleton: Skeleton,
         fps: float,
         *,
-        use: Use = "both",
+        use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
     ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lifting.gaps import GapConfig
-from lifting.inference import LiftedFrame, Use
+from lifting.inference import LiftedFrame, StreamSelection
 from lifting.one_euro import OneEuroConfig
 from lifting.people import PersonChoice, follow_person
 from lifting.progress import Progress, silent
@@ -51,7 +51,7 @@ class LiftRequest:
     image_size: tuple[int, int] | None = None
     detector: Path | None = None
     video: Path | None = None
-    use: Use = "both"
+    use: StreamSelection = "both"
     gaps: GapConfig = field(default_factory=GapConfig)
     smoothing: OneEuroConfig | None = None
     bvh: bool = True

@@ -20,7 +20,7 @@ from lifting.checked_settings import check_settings
 from lifting.export import in_eight_bits, save_onnx
 from lifting.files import read_json, write_atomically, write_folder
 from lifting.gaps import GapConfig
-from lifting.inference import FrameLifter, Predict, StreamLifter, TwoStream, Use
+from lifting.inference import FrameLifter, Predict, StreamLifter, StreamSelection, TwoStream
 from lifting.lifter_folder import DESCRIPTION, lifter_folder
 from lifting.model import Lifter, LifterConfig
 from lifting.model_parts import check_parts, origin, write_weights
@@ -123,7 +123,7 @@ class TwoStreamLifter:
         self,
         keypoints: Keypoints2D,
         *,
-        use: Use = "both",
+        use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
     ) -> PoseSequence3D:
@@ -135,7 +135,7 @@ class TwoStreamLifter:
         source: Source,
         *,
         person: PersonChoice = "largest",
-        use: Use = "both",
+        use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
     ) -> PoseSequence3D:
@@ -166,7 +166,7 @@ class TwoStreamLifter:
         skeleton: Skeleton,
         fps: float,
         *,
-        use: Use = "both",
+        use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
     ) -> FrameLifter:

@@ -128,7 +128,7 @@ def evaluate(
     runtime: options.LifterRuntime = "onnx",
     settings: options.Settings = None,
 ) -> None:
-    """Score the trained lifter on its test parts, in each way of inference; draw poses and errors by joint.
+    """Score the trained lifter on its test parts, in each mode of inference; draw poses and errors by joint.
 
     Example: [bold]posenas lift evaluate runs/lift-cmu[/bold]
 

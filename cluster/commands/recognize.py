@@ -167,8 +167,8 @@ def recognize(
 
     From Python: cluster.recognition.recognizer.Recognizer.load(folder).predict(keypoints).
     """
-    from cluster.recognition.finding import open_model
     from cluster.recognition.live import LiveOptions
+    from cluster.recognition.model_lookup import open_model
     from cluster.recognition.recognizer import Recognizer
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
@@ -250,9 +250,9 @@ def pack(
 
     Example: [bold]posenas pack runs/as1 --lifter runs/lift-msr --out models/as1[/bold]
 
-    From Python: cluster.recognition.finding.pack_model(run, out, lifter=folder).
+    From Python: cluster.recognition.model_lookup.pack_model(run, out, lifter=folder).
     """
-    from cluster.recognition.finding import pack_model
+    from cluster.recognition.model_lookup import pack_model
     from cluster.recognition.windows import WindowConfig
 
     model = pack_model(

@@ -1,4 +1,4 @@
-"""The errors of a trained lifter on test parts that it has never seen, in each way of inference."""
+"""The errors of a trained lifter on test parts that it has never seen, in each mode of inference."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,13 +18,13 @@ from cluster.tracking.opening import open_store, watched
 from cluster.tracking.tracker import Tracker
 from lifting.datasets import PosePairs, load_pairs
 from lifting.gaps import Frame2D, GapConfig, GapFiller
-from lifting.inference import WAYS
+from lifting.inference import INFERENCE_MODES
 from lifting.metrics import Evaluation, evaluate
 from lifting.normalize import FloatArray
 from lifting.one_euro import OneEuroConfig, OneEuroFilter
 from lifting.trained_lifter import Runtime, TwoStreamLifter
 
-__all__ = ["DEPLOYED", "LiftEvaluation", "predict_ways", "run_lift_evaluation"]
+__all__ = ["DEPLOYED", "LiftEvaluation", "predict_in_modes", "run_lift_evaluation"]
 
 DEPLOYED = "detected + detected"
 MEAN_POSE = "mean pose"
@@ -37,8 +37,8 @@ class LiftEvaluation:
 
     Attributes:
         folder: the run.
-        parts: by test part and way of inference; "mean pose" is what knowing nothing of the image gives, and
-            "detected + detected, smoothed" what the One Euro filter makes of the deployed way.
+        parts: by test part and mode of inference; "mean pose" is what knowing nothing of the image gives, and
+            "detected + detected, smoothed" what the One Euro filter makes of the deployed mode.
         unlifted: frames of each part that show too little of the person, after gaps were filled; the mean
             pose stands for them.
     """
@@ -89,8 +89,8 @@ def run_lift_evaluation(
     return outcome
 
 
-def predict_ways(lifter: TwoStreamLifter, pairs: PosePairs) -> tuple[dict[str, FloatArray], int]:
-    """What the lifter answers to every frame of the pairs, in each way of inference.
+def predict_in_modes(lifter: TwoStreamLifter, pairs: PosePairs) -> tuple[dict[str, FloatArray], int]:
+    """What the lifter answers to every frame of the pairs, in each mode of inference.
 
     Gaps in the detected keypoints are filled clip by clip without looking ahead, as when it runs live.
 
@@ -99,7 +99,7 @@ def predict_ways(lifter: TwoStreamLifter, pairs: PosePairs) -> tuple[dict[str, F
         pairs: N frames.
 
     Returns:
-        (N, K, 3) millimetres by name of the way, smoothed and mean pose included; and the number of frames
+        (N, K, 3) millimetres by name of the mode, smoothed and mean pose included; and the number of frames
         that show too little, for which the mean pose stands.
 
     Raises:
@@ -114,8 +114,10 @@ def predict_ways(lifter: TwoStreamLifter, pairs: PosePairs) -> tuple[dict[str, F
     mean_pose = joints.poses(np.zeros((1, joints.num_targets), np.float32))[0]
     xy, confidence = _filled(pairs)
     predicted = {
-        name: lifter.two_stream.lift_way(way, pairs.true_keypoints, xy, confidence, pairs.keypoint_skeleton)
-        for name, way in WAYS.items()
+        name: lifter.two_stream.lift_in_mode(
+            mode, pairs.true_keypoints, xy, confidence, pairs.keypoint_skeleton
+        )
+        for name, mode in INFERENCE_MODES.items()
     }
     unlifted = int(np.isnan(predicted[DEPLOYED]).any(axis=(1, 2)).sum())
     predicted = {name: np.where(np.isnan(poses), mean_pose, poses) for name, poses in predicted.items()}
@@ -131,7 +133,7 @@ def _score(
     unlifted: dict[str, int] = {}
     progress.begin("evaluation", len(parts))
     for number, (part, pairs) in enumerate(parts.items(), start=1):
-        predicted, unlifted[part] = predict_ways(lifter, pairs)
+        predicted, unlifted[part] = predict_in_modes(lifter, pairs)
         scored[part] = {name: evaluate(poses, pairs) for name, poses in predicted.items()}
         save_pictures(run.pictures, part, pairs, predicted[DEPLOYED], scored[part])
         progress.advance(number, part)
@@ -158,12 +160,12 @@ def _smoothed(poses: FloatArray, pairs: PosePairs) -> FloatArray:
 
 
 def _scalars(outcome: LiftEvaluation) -> dict[str, float]:
-    """For MLflow: the deployed and the true-keypoint way on every part."""
+    """For MLflow: the deployed and the true-keypoint mode on every part."""
     chosen = {"detected": DEPLOYED, "gt": "gt + gt", "smoothed": SMOOTHED}
     return {
-        f"{part}.{short}.{measure}": getattr(methods[way].frame_wise, measure)
+        f"{part}.{short}.{measure}": getattr(methods[mode].frame_wise, measure)
         for part, methods in outcome.parts.items()
-        for short, way in chosen.items()
+        for short, mode in chosen.items()
         for measure in ("p1", "p2", "mpjve")
     }
 

@@ -7,7 +7,7 @@ streams/gt/      checkpoints of the stream that learns from true keypoints
 streams/detected/ those of the stream that learns from detected ones
 training.json    a row an epoch of each stream
 lifter/          the trained lifter: all that lifting needs
-evaluation.json  errors on every test part, in each way of inference
+evaluation.json  errors on every test part, in each mode of inference
 pictures/        2D, truth and prediction side by side; error by joint
 """
 

@@ -42,8 +42,8 @@ def save_pictures(
         folder: made where it is missing.
         part: name of the test part.
         pairs: N frames of it.
-        predicted: (N, K, 3) millimetres, of the deployed way.
-        methods: what each way of inference scored.
+        predicted: (N, K, 3) millimetres, of the deployed mode.
+        methods: what each mode of inference scored.
     """
     name = "".join(letter if letter.isalnum() else "_" for letter in part)
     figures = {

@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.recognition.lettering import shortened, text_width, write
+from cluster.recognition.confidence_plot import ConfidencePlot, Moment
 from cluster.recognition.records import PersonView, RecognizedFrame
-from cluster.recognition.strip import ConfidenceStrip, Moment
+from cluster.recognition.text import shortened, text_width, write
 from cluster.recognition.theme import CARD, FAINT, GROUND, INK, RULE, TRACK, Colour, class_colour
 from lifting.draw import Turntable
 from lifting.preview import picture_with_people
@@ -36,7 +36,7 @@ Image = NDArray[np.uint8]
 _MARGIN = 16
 # The video is fitted into this; a column narrower than the second number would not hold a label.
 _VIDEO, _NARROWEST = (800, 560), 400
-_DECISION_HEIGHT, _PANEL_WIDTH, _UNDERSTANDING_HEIGHT, _STRIP_HEIGHT = 76, 432, 204, 130
+_DECISION_HEIGHT, _PANEL_WIDTH, _UNDERSTANDING_HEIGHT, _PLOT_HEIGHT = 76, 432, 204, 130
 _LOWEST_TURNTABLE = 240
 _IMAGE_SIDE, _NUM_BARS = 144, 4
 _ABSENCE_SECONDS = 1.0  # so long the panel waits for its person before it turns to another one
@@ -84,11 +84,11 @@ class _Layout:
         bars = self.image.right + 22
         self.bars = _Box(bars, self.understanding.top + 30, self.understanding.right - 16 - bars, 160)
         width = self.understanding.right - _MARGIN
-        self.strip = _Box(_MARGIN, self.decision.bottom + _MARGIN, width, _STRIP_HEIGHT)
+        self.plot = _Box(_MARGIN, self.decision.bottom + _MARGIN, width, _PLOT_HEIGHT)
         # H.264 needs even numbers
         self.size = (
-            (self.strip.right + _MARGIN + 1) // 2 * 2,
-            (self.strip.bottom + _MARGIN + 1) // 2 * 2,
+            (self.plot.right + _MARGIN + 1) // 2 * 2,
+            (self.plot.bottom + _MARGIN + 1) // 2 * 2,
         )
 
 
@@ -132,7 +132,7 @@ class RecognitionFilm:
         self._layout = layout = _Layout(image_size)
         self._video = VideoFile(path, layout.size, fps)
         self._turntable = Turntable(skeletons[1], (layout.turntable.width - 2, layout.turntable.height - 2))
-        self._strip = ConfidenceStrip(self._names, (layout.strip.width, layout.strip.height))
+        self._plot = ConfidencePlot(self._names, (layout.plot.width, layout.plot.height))
         self._background = self._draw_background()
         self._shown: int | None = None
         self._last_seen = 0.0
@@ -182,8 +182,8 @@ class RecognitionFilm:
         self._draw_image(canvas, shown)
         self._draw_bars(canvas, shown)
         label, probabilities = (None, None) if shown is None else (shown.label, shown.probabilities)
-        self._strip.append(Moment(frame.seconds, label, probabilities))
-        self._strip.draw(self._layout.strip.of(canvas))
+        self._plot.append(Moment(frame.seconds, label, probabilities))
+        self._plot.draw(self._layout.plot.of(canvas))
         return canvas
 
     def _check(self, person: PersonView) -> None:
@@ -216,7 +216,7 @@ class RecognitionFilm:
         """What is the same in every picture."""
         layout = self._layout
         canvas = np.full((layout.size[1], layout.size[0], 3), GROUND, np.uint8)
-        for box in (layout.frame, layout.decision, layout.turntable, layout.understanding, layout.strip):
+        for box in (layout.frame, layout.decision, layout.turntable, layout.understanding, layout.plot):
             _card(canvas, box)
         title = layout.understanding.top + 18
         write(canvas, "motion so far", (layout.image.left, title), 12, FAINT)

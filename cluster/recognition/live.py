@@ -16,7 +16,7 @@ from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.records import PersonView, RecognizedFrame
 from cluster.recognition.windows import Decision, Timeline, Who, WindowConfig
 from lifting.gaps import GapConfig
-from lifting.inference import FrameLifter, LiftedFrame, Use
+from lifting.inference import FrameLifter, LiftedFrame, StreamSelection
 from lifting.mapping import map_joints
 from lifting.one_euro import OneEuroConfig
 from lifting.placing import root_path
@@ -52,7 +52,7 @@ class LiveOptions:
     whole: bool = False
     gaps: GapConfig = field(default_factory=GapConfig)
     smoothing: OneEuroConfig | None = None
-    use: Use = "both"
+    use: StreamSelection = "both"
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     focal: float | None = None
 

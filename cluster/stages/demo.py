@@ -25,7 +25,7 @@ from cluster.stages.evaluation import EvaluationOutcome, run_evaluation
 from cluster.stages.filming import DEMO_CAMERA, film_poses, one_after_the_other
 from cluster.stages.final_training import TrainingOutcome, run_training
 from cluster.stages.folder import RunFolder
-from cluster.stages.lifted_data import Watching, lift_clips
+from cluster.stages.lifted_data import ObservationConditions, lift_clips
 from cluster.stages.search import SearchOutcome, run_search
 from encoding.datasets import Clip, save_clips
 from encoding.datasets.synthetic import synthetic
@@ -164,7 +164,7 @@ def run_demo(
     clips = folder / "clips.npz"
     if not clips.exists():
         people = synthetic(noise_mm=0)  # the errors are the detector's and the lifter's
-        save_clips(clips, lift_clips(people, _filmed, lifter, 0, Watching()))
+        save_clips(clips, lift_clips(people, _filmed, lifter, 0, ObservationConditions()))
     config, run = demo_config(clips, workers, tracking), folder / "search"
     search = run_search(config, run, resume=RunFolder(run).experiment_file.exists(), progress=progress)
     training = run_training(run, progress=progress)

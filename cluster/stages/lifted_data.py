@@ -24,7 +24,7 @@ from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.trained_lifter import TwoStreamLifter
 
 __all__ = [
-    "Watching",
+    "ObservationConditions",
     "as_lifted",
     "as_sensed",
     "keypoints_of",
@@ -40,7 +40,7 @@ _FRAMES_NEEDED = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watching:
+class ObservationConditions:
     """How well the people are seen.
 
     Attributes:
@@ -74,7 +74,11 @@ def open_lifter(config: PosesConfig) -> TwoStreamLifter:
 
 
 def lift_split(
-    split: Split, data: DataConfig, lifter: TwoStreamLifter, lookahead: int, watching: Watching | None = None
+    split: Split,
+    data: DataConfig,
+    lifter: TwoStreamLifter,
+    lookahead: int,
+    observed: ObservationConditions | None = None,
 ) -> Split:
     """The same split with the poses that the lifter makes of the data set's keypoints.
 
@@ -83,7 +87,7 @@ def lift_split(
         data: where it came from.
         lifter: trained on none of the people of the test part.
         lookahead: frames to wait for a lost keypoint.
-        watching: how well the people are seen.
+        observed: how well the people are seen.
 
     Raises:
         FileNotFoundError: the data set's keypoints are not there.
@@ -91,7 +95,7 @@ def lift_split(
             people of the test part, or no clip of a class can be lifted.
     """
     _check_people(split, data, lifter)
-    return lift_clips(split, keypoints_of(data), lifter, lookahead, watching or Watching())
+    return lift_clips(split, keypoints_of(data), lifter, lookahead, observed or ObservationConditions())
 
 
 def lift_clips(
@@ -99,7 +103,7 @@ def lift_clips(
     keypoints: Callable[[Clip], Keypoints2D],
     lifter: TwoStreamLifter,
     lookahead: int,
-    watching: Watching,
+    observed: ObservationConditions,
 ) -> Split:
     """The same split with the poses that the lifter makes of each clip's keypoints.
 
@@ -111,7 +115,7 @@ def lift_clips(
     def lifted(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
         kept = []
         for clip in clips:
-            poses = lift_clip(clip, keypoints(clip), lifter, lookahead, watching)
+            poses = lift_clip(clip, keypoints(clip), lifter, lookahead, observed)
             if poses is None:
                 left_out.append(f"{clip.name} shows too little to be lifted")
             else:
@@ -129,18 +133,22 @@ def lift_clips(
 
 
 def lift_clip(
-    clip: Clip, keypoints: Keypoints2D, lifter: TwoStreamLifter, lookahead: int, watching: Watching
+    clip: Clip,
+    keypoints: Keypoints2D,
+    lifter: TwoStreamLifter,
+    lookahead: int,
+    observed: ObservationConditions,
 ) -> PoseSequence3D | None:
     """The clip's poses, from the first frame that can be lifted to the last; None where there are too few."""
-    seen = keypoints if watching.noise is None else _noisy(clip, keypoints, watching.noise, watching.seed)
-    if watching.every > 1:
-        looked_at = np.arange(seen.num_frames) % watching.every == 0
+    seen = keypoints if observed.noise is None else _noisy(clip, keypoints, observed.noise, observed.seed)
+    if observed.every > 1:
+        looked_at = np.arange(seen.num_frames) % observed.every == 0
         seen = replace(
             seen,
             xy=np.where(looked_at[:, None, None], seen.xy, np.float32(np.nan)),
             confidence=np.where(looked_at[:, None], seen.confidence, np.float32(0)),
         )
-    poses = lifter.lift(seen, gaps=GapConfig(lookahead=max(lookahead, watching.every - 1)))
+    poses = lifter.lift(seen, gaps=GapConfig(lookahead=max(lookahead, observed.every - 1)))
     known = np.flatnonzero(np.isfinite(poses.xyz).all(axis=(1, 2)))
     if len(known) < _FRAMES_NEEDED:
         return None

@@ -15,7 +15,14 @@ from cluster.recognition.classifier import TrainedClassifier
 from cluster.report.figures import COLOURS
 from cluster.stages.data_identity import load_to_evaluate
 from cluster.stages.folder import RunFolder
-from cluster.stages.lifted_data import Watching, as_lifted, as_sensed, keypoints_of, lift_clip, open_lifter
+from cluster.stages.lifted_data import (
+    ObservationConditions,
+    as_lifted,
+    as_sensed,
+    keypoints_of,
+    lift_clip,
+    open_lifter,
+)
 from encoding.datasets import Clip, load
 from lifting.mapping import can_map, map_joints
 from lifting.noise import DetectorNoise
@@ -26,15 +33,15 @@ from lifting.trained_lifter import TwoStreamLifter
 __all__ = ["CONDITIONS", "StudyOutcome", "run_study", "study_figure"]
 
 _CLEAN = {"jitter": 0.0, "outliers": 0.0, "swapped": 0.0}
-CONDITIONS: Mapping[str, Watching | None] = {
+CONDITIONS: Mapping[str, ObservationConditions | None] = {
     "true poses": None,
-    "lifted, true 2D": Watching(),
-    "lifted, noisy 2D": Watching(noise=DetectorNoise()),
-    "every second frame": Watching(every=2),
-    "every fourth frame": Watching(every=4),
-    "5 % of joints missing": Watching(noise=DetectorNoise(**_CLEAN, missed=0.05)),
-    "20 % of joints missing": Watching(noise=DetectorNoise(**_CLEAN, missed=0.2)),
-    "50 % of joints missing": Watching(noise=DetectorNoise(**_CLEAN, missed=0.5)),
+    "lifted, true 2D": ObservationConditions(),
+    "lifted, noisy 2D": ObservationConditions(noise=DetectorNoise()),
+    "every second frame": ObservationConditions(every=2),
+    "every fourth frame": ObservationConditions(every=4),
+    "5 % of joints missing": ObservationConditions(noise=DetectorNoise(**_CLEAN, missed=0.05)),
+    "20 % of joints missing": ObservationConditions(noise=DetectorNoise(**_CLEAN, missed=0.2)),
+    "50 % of joints missing": ObservationConditions(noise=DetectorNoise(**_CLEAN, missed=0.5)),
 }
 """How the people are seen: None is the sensor's poses themselves; frames and joints of the keypoints that are
 missing are filled in."""
@@ -106,14 +113,14 @@ def run_study(
     named = [(clip, split.class_names[clip.label]) for clip in clips]
     accuracies: dict[str, dict[str, float]] = {name: {} for name in experiments}
     progress.begin("study", len(CONDITIONS) * len(clips))
-    for number, (condition, watching) in enumerate(CONDITIONS.items(), start=1):
+    for number, (condition, observed) in enumerate(CONDITIONS.items(), start=1):
         poses = [
-            clip.poses if watching is None else lift_clip(clip, keypoints(clip), eyes, lookahead, watching)
+            clip.poses if observed is None else lift_clip(clip, keypoints(clip), eyes, lookahead, observed)
             for clip in clips
         ]
         for name, classifier in classifiers.items():
             lifted = experiments[name].config.poses.source == "lifted"
-            accuracies[name][condition] = _accuracy(classifier, named, poses, watching is None, lifted)
+            accuracies[name][condition] = _accuracy(classifier, named, poses, observed is None, lifted)
         progress.advance(number * len(clips), condition)
     table, picture = out / "study.json", out / "study.png"
     write_json(table, {"total": len(clips), "accuracies": accuracies, "split": split.name})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lifting.gaps import GapConfig
-from lifting.inference import WAYS, FrameLifter, StreamLifter, TwoStream
+from lifting.inference import INFERENCE_MODES, FrameLifter, StreamLifter, TwoStream
 from lifting.normalize import FloatArray, KeypointNormalizer, NormalizationConfig, PoseNormalizer
 from lifting.one_euro import OneEuroConfig
 from lifting.poses import Keypoints2D
@@ -52,7 +52,8 @@ def test_streams_are_averaged_in_millimetres() -> None:
 def test_the_four_ways_give_each_stream_its_keypoints() -> None:
     true, detected = np.full((1, 17, 2), 10, np.float32), np.full((1, 17, 2), 100, np.float32)
     answers = {
-        name: LIFTER.lift_way(way, true, detected, SURE[:1], H36M_17)[0, 1, 0] for name, way in WAYS.items()
+        name: LIFTER.lift_in_mode(way, true, detected, SURE[:1], H36M_17)[0, 1, 0]
+        for name, way in INFERENCE_MODES.items()
     }
     assert answers == {
         "gt + detected": (10 + 3 * 100) / 2,

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cluster.cli import app
 from cluster.files import read_json
-from cluster.lifter.evaluation import DEPLOYED, predict_ways, run_lift_evaluation
+from cluster.lifter.evaluation import DEPLOYED, predict_in_modes, run_lift_evaluation
 from cluster.lifter.pictures import examples_figure, joints_figure
 from lifting.datasets import load_pairs
 from lifting.metrics import evaluate, mpjpe
@@ -43,7 +43,7 @@ def test_the_ways_are_what_lifting_each_clip_gives(run: Path) -> None:
 
     pairs = load_pairs(LiftRun.open(run).config().data).test["held-out clips"]
     lifter = TwoStreamLifter.load(run / "lifter")
-    predicted, unlifted = predict_ways(lifter, pairs)
+    predicted, unlifted = predict_in_modes(lifter, pairs)
     assert unlifted == 0
     first = pairs.frames_of(0)
     from lifting.poses import Keypoints2D

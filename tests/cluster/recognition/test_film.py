@@ -136,7 +136,7 @@ def test_before_anything_is_known_the_film_says_so_without_a_class(tmp_path: Pat
     pictures = [one_picture(tmp_path, *people) for people in ((), (young,), (unsure,), (person(),))]
     for one, other in pairwise(pictures):
         assert (one != other).any()
-    for part in ("bars", "decision", "strip"):
+    for part in ("bars", "decision", "plot"):
         drawn = one_picture(tmp_path, young, part=part)
         assert not any(num_pixels(drawn, class_colour(label)) for label in range(4))
 
@@ -218,17 +218,17 @@ def test_a_long_film_keeps_no_more_than_a_short_one(tmp_path: Path) -> None:
     made._video.discard()
     kept = []
     for number in range(0, 60 * 60 * 240, 240):  # an hour at 240 frames/s, one in 240 of them
-        made._strip.append(_moment(number / 240))
-        kept.append(len(made._strip))
+        made._plot.append(_moment(number / 240))
+        kept.append(len(made._plot))
     assert max(kept) <= 22
     for number in range(20_000):  # and 20 s at 1000 frames/s
-        made._strip.append(_moment(3600 + number / 1000))
-        kept.append(len(made._strip))
+        made._plot.append(_moment(3600 + number / 1000))
+        kept.append(len(made._plot))
     assert max(kept) < 1300  # one a pixel
 
 
 def _moment(seconds: float) -> Any:
-    from cluster.recognition.strip import Moment
+    from cluster.recognition.confidence_plot import Moment
 
     return Moment(seconds, 1, np.ones(4, np.float32) / 4)
 
@@ -238,8 +238,8 @@ def test_the_now_mark_moves_and_stays_at_the_right_end(tmp_path: Path) -> None:
     made._video.discard()
     for seconds in (0.0, 10.0, 20.0, 30.0):
         drawn = made.picture(RecognizedFrame(number=0, seconds=seconds, picture=None, people=()))
-        strip = made._layout.strip.of(drawn)
-        ink = (strip[40:80] == (40, 35, 31)).all(axis=(0, 2))
+        plot = made._layout.plot.of(drawn)
+        ink = (plot[40:80] == (40, 35, 31)).all(axis=(0, 2))
         marks.append(int(np.flatnonzero(ink)[0]))
     assert marks[0] < marks[1] < marks[2] == marks[3]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.recognition.finding import open_model, pack_model
 from cluster.recognition.model_folder import DESCRIPTION, RecognitionModel, find_model
+from cluster.recognition.model_lookup import open_model, pack_model
 from cluster.recognition.recognizer import Recognizer
 from lifting.poses import Keypoints2D
 from lifting.skeleton import SBU_15

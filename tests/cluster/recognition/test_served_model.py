@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from cluster.recognition.classifier import TrainedClassifier
-from cluster.recognition.finding import open_model
 from cluster.recognition.model_folder import RecognitionModel
+from cluster.recognition.model_lookup import open_model
 from cluster.recognition.recognizer import Recognizer
 from cluster.tracking.mlflow_model import save_recognition_model
 from encoding.spmf import EncodingConfig, EncodingStatistics

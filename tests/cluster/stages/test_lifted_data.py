@@ -15,9 +15,16 @@ from cluster.cli import app
 from cluster.config import ExperimentConfig
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.training import run_lift_training
-from cluster.recognition.finding import open_model
+from cluster.recognition.model_lookup import open_model
 from cluster.stages.folder import RunFolder
-from cluster.stages.lifted_data import Watching, as_lifted, as_sensed, keypoints_of, lift_clip, lift_split
+from cluster.stages.lifted_data import (
+    ObservationConditions,
+    as_lifted,
+    as_sensed,
+    keypoints_of,
+    lift_clip,
+    lift_split,
+)
 from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.study import CONDITIONS, run_study
 from cluster.worker import run_evaluation, run_search, run_training
@@ -99,15 +106,15 @@ def test_worse_keypoints_give_other_poses_the_same_each_time(trained_run: Path) 
     clip = load(data).test[0]
     keypoints = keypoints_of(data)(clip)
 
-    def poses(watching: Watching) -> np.ndarray:
-        found = lift_clip(clip, keypoints, lifter, 5, watching)
+    def poses(observed: ObservationConditions) -> np.ndarray:
+        found = lift_clip(clip, keypoints, lifter, 5, observed)
         assert found is not None
         return found.xyz
 
-    noisy = Watching(noise=DetectorNoise())
-    assert not np.array_equal(poses(noisy), poses(Watching()))
+    noisy = ObservationConditions(noise=DetectorNoise())
+    assert not np.array_equal(poses(noisy), poses(ObservationConditions()))
     np.testing.assert_array_equal(poses(noisy), poses(noisy))
-    blind = Watching(noise=DetectorNoise(missed=0.999, memory_frames=0))
+    blind = ObservationConditions(noise=DetectorNoise(missed=0.999, memory_frames=0))
     assert lift_clip(clip, keypoints, lifter, 0, blind) is None
 
 

@@ -11,7 +11,7 @@ from cluster.config import ExperimentConfig
 from cluster.interruption import Interrupted
 from cluster.progress import PlainProgress, SilentProgress
 from cluster.recognition.classifier import TrainedClassifier
-from cluster.recognition.finding import open_model
+from cluster.recognition.model_lookup import open_model
 from cluster.recognition.pose_files import read_pose_file
 from cluster.recognition.recognizer import Recognizer
 from cluster.stages import evaluation, final_training, search

@@ -1,4 +1,4 @@
-"""The strip below the film: how sure the recognition was of what, over the last seconds."""
+"""The plot below the film: how sure the recognition was of what, over the last seconds."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.recognition.lettering import shortened, text_width, write
+from cluster.recognition.text import shortened, text_width, write
 from cluster.recognition.theme import FAINT, INK, RULE, TRACK, class_colour
 
-__all__ = ["ConfidenceStrip", "Moment"]
+__all__ = ["ConfidencePlot", "Moment"]
 
 Image = NDArray[np.uint8]
 
@@ -35,10 +35,10 @@ class Moment(NamedTuple):
     probabilities: NDArray[np.float32] | None
 
 
-class ConfidenceStrip:
+class ConfidencePlot:
     """A curve for each action that was decided for, a band of the decisions, and a mark that says "now".
 
-    The mark moves to the right until the strip is full; then the strip moves to the left below it.
+    The mark moves to the right until the plot is full; then the plot moves to the left below it.
 
     Args:
         class_names: C names.
@@ -99,7 +99,7 @@ class ConfidenceStrip:
         return round(bottom - min(max(share, 0.0), 1.0) * (bottom - _TOP))
 
     def _curves(self) -> list[int]:
-        """Decided for within the strip, the latest first."""
+        """Decided for within the plot, the latest first."""
         latest = dict.fromkeys(m.label for m in reversed(self._moments) if m.label is not None)
         return list(latest)[:_MOST_CURVES]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cluster.recognition.lettering import shortened, text_width, write
+from cluster.recognition.text import shortened, text_width, write
 
 
 def written(text: str) -> np.ndarray:
