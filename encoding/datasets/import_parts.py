@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoding.datasets.formats.entry import RawClip
+from encoding.datasets.formats.named_points import LayoutError
 
 __all__ = ["ClipFacts", "Part", "PartFolder", "write_part"]
 
@@ -112,6 +113,8 @@ def write_part(
     for item in items:
         try:
             clips += [change(clip) for clip in read(item)]
+        except LayoutError:
+            raise
         except ValueError as error:
             left_out.append(str(error))
     facts = {"clips": [asdict(_facts(clip)) for clip in clips], "left_out": left_out}

@@ -154,9 +154,8 @@ def _plan(
         path = item if isinstance(item, Path) else getattr(item, "path", None)
         if isinstance(path, Path) and path.is_file():
             status = path.stat()
-            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-        else:
-            digest.update(f"{item!r:.200}\n".encode())
+            digest.update(f"{status.st_size} {status.st_mtime_ns} ".encode())
+        digest.update(f"{item!r}\n".encode())
     content = [str(source.absolute()), format_name, repr(options), repr(skeleton), digest.hexdigest()]
     return json.dumps(content)
 

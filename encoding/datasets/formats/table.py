@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from encoding.datasets.formats import ntu
+from encoding.datasets.formats import acclaim, bvh, freemocap, kinect_text, ntu, trc
 from encoding.datasets.formats.entry import Format, ImportOptions, Recordings
 from encoding.datasets.formats.looks import looks_like
 
 __all__ = ["FORMATS", "open_recordings", "recognize"]
 
 # In the order in which they are asked; the first that recognizes the content has it.
-FORMATS: Mapping[str, Format] = MappingProxyType({module.FORMAT.name: module.FORMAT for module in (ntu,)})
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {module.FORMAT.name: module.FORMAT for module in (ntu, trc, bvh, acclaim, kinect_text, freemocap)}
+)
 
 # Options that hold for whatever format.
 _COMMON = ("class_names", "people")
