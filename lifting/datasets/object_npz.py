@@ -1,8 +1,5 @@
 """The field's .npz files hold dictionaries, which numpy stores as pickles; they are read without running
-what is in them.
-
-A pickle may call any function. Here only what builds numpy arrays is let through, so that a file from
-anywhere is safe.
+what is in them (lifting.pickles).
 """
 
 import io
@@ -13,25 +10,7 @@ from typing import Any
 
 import numpy as np
 
-# What numpy's own pickles of arrays, scalars and types refer to, under its old and its new name.
-_ALLOWED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    *(
-        (f"numpy.{core}.multiarray", name)
-        for core in ("core", "_core")
-        for name in ("_reconstruct", "scalar")
-    ),
-    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
-    ("_codecs", "encode"),
-}
-
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise ValueError(f"it wants to use {module}.{name}; only arrays, dictionaries and lists are read")
-        return super().find_class(module, name)
+from lifting.pickles import load_arrays
 
 
 def read_object(path: Path, name: str) -> Any:
@@ -64,5 +43,5 @@ def _read_array(stream: io.BytesIO) -> Any:
     if not kind.hasobject:
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
-    values = _ArraysOnly(stream).load()
+    values = load_arrays(stream)
     return values.item() if shape == () else values

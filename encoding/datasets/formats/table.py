@@ -4,7 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from encoding.datasets.formats import acclaim, bvh, freemocap, kinect_text, ntu, trc
+from encoding.datasets.formats import (
+    acclaim,
+    alphapose,
+    bvh,
+    c3d,
+    coco,
+    deeplabcut,
+    freemocap,
+    kinect_text,
+    mmpose,
+    named_csv,
+    ntu,
+    openpose,
+    pyskl,
+    stgcn,
+    trc,
+    vicon,
+)
 from encoding.datasets.formats.entry import Format, ImportOptions, Recordings
 from encoding.datasets.formats.looks import looks_like
 
@@ -12,8 +29,14 @@ __all__ = ["FORMATS", "open_recordings", "recognize"]
 
 # In the order in which they are asked; the first that recognizes the content has it.
 FORMATS: Mapping[str, Format] = MappingProxyType(
-    {module.FORMAT.name: module.FORMAT for module in (ntu, trc, bvh, acclaim, kinect_text, freemocap)}
-)
+    {
+        module.FORMAT.name: module.FORMAT
+        for module in (
+            ntu, pyskl, stgcn, deeplabcut, vicon, named_csv, trc, c3d, bvh, acclaim, kinect_text, freemocap,
+            openpose, coco, mmpose, alphapose,
+        )
+    }
+)  # fmt: skip
 
 # Options that hold for whatever format.
 _COMMON = ("class_names", "people")

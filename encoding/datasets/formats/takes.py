@@ -2,7 +2,7 @@
 
 A clip's class is the folder that its file lies in, and its part a folder called train, validation or test
 above; a table of labels (CSV) says more: columns `clip` and `label`, and where wanted `subject`, `group`,
-`split`, and `start` and `end` in seconds, with several lines for one file.
+`split`, and `start` and `end` in seconds, with several lines for one file. The table may lie anywhere.
 """
 
 import csv
@@ -90,12 +90,19 @@ def plan_takes(root: Path, paths: Sequence[Path], labels: Path | None) -> Takes:
 
     Raises:
         FileNotFoundError: there is no table of that name.
-        ValueError: the table cannot be read, or names a clip that is not there.
+        ValueError: the table cannot be read, or names a clip that is not there; or there is none, and a clip
+            lies in no folder of a class.
     """
-    paths = sorted(paths)
     if labels is not None:
-        return _from_table(root, paths, labels)
-    files = tuple(TakeFile(path=path, takes=(_from_folders(root, path),)) for path in paths)
+        return _from_table(root, sorted(path for path in paths if path != labels), labels)
+    files = tuple(TakeFile(path=path, takes=(_from_folders(root, path),)) for path in sorted(paths))
+    unlabeled = [take.name for file in files for take in file.takes if take.label is None]
+    if unlabeled:
+        raise ValueError(
+            f"{root}: {len(unlabeled)} of {len(files)} clips have no label, the first of them "
+            f"{unlabeled[0]!r}; put the files into a folder for each class, or give a table of labels with "
+            "columns clip and label"
+        )
     split = any(take.part for file in files for take in file.takes)
     return Takes(files=files, protocols=(PROTOCOL,) if split else (), left_out=())
 
