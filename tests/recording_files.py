@@ -17,7 +17,7 @@ ACTIONS = ("hand clap", "forward kick")
 _NEAREST = {
     "nose": "head", "left_eye": "head", "right_eye": "head", "left_ear": "head", "right_ear": "head",
     "neck": "shoulder_center", "hip": "hip_center",
-    **{f"{side}_{toe}": f"{side}_foot" for side in ("left", "right") for toe in ("big_toe", "small_toe", "heel")},
+    **{f"{s}_{toe}": f"{s}_foot" for s in ("left", "right") for toe in ("big_toe", "small_toe", "heel")},
 }  # fmt: skip
 
 
