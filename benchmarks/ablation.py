@@ -31,10 +31,10 @@ from cluster.files import read_json, write_json
 from cluster.locking import locked
 from cluster.reproduction.protocol import TABLES, Part, parts_of
 from cluster.stages.preparation import PreparedExperiment
-from cluster.yaml_text import load_yaml
 from encoding.augment import AugmentationConfig
 from encoding.datasets import Clip
 from lifting.tables import as_text
+from lifting.yaml_text import load_yaml
 from nas.baselines import Baseline, baseline_for_budget
 from nas.evaluate import evaluate
 from nas.genotype import Genotype

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from cluster.yaml_text import compose_yaml
+from lifting.yaml_text import compose_yaml
 
 __all__ = ["SettingLines"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.files import sha256
-from cluster.yaml_text import load_yaml
 from lifting.checked_settings import check_settings
+from lifting.yaml_text import load_yaml
 
 __all__ = ["check_settings", "configuration_hash", "difference", "override", "read_settings_file"]
 

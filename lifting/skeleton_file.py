@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lifting.reading import guarded, read_text
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton
+from lifting.yaml_text import load_yaml
 
 __all__ = ["MarkedSkeleton", "find_skeleton", "read_skeleton_file"]
 
@@ -57,14 +57,8 @@ def read_skeleton_file(path: Path) -> MarkedSkeleton:
         FileNotFoundError: no such file.
         ValueError: it is no YAML, or holds no layout; says what is wrong.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    try:
-        return _marked(content, path.stem)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    with guarded(path, "a joint layout in YAML"):
+        return _marked(load_yaml(read_text(path)), path.stem)
 
 
 def _marked(content: Any, stem: str) -> MarkedSkeleton:

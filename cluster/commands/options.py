@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.yaml_text import load_yaml
+from lifting.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from cluster.progress import Progress

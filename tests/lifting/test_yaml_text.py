@@ -7,7 +7,7 @@ import pytest
 
 from cluster.commands.options import parse_settings
 from cluster.settings import read_settings_file
-from cluster.yaml_text import MAX_NODES, load_yaml
+from lifting.yaml_text import MAX_NODES, load_yaml
 
 
 @pytest.mark.parametrize(
