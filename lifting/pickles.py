@@ -16,6 +16,7 @@ __all__ = ["load_arrays", "read_pickle"]
 _ALLOWED = {
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
+    ("numpy", "array"),
     *(
         (f"numpy.{core}.multiarray", name)
         for core in ("core", "_core")

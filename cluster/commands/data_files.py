@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cluster.commands.options import opened_progress
+from cluster.commands import options
+from cluster.commands.options import changes, opened_progress
 
 if TYPE_CHECKING:
     from encoding.datasets.importing import ImportReport
@@ -22,6 +23,7 @@ _FILES = "What the files do not say"
 def add_to(data: typer.Typer) -> None:
     """Add the commands of this file to `posenas data`."""
     data.command("import")(import_command)
+    data.command("export")(export_command)
     data.command("skeletons")(skeletons)
 
 
@@ -109,7 +111,7 @@ def import_command(
         "labels": labels, "class_names": class_names, "skeleton": skeleton, "fps": fps, "unit": unit,
         "up": up, "image_size": image_size, "keypoints": keypoints, "unusable": unusable, "people": people,
     }  # fmt: skip
-    options = ImportOptions.from_words({name: value for name, value in given.items() if value is not None})
+    wanted = ImportOptions.from_words({name: value for name, value in given.items() if value is not None})
     with opened_progress() as progress, Interruption("run the same command again to continue") as stop:
         begun = False
 
@@ -124,7 +126,7 @@ def import_command(
         report = import_clips(
             source,
             out,
-            options,
+            wanted,
             format_name=format_name,
             layout=find_skeleton(to).skeleton if to else None,
             protocol=protocol,
@@ -141,6 +143,36 @@ def _show(report: "ImportReport", out: Path) -> None:
         table.add_row(Text(what), Text(how_much, overflow="fold"))
     console.print(table)
     console.print(Text(f"written {out}; next: posenas data check {out}"), soft_wrap=True)
+
+
+def export_command(
+    path: Annotated[Path | None, typer.Argument(help="A .npz of clips; or name a set with --data.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A .pkl (pyskl, mmaction2), or a folder for CSV.")
+    ] = None,
+    data: options.Data = None,
+    root: options.Root = None,
+    settings: options.Settings = None,
+) -> None:
+    """A data set for other programs: pyskl's .pkl, or a folder with a CSV for each clip.
+
+    Example: [bold]posenas data export clips.npz --out clips.pkl[/bold], or [bold]--out clips_csv[/bold]
+
+    From Python: encoding.datasets.exporting.export_pyskl(split, path), export_csv(split, folder).
+    """
+    from cluster.settings import check_settings
+    from encoding.datasets import DataConfig, load
+    from encoding.datasets.exporting import export_csv, export_pyskl
+
+    if out is None or (path is None) == (data is None):
+        raise ValueError("name one thing to export (a .npz file, or a data set with --data), and --out")
+    given = changes({"data.name": data or "npz", "data.root": root if path is None else path}, settings)
+    content = {name.removeprefix("data."): value for name, value in given.items()}
+    config = check_settings(DataConfig, {"validation_fraction": 0, **content}, "the data set")
+    split = load(config)
+    write = export_pyskl if out.suffix == ".pkl" else export_csv
+    write(split, out)
+    Console().print(Text(f"written {out}: {len(split.clips)} clips of {split.num_classes} classes"))
 
 
 def skeletons(

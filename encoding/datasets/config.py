@@ -74,6 +74,12 @@ class DataConfig(BaseModel):
                     raise ValueError(
                         f"{field}={value!r} is for the data set {owner.name!r}; the data set is {self.name!r}"
                     )
+        unknown = [name for name in self.options if name not in self.data_set.options]
+        if unknown:
+            known = ", ".join(self.data_set.options) or "none"
+            raise ValueError(
+                f"the data set {self.name!r} has no option {unknown[0]!r}; its options are: {known}"
+            )
         if self.data_set.how_to_get is None and self.root is not None:
             raise ValueError(
                 f"root={str(self.root)!r} is given; the data set {self.name!r} is drawn, not read"
@@ -105,18 +111,13 @@ def load(config: DataConfig) -> Split:
         ValueError: the data cannot be read or split as asked.
     """
     where = () if config.data_set.how_to_get is None else (_root(config),)
-    try:
-        return config.data_set.load(
-            *where,
-            **config.own_settings,
-            validation_fraction=config.validation_fraction,
-            validation_by=config.validation_by,
-            seed=config.seed,
-        )
-    except TypeError as error:  # the only names that pydantic has not checked are those of the options
-        if "unexpected keyword argument" not in str(error):
-            raise
-        raise ValueError(f"the data set {config.name!r} has no such option: {error}") from error
+    return config.data_set.load(
+        *where,
+        **config.own_settings,
+        validation_fraction=config.validation_fraction,
+        validation_by=config.validation_by,
+        seed=config.seed,
+    )
 
 
 def _root(config: DataConfig) -> Path:

@@ -16,8 +16,8 @@ class DataSet:
         name: as in `data: {name: ...}`.
         load: called with the root (unless the set is drawn), the settings below, `validation_fraction`,
             `validation_by` and `seed`, each by name.
-        settings: fields of `DataConfig` that are this set's own. Any further setting stands in
-            `data.options` and reaches `load` by name.
+        settings: fields of `DataConfig` that are this set's own.
+        options: names of its further settings, which stand in `data.options` and reach `load` by name.
         how_to_get: where the data comes from and what its folder must hold; None for a set that is drawn.
         folder: of the data under $POSENAS_DATA; None where the root must be given.
         inside: a folder that must lie in it.
@@ -27,6 +27,7 @@ class DataSet:
     name: str
     load: Callable[..., Split]
     settings: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     how_to_get: str | None = None
     folder: str | None = None
     inside: str = ""

@@ -70,6 +70,7 @@ def layout_arrays(skeleton: Skeleton) -> dict[str, NDArray[Any]]:
 def load_clips(
     path: Path,
     *,
+    split: str | None = None,
     validation_fraction: float = 0.2,
     validation_by: HoldOutBy = "auto",
     seed: int = 0,
@@ -80,9 +81,14 @@ def load_clips(
     no clip is marked validation, it is split off the training clips by `hold_out`. Poses that are all
     zero become NaN.
 
+    Args:
+        path: the file.
+        split: name of one of the file's `protocols`, to divide the clips by it; None: as `split` says.
+        validation_fraction, validation_by, seed: as in `hold_out`.
+
     Raises:
         FileNotFoundError: there is no such file; says what it must hold.
-        ValueError: the first error that `check` finds.
+        ValueError: the first error that `check` finds, or the file has no such split.
     """
     path = Path(path)
     arrays = _read(path)
@@ -93,7 +99,7 @@ def load_clips(
             "`posenas data check` lists them)"
         )
     clips = _clips(path, arrays)
-    parts = clip_parts(arrays)
+    parts = clip_parts(arrays) if split is None else _named_split(path, arrays, split)
     chosen = {
         part: tuple(clip for clip, own in zip(clips, parts, strict=True) if own == part) for part in PARTS
     }
@@ -112,6 +118,14 @@ def load_clips(
         test=chosen["test"],
         validation_rule=rule,
     )
+
+
+def _named_split(path: Path, arrays: Arrays, split: str) -> list[str]:
+    names = [str(name) for name in arrays.get("protocols", ())]
+    if split not in names:
+        known = ", ".join(names) or "none"
+        raise ValueError(f"{path} has no split {split!r}; its named splits are: {known}")
+    return [str(part) for part in arrays["protocol_parts"][names.index(split)]]
 
 
 def check(path: Path) -> Report:
@@ -229,4 +243,4 @@ def _write(path: Path, arrays: dict[str, Any]) -> None:
             raise
 
 
-DATA_SET = DataSet(name="npz", load=load_clips, how_to_get=HOW_TO_GET)
+DATA_SET = DataSet(name="npz", load=load_clips, options=("split",), how_to_get=HOW_TO_GET)

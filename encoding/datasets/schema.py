@@ -106,6 +106,10 @@ def form_findings(arrays: Arrays) -> Iterator[Finding]:
             yield error(f"{key} has shape {arrays[key].shape}; ({N},) is needed, one a clip")
     if arrays["fps"].shape not in ((), (N,)) or not np.all(arrays["fps"] > 0):
         yield error(f"fps must be one positive number or {N} of them, one a clip")
+    if ("protocols" in arrays) != ("protocol_parts" in arrays) or (
+        "protocols" in arrays and arrays["protocol_parts"].shape != (arrays["protocols"].size, N)
+    ):
+        yield error(f"protocols and protocol_parts must be names (P,) and parts (P, {N}), one a clip")
     yield from _value_findings(arrays)
 
 

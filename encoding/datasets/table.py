@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from encoding.datasets import msr, npz, sbu, synthetic
+from encoding.datasets import files, msr, npz, sbu, synthetic
 from encoding.datasets.entry import DataSet
 
 __all__ = ["DATA_SETS"]
 
 DATA_SETS: Mapping[str, DataSet] = MappingProxyType(
-    {module.DATA_SET.name: module.DATA_SET for module in (msr, sbu, npz, synthetic)}
+    {module.DATA_SET.name: module.DATA_SET for module in (msr, sbu, npz, files, synthetic)}
 )

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-__all__ = ["files_of"]
+__all__ = ["LABELS", "files_of"]
+
+LABELS = "labels.csv"
+"""A table of labels, which is no recording."""
 
 
 def files_of(root: Path, *endings: str) -> list[Path]:
@@ -10,4 +13,5 @@ def files_of(root: Path, *endings: str) -> list[Path]:
     if root.is_file():
         return [root] if root.name.lower().endswith(endings) else []
     found = (path for path in root.rglob("*") if path.name.lower().endswith(endings))
-    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+    kept = (path for path in found if path.is_file() and not path.name.startswith("."))
+    return sorted(path for path in kept if path.name != LABELS)

@@ -2,7 +2,8 @@
 
 A clip's class is the folder that its file lies in, and its part a folder called train, validation or test
 above; a table of labels (CSV) says more: columns `clip` and `label`, and where wanted `subject`, `group`,
-`split`, and `start` and `end` in seconds, with several lines for one file. The table may lie anywhere.
+`split`, and `start` and `end` in seconds, with several lines for one file. A table called
+labels.csv in the folder itself is used without being named.
 """
 
 import csv
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoding.datasets.formats.entry import Part, RawClip
+from encoding.datasets.formats.files import LABELS
 from lifting.reading import guarded, read_text
 
 __all__ = ["Motion", "Take", "TakeFile", "Takes", "plan_takes", "read_takes"]
@@ -93,8 +95,10 @@ def plan_takes(root: Path, paths: Sequence[Path], labels: Path | None) -> Takes:
         ValueError: the table cannot be read, or names a clip that is not there; or there is none, and a clip
             lies in no folder of a class.
     """
+    if labels is None and (root / LABELS).is_file():
+        labels = root / LABELS
     if labels is not None:
-        return _from_table(root, sorted(path for path in paths if path != labels), labels)
+        return _from_table(root, sorted(paths), labels)
     files = tuple(TakeFile(path=path, takes=(_from_folders(root, path),)) for path in sorted(paths))
     unlabeled = [take.name for file in files for take in file.takes if take.label is None]
     if unlabeled:

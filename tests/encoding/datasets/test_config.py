@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from encoding.datasets import DataConfig, load, save_clips
+from encoding.datasets.importing import import_clips
+from ntu_files import write_ntu
 
 
 def test_the_default_is_synthetic_and_needs_nothing() -> None:
@@ -58,7 +60,7 @@ def test_without_root_and_environment_the_message_says_what_to_get(monkeypatch: 
         ({"root": "/somewhere"}, "root='/somewhere' is given; the data set 'synthetic' is drawn, not read"),
         (
             {"name": "kinetics"},
-            "there is no data set 'kinetics'; 'msr', 'sbu', 'npz' or 'synthetic' is needed",
+            "there is no data set 'kinetics'; 'msr', 'sbu', 'npz', 'files' or 'synthetic' is needed",
         ),
         ({"validation_fraction": 1.0}, "Input should be less than 1"),
         ({"subset_": "AS1"}, "Extra inputs are not permitted"),
@@ -74,10 +76,32 @@ def test_a_configuration_survives_json() -> None:
     assert DataConfig.model_validate_json(config.model_dump_json()) == config
 
 
-def test_an_option_that_the_loader_does_not_have_is_refused_by_name(msr_root: Path) -> None:
-    config = DataConfig(name="msr", root=msr_root, options={"subsett": "AS1"})
-    with pytest.raises(ValueError, match=r"'msr' has no such option: .*'subsett'"):
-        load(config)
+def test_an_option_that_a_data_set_does_not_have_is_refused_by_name() -> None:
+    with pytest.raises(ValidationError, match="'msr' has no option 'subsett'; its options are: none"):
+        DataConfig(name="msr", options={"subsett": "AS1"})
+    with pytest.raises(
+        ValidationError, match="'files' has no option 'fpss'; its options are: format, layout"
+    ):
+        DataConfig(name="files", options={"fpss": 25})
+
+
+def test_recordings_are_a_data_set_without_an_import(tmp_path: Path) -> None:
+    write_ntu(tmp_path / "ntu", subjects=4)
+    config = DataConfig(name="files", root=tmp_path / "ntu", options={"split": "xview60", "layout": "msr_20"})
+    split = load(config)
+    assert (split.name, split.skeleton.name) == ("ntu (NTU RGB+D 60 or 120)", "msr_20")
+    assert {clip.name[4:8] for clip in split.test} == {"C001"}
+    with pytest.raises(ValueError, match="people is 3; one of 1, 2 is needed"):
+        load(config.model_copy(update={"options": {"people": 3}}))
+
+
+def test_a_named_split_of_an_npz_is_an_option(tmp_path: Path) -> None:
+    write_ntu(tmp_path / "ntu", subjects=4)
+    import_clips(tmp_path / "ntu", tmp_path / "x.npz")
+    split = load(DataConfig(name="npz", root=tmp_path / "x.npz", options={"split": "xview60"}))
+    assert {clip.name[4:8] for clip in split.test} == {"C001"}
+    with pytest.raises(ValueError, match="has no split 'xset'; its named splits are: xsub60, xview60"):
+        load(DataConfig(name="npz", root=tmp_path / "x.npz", options={"split": "xset"}))
 
 
 def test_a_label_tells_two_runs_on_one_data_set_apart() -> None:
