@@ -1,6 +1,8 @@
 """Who proposes settings. Chance needs no memory; Optuna's sampler learns from the trials that have ended."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
@@ -10,7 +12,7 @@ from cluster.tuning.journal import SCORE, State, TrialRecord
 from cluster.tuning.space import Scalar, SearchSpace
 
 if TYPE_CHECKING:
-    from optuna import Study
+    from optuna import Study, Trial
     from optuna.trial import FrozenTrial
 
 __all__ = ["OptunaTrials", "as_study", "planned"]
@@ -25,6 +27,15 @@ def planned(config: TuningConfig, space: SearchSpace, records: Sequence[TrialRec
     unfinished = [_plan(record) for record in records if not record.has_ended]
     new = [number for number in range(config.trials) if number not in known]
     return unfinished + [{"number": n, "settings": space.sample(config.seed, n)} for n in new]
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A trial under way: what Ray runs, the study's trial, and the newest result."""
+
+    plan: Planned
+    trial: "Trial"
+    last: Mapping[str, Any] = field(default_factory=dict)
 
 
 class OptunaTrials(Searcher):
@@ -55,35 +66,45 @@ class OptunaTrials(Searcher):
         self._study = as_study(
             [record for record in records if record.has_ended], space, config.epochs, sampler
         )
-        self._asked: dict[str, tuple[Planned, list[Mapping[str, Any]]]] = {}
+        self._asked: dict[str, _Asked] = {}
 
     def suggest(self, trial_id: str) -> Planned | str:  # type: ignore[override]
         """The next trial's configuration, or that there is none."""
         if self._unfinished:
             plan = self._unfinished.pop(0)
+            self._study.enqueue_trial(plan["settings"])
+            trial = self._study.ask(self._space.for_optuna())
         elif self._new:
-            settings = self._study.ask(self._space.for_optuna()).params
-            plan = {"number": self._new.pop(0), "settings": settings}
+            trial = self._study.ask(self._space.for_optuna())
+            plan = {"number": self._new.pop(0), "settings": trial.params}
         else:
             return str(Searcher.FINISHED)
-        self._asked[trial_id] = (plan, [])
+        self._asked[trial_id] = _Asked(plan, trial)
         return {"trial": plan}
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """One epoch of a trial."""
-        self._asked[trial_id][1].append(result)
+        self._asked[trial_id].last = result
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """A trial has ended: what it gave is told to the sampler."""
-        plan, results = self._asked.pop(trial_id)
-        last = result or (results[-1] if results else {})
+        """A trial has ended: the study's own trial ends with what it gave.
+
+        Left running, it would count as one that is still under way, and with `constant_liar` the sampler
+        avoids the settings of those.
+        """
+        asked = self._asked.pop(trial_id)
+        last = result or asked.last
         rows = last.get("rows", [])
         failed = error or "error" in last
         state: State = "failed" if failed else "finished" if last.get("epoch") == self._epochs else "stopped"
+        plan = asked.plan
         record = TrialRecord(number=plan["number"], settings=plan["settings"], rows=rows, state=state)
-        self._study.add_trial(_frozen(record, self._space, self._epochs))
+        ended = _frozen(record, self._space, self._epochs)
+        for epoch, value in ended.intermediate_values.items():
+            asked.trial.report(value, epoch)
+        self._study.tell(asked.trial, ended.value, state=ended.state)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the journal holds what a resumed tuning needs."""
@@ -107,10 +128,10 @@ def _frozen(record: TrialRecord, space: SearchSpace, epochs: int) -> "FrozenTria
     from optuna.trial import TrialState, create_trial
 
     whole = record.state == "finished" and record.epoch == epochs
-    failed = record.state == "failed" or not record.rows
+    failed = record.state == "failed" or record.score is None or not math.isfinite(record.score)
     return create_trial(
         state=TrialState.FAIL if failed else TrialState.COMPLETE if whole else TrialState.PRUNED,
-        value=record.score if whole else None,
+        value=record.score if whole and not failed else None,
         params=dict(record.settings),
         distributions=space.for_optuna(),
         intermediate_values={int(row["epoch"]): float(row[SCORE]) for row in record.rows},

@@ -47,3 +47,22 @@ def test_to_optuna_a_stopped_trial_is_pruned_and_a_failed_one_has_no_value(trial
     search = OptunaTrials(TuningConfig(trials=4, epochs=2, grace_epochs=1), SPACE, earlier)
     states = [(told.state.name, told.intermediate_values) for told in search._study.trials]
     assert states == [("PRUNED", {1: 9.0}), ("COMPLETE", {1: 9.0, 2: 8.0}), ("FAIL", {1: 9.0})]
+
+
+def test_a_trial_that_has_ended_is_not_left_running_in_the_study(trial: Make) -> None:
+    """With `constant_liar` the sampler avoids what runs: good settings would be shunned once tried."""
+    earlier = [trial(0, [9.0], "running", x=0.1)]
+    search = OptunaTrials(TuningConfig(trials=5, epochs=2, grace_epochs=1), SPACE, earlier)
+    plans = [search.suggest(name) for name in "abcde"]
+    assert plans[0] == {"trial": {"number": 0, "settings": {"x": 0.1}}}  # the unfinished one is a trial again
+    assert [one.state.name for one in search._study.trials] == ["RUNNING"] * 5
+    rows = [{"epoch": epoch, SCORE: 9.0 - epoch} for epoch in (1, 2)]
+    search.on_trial_complete("a", {**rows[1], "rows": rows})
+    search.on_trial_complete("b", {**rows[0], "rows": rows[:1]})
+    search.on_trial_complete("c", {**rows[0], "rows": rows[:1]}, error=True)
+    search.on_trial_complete("d", {"epoch": 2, "rows": [{"epoch": 2, SCORE: float("nan")}]})
+    search.on_trial_result("e", {**rows[1], "rows": rows})
+    search.on_trial_complete("e")
+    ended = [(one.state.name, one.value) for one in search._study.trials]
+    assert ended == [("COMPLETE", 7.0), ("PRUNED", 8.0), ("FAIL", None), ("FAIL", None), ("COMPLETE", 7.0)]
+    assert search._study.trials[0].params == {"x": 0.1}
