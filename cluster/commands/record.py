@@ -19,10 +19,12 @@ def deliver(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     tracking: Annotated[
         str | None,
-        typer.Option("--tracking", help="Tell another MLflow store everything instead.", show_default=False),
+        typer.Option(
+            "--tracking", help="Deliver everything to this MLflow store instead.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Bring to MLflow what a run could not tell it, because the server was down when the run ended.
+    """Bring to MLflow what a run could not: the server was down when the run ended, or it lost its data.
 
     Example: [bold]posenas deliver runs/as1[/bold]
 
@@ -33,9 +35,18 @@ def deliver(
     console = Console(highlight=False)
     done = deliver_run(run, tracking)
     if not done:
-        console.print(Text(f"nothing of {run} waits: MLflow has been told everything"), soft_wrap=True)
+        console.print(Text(f"nothing of {run} waits: MLflow has all of it"), soft_wrap=True)
     for one in done:
-        console.print(Text(f"{one.count} facts of {run} are in {one.store} now"), soft_wrap=True)
+        if one.count:
+            console.print(Text(f"{one.count} records of {run} are in {one.store} now"), soft_wrap=True)
+        if one.gone:
+            console.print(
+                Text(
+                    f"{one.store} had lost the run, and with it {one.gone} tables or models "
+                    "of which no copy is kept"
+                ),
+                soft_wrap=True,
+            )
     refused = [one for one in done if one.left.refused]
     if refused:
         raise ValueError(

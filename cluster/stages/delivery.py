@@ -1,35 +1,21 @@
 """`posenas deliver`: bring to MLflow what a run could not, because the store was away when it ended."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.stages.folder import RunFolder
 from cluster.tracking.config import TrackingConfig
-from cluster.tracking.courier import deliver
+from cluster.tracking.courier import Delivered, deliver
 from cluster.tracking.facts import without_passwords
 from cluster.tracking.mlflow_store import resolve
-from cluster.tracking.outbox import Backlog, Outbox, store_name
+from cluster.tracking.outbox import Outbox, store_name
 
 __all__ = ["Delivered", "deliver_run"]
 
 
-@dataclass(frozen=True)
-class Delivered:
-    """What became of the facts for one store.
-
-    Args:
-        store: its address, without password.
-        count: facts delivered now.
-        left: what is left: facts that MLflow refuses.
-    """
-
-    store: str
-    count: int
-    left: Backlog
-
-
 def deliver_run(folder: Path, tracking: str | None = None) -> list[Delivered]:
     """Deliver what waits in the outbox of a run; nothing is recorded twice, however often this is called.
+
+    A store that no longer has the run, because it lost its data, gets all of it again.
 
     Args:
         folder: of the run.
@@ -52,15 +38,11 @@ def deliver_run(folder: Path, tracking: str | None = None) -> list[Delivered]:
         if tracking is not None:
             config = config.model_copy(update={"uri": tracking})
             _readdress(outbox, config)
-        waiting = {store: outbox.backlog(store) for store in outbox.stores()}
+        stores = outbox.stores(waiting_only=False)
     finally:
         outbox.close()
-    result = []
-    for store, before in waiting.items():
-        target = _target(store, config)
-        left = deliver(run.outbox, target)
-        result.append(Delivered(without_passwords(target.uri), before.total - left.total, left))
-    return result
+    done = [deliver(run.outbox, _target(store, config)) for store in stores]
+    return [one for one in done if one.count or one.gone or one.left.total or one.left.refused]
 
 
 def _readdress(outbox: Outbox, config: TrackingConfig) -> None:

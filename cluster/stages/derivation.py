@@ -5,7 +5,7 @@ from typing import Any
 
 from cluster.config import ExperimentConfig
 from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
-from cluster.files import write_json
+from cluster.files import read_json, write_json
 from cluster.interruption import Interruption
 from cluster.progress import Progress
 from cluster.settings import configuration_hash
@@ -14,7 +14,7 @@ from cluster.stages.folder import RunFolder
 from cluster.stages.history import SearchHistory
 from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.scores import KeptScores
-from nas.derive import Derivation, derive
+from nas.derive import Candidate, Derivation, derive
 from nas.genotype import Genotype
 from nas.network import num_parameters
 from nas.shards import ShardScore
@@ -60,8 +60,9 @@ def derive_genotype(
             for number, genotype in enumerate(genotypes, start=1)
         ]
         _retrain(training_runs, backend, progress, interruption)
-        for training_run in training_runs:
-            write_json(run.candidate_file(training_run.spec.genotype), _facts(training_run))
+        for number, training_run in enumerate(training_runs, start=1):
+            facts = {"number": number, **_facts(training_run)}
+            write_json(run.candidate_file(training_run.spec.genotype), facts)
         return [_quality(training_run) for training_run in training_runs]
 
     extra = [Genotype.parse(history.epochs[-1]["best_genotype"])]
@@ -147,16 +148,27 @@ def retraining_config(config: ExperimentConfig) -> TrainingConfig:
     return config.training.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})
 
 
-def candidate_rows(derivation: Derivation) -> list[dict[str, Any]]:
-    """Every genotype looked at, best first, as plain data."""
+def candidate_rows(derivation: Derivation, run: RunFolder) -> list[dict[str, Any]]:
+    """Every genotype looked at, best first, as plain data.
+
+    `number` is that of "candidate 2" on the terminal, `retrained` the validation accuracy shown there; the
+    loss decides the order of equals.
+    """
     return [
         {
             "rank": rank,
             "genotype": str(candidate.genotype),
             "shared_accuracy": candidate.shared.accuracy,
             "shared_loss": candidate.shared.loss,
-            "retrained": candidate.retrained,
+            **_retrained(candidate, run),
             "chosen": rank == 1,
         }
         for rank, candidate in enumerate(derivation.candidates, start=1)
     ]
+
+
+def _retrained(candidate: Candidate, run: RunFolder) -> dict[str, Any]:
+    if candidate.retrained is None:
+        return {"number": None, "retrained": None}
+    facts = read_json(run.candidate_file(candidate.genotype))
+    return {"number": facts["number"], "retrained": facts["accuracy"]}

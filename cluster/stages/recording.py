@@ -131,7 +131,8 @@ def _record_candidate(
     content = read_json(file)
     params = {name: content[name] for name in ("training", "parameters")}
     tags = {"posenas.split": experiment.split.name, "posenas.genotype": row["genotype"]}
-    name = f"{run.path.name} candidate {row['rank']}"
+    # the number that the terminal gave it; runs of older versions have kept none
+    name = f"{run.path.name} candidate {row.get('number', row['rank'])}"
     tracker.start(f"{run.run_id}-{file.stem}", name, params, tags, parent=run.run_id)
     tracker.log_history(epoch_point(epoch) for epoch in content["epochs"])
     tracker.log(0, {"retrained_accuracy": content["accuracy"], "shared_accuracy": row["shared_accuracy"]})

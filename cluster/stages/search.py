@@ -222,7 +222,7 @@ def _epoch_lines(row: Mapping[str, Any], epochs: int, seconds_left: float) -> tu
 def _save_search(
     run: RunFolder, config: ExperimentConfig, history: SearchHistory, derivation: Derivation, weights: str
 ) -> SearchOutcome:
-    candidates = candidate_rows(derivation)
+    candidates = candidate_rows(derivation, run)
     write_json(
         run.search_file,
         {

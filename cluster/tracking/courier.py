@@ -12,15 +12,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from cluster.tracking.config import TrackingConfig
+from cluster.tracking.facts import without_passwords
 from cluster.tracking.mlflow_store import RefusedError
 from cluster.tracking.outbox import Backlog, DeliveryStatus, Outbox, TrackingEvent, store_name
 from cluster.tracking.tracker import MetricPoint, MlflowTracker
 
-__all__ = ["Delivery", "deliver", "sole_courier"]
+__all__ = ["Delivered", "Delivery", "deliver", "sole_courier"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds after a failure; doubled each time
 _NICE = 10  # training comes first where there are more processes than cores
@@ -76,7 +78,17 @@ class Delivery:
             raise reason
         return count
 
-    def _deliver(self, facts: list[TrackingEvent], again: bool = True) -> None:
+    def repeat_lost(self) -> int:
+        """Let everything wait again of the runs that the store has no more: it may have lost its data.
+
+        Returns:
+            How many files were delivered before and cannot be once more.
+        """
+        self._tracker, self._run_id = self._open(self._config), ""
+        lost = [run for run in self._outbox.runs(self.store) if not self._tracker.attach(run)]
+        return sum(self._outbox.repeat(self.store, run) for run in lost)
+
+    def _deliver(self, facts: list[Fact], again: bool = True) -> None:
         """One fact, or points of the same run in one call. A fact that MLflow never takes is set aside."""
         try:
             self._apply(facts)
@@ -124,13 +136,32 @@ class Delivery:
 
     def _copy(self, fact: TrackingEvent) -> Path:
         path = self._outbox.file(fact.content["copy"])
+        if not path.exists() and fact.kind == "file":  # it was delivered before, to a store that lost it
+            path = self._outbox.original(fact.content["copy"])
         if not path.exists():
             raise RefusedError(f"the copy of {path.name} that was kept for MLflow is gone from {path.parent}")
         return path
 
 
-def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Backlog:
-    """Deliver what an outbox holds for one store, in this process.
+@dataclass(frozen=True)
+class Delivered:
+    """What became of the facts for one store.
+
+    Args:
+        store: its address, without password.
+        count: facts delivered now.
+        left: what is left: facts that MLflow refuses.
+        gone: files of runs that the store has lost and that are nowhere else.
+    """
+
+    store: str
+    count: int
+    left: Backlog
+    gone: int = 0
+
+
+def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Delivered:
+    """Deliver what an outbox holds for one store, in this process; runs that the store has lost, once more.
 
     Args:
         folder: the outbox.
@@ -138,7 +169,7 @@ def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Back
         patience: seconds to wait for another courier of the same outbox.
 
     Returns:
-        What is left: nothing, or facts that MLflow refuses for good.
+        How much, and what is left: nothing, or facts that MLflow refuses for good.
 
     Raises:
         BlockingIOError: another process delivers from this outbox.
@@ -149,9 +180,11 @@ def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Back
         try:
             delivery = Delivery(outbox, config)
             outbox.reconsider(delivery.store)
-            delivery.run()
-            outbox.tell(delivery.store, DeliveryStatus("delivering", ""))
-            return outbox.backlog(delivery.store)
+            gone = delivery.repeat_lost()
+            count = delivery.run()
+            outbox.tell(delivery.store, News("delivering", ""))
+            left = outbox.backlog(delivery.store)
+            return Delivered(without_passwords(config.uri), count - left.refused, left, gone)
         finally:
             outbox.close()
 

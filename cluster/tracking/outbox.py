@@ -298,6 +298,45 @@ class Outbox:
             rows = self._database.execute(f"SELECT DISTINCT store FROM fact {where}")
             return sorted(store for (store,) in rows)
 
+    def runs(self, store: str) -> list[str]:
+        """Our own ids of the runs that this store was told of, in the order of their beginnings."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT run_id FROM fact WHERE store = ? AND kind = 'start'"
+                " GROUP BY run_id ORDER BY min(number)",
+                (store,),
+            )
+            return [run_id for (run_id,) in rows]
+
+    def repeat(self, store: str, run_id: str) -> int:
+        """Let all of a run wait again, as its store has lost it.
+
+        Returns:
+            How many files cannot be delivered again: no copy of them and no original is there.
+        """
+        mine = "store = ? AND run_id = ?"
+        with self._writing() as database:
+            rows = database.execute(
+                f"SELECT number, kind, content FROM fact WHERE {mine} AND state = 'delivered'",
+                (store, run_id),
+            ).fetchall()
+            again = [number for number, kind, content in rows if self._is_there(kind, json.loads(content))]
+            database.executemany(
+                "UPDATE fact SET state = 'waiting' WHERE number = ?", [(one,) for one in again]
+            )
+        return len(rows) - len(again)
+
+    def _is_there(self, kind: EventKind, content: Mapping[str, Any]) -> bool:
+        if kind not in ("file", "model"):
+            return True
+        return self.file(content["copy"]).exists() or (
+            kind == "file" and self.original(content["copy"]).exists()
+        )
+
+    def original(self, name: str) -> Path:
+        """Where the run folder itself keeps a file of this name, as it is now."""
+        return self.folder.parent / Path(name).name
+
     def readdress(self, old: str, new: str) -> None:
         """Tell another store what this one was told or was to be told: a server may have moved, or be lost.
 

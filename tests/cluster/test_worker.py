@@ -53,6 +53,9 @@ def test_a_search_leaves_genotype_curves_samples_candidates_pictures_and_report(
     retrained = [row["retrained"] for row in content["candidates"] if row["retrained"] is not None]
     assert len(retrained) == 2
     assert retrained == sorted(retrained, reverse=True)
+    for row in content["candidates"][:2]:  # what the terminal and MLflow show: the accuracy itself
+        facts = read_json(run.candidate_file(Genotype.parse(row["genotype"])))
+        assert (row["number"], row["retrained"]) == (facts["number"], facts["accuracy"])
     assert content["candidates"][0]["chosen"]
     assert content["candidates"][0]["genotype"] == content["genotype"]
     assert read_json(run.environment_file)["search"]["torch_threads"] == 1
@@ -299,6 +302,9 @@ def _check_tree(client: Any, run: str, folder: Path) -> None:
     children = [r for r in runs.values() if r.data.tags.get("mlflow.parentRunId") == run]
     assert len(children) == 3
     assert {r.info.status for r in runs.values()} == {"FINISHED"}
+    for row in read_json(folder / "search.json")["candidates"][:2]:  # named as on the terminal
+        assert runs[f"run candidate {row['number']}"].data.tags["posenas.genotype"] == row["genotype"]
+        assert runs[f"run candidate {row['number']}"].data.metrics["retrained_accuracy"] == row["retrained"]
     for child in children:
         assert [point.step for point in client.get_metric_history(child.info.run_id, "accuracy")] == [1, 2, 3]
     whole = runs["run"].data
@@ -331,6 +337,13 @@ def test_a_run_whose_server_is_down_ends_in_time_and_is_delivered_later(
     from cluster.cells import find_cells
 
     assert find_cells("run", uri).genotype == RunFolder.open(searched).genotype()
+    for file in tmp_path.glob("mlflow.db*"):  # the store loses its data
+        file.unlink()
+    # MLflow keeps what it has opened: a process of its own
+    deliver = [sys.executable, "-m", "cluster.cli", "deliver", str(folder), "--tracking", uri]
+    said = [subprocess.run(deliver, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert f"records of {folder} are in {uri} now" in said[0]
+    assert said[1].startswith(f"nothing of {folder} waits: MLflow has all of it")
 
 
 @pytest.mark.ray

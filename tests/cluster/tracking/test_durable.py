@@ -126,7 +126,7 @@ def test_a_server_that_is_not_there_delays_nothing_and_the_end_says_what_waits_a
     outbox = Outbox(tmp_path / "my run" / "outbox")
     outbox.readdress(store_name(NOBODY, "posenas"), store_name(uri, "posenas"))
     outbox.close()
-    left = deliver(tmp_path / "my run" / "outbox", TrackingConfig(uri=uri))
+    left = deliver(tmp_path / "my run" / "outbox", TrackingConfig(uri=uri)).left
     assert (left.total, left.refused) == (0, 0)
     assert points(uri, "away", "loss") == expected(21)
     assert run_of(uri, "away").info.status == "FINISHED"
@@ -265,7 +265,7 @@ def test_a_store_whose_disk_is_full_stops_no_run_and_has_everything_after_there_
     tracker.close()
     assert "not in MLflow yet: " in lines[-1]
     small_disk.free()
-    assert deliver(tmp_path / "run" / "outbox", TrackingConfig(uri=uri), patience=60).total == 0
+    assert deliver(tmp_path / "run" / "outbox", TrackingConfig(uri=uri), patience=60).left.total == 0
     _whole(uri, "store")
 
 
