@@ -1,5 +1,6 @@
 """A found network taken away: source, weights, ONNX, genotype, and the score with how to get it again."""
 
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -207,7 +208,7 @@ def _score(
 
 
 def _commands(cells: FoundCells) -> list[str]:
-    folder = f"runs/{cells.name}-again"
+    folder = shlex.quote(f"runs/{cells.name}-again")
     return [
         f"posenas search --config experiment.json --out {folder}",
         f"posenas train {folder}",

@@ -4,11 +4,9 @@ import shutil
 from pathlib import Path
 
 from cluster.files import read_json
-from cluster.stages.folder import RunFolder
+from cluster.stages.folder import BRANCH_FACT, RunFolder
 
 __all__ = ["branch_run"]
-
-_FROM = "from_run"
 
 _OF_LATER_STAGES = shutil.ignore_patterns("training.*", "confusion.*")
 """Pictures of the other run's training and evaluation; this one will have its own."""
@@ -29,8 +27,8 @@ def branch_run(source: Path, folder: Path) -> RunFolder:
     begun.genotype()
     run = RunFolder(Path(folder))
     if not run.experiment_file.exists():
-        run = RunFolder.create(run.path, begun.config(), **{_FROM: begun.run_id})
-    elif read_json(run.identity_file).get(_FROM) != begun.run_id:
+        run = RunFolder.create(run.path, begun.config(), **{BRANCH_FACT: begun.run_id})
+    elif read_json(run.identity_file).get(BRANCH_FACT) != begun.run_id:
         raise FileExistsError(f"{folder} holds a run that did not begin with {source}; give a new folder")
     if begun.data_file.exists() and not run.data_file.exists():
         shutil.copy2(begun.data_file, run.data_file)

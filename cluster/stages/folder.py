@@ -26,7 +26,10 @@ from cluster.files import read_json, sha256, write_json
 from cluster.run_folder_base import RunFolderBase
 from nas.genotype import Genotype
 
-__all__ = ["RunFolder"]
+__all__ = ["BRANCH_FACT", "RunFolder"]
+
+BRANCH_FACT = "from_run"
+"""What run.json says of a run that begins where the search of another ended."""
 
 
 class RunFolder(RunFolderBase):
@@ -116,6 +119,11 @@ class RunFolder(RunFolderBase):
         """Which baseline it is; None: the run of a search."""
         name = read_json(self.identity_file).get("baseline") if self.identity_file.exists() else None
         return None if name is None else str(name)
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether its search is that of another run (`posenas train --from`)."""
+        return self.identity_file.exists() and BRANCH_FACT in read_json(self.identity_file)
 
     def candidate_file(self, genotype: Genotype) -> Path:
         """What the retraining of a candidate gave."""

@@ -1,5 +1,6 @@
 """Pictures and report of a run: each stage draws what it has found, and the report shows all so far."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -192,11 +193,21 @@ def _warnings(search: Mapping[str, Any]) -> list[str]:
 
 
 def _commands(run: RunFolder) -> list[str]:
-    return [
-        f"posenas search --config {run.experiment_file} --out {run.path}-again",
-        f"posenas train {run.path}",
-        f"posenas evaluate {run.path}",
-    ]
+    """How to repeat the whole run in a folder of its own; what is there is left alone."""
+    again, options = shlex.quote(f"{run.path}-again"), _seeds(run)
+    if run.is_branch:
+        begin = [f"posenas train {again} --from {shlex.quote(str(run.path))}{options}"]
+    else:
+        config = shlex.quote(str(run.experiment_file))
+        begin = [f"posenas search --config {config} --out {again}", f"posenas train {again}{options}"]
+    return [*begin, f"posenas evaluate {again}"]
+
+
+def _seeds(run: RunFolder) -> str:
+    """The option of a training of several seeds."""
+    content = read_json(run.training_file) if run.training_file.exists() else {}
+    seeds = [str(row["seed"]) for row in content.get("seeds", [])]
+    return f" --seeds {','.join(seeds)}" if len(seeds) > 1 else ""
 
 
 def _environment(run: RunFolder) -> dict[str, str]:

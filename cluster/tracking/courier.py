@@ -88,7 +88,7 @@ class Delivery:
         lost = [run for run in self._outbox.runs(self.store) if not self._tracker.attach(run)]
         return sum(self._outbox.repeat(self.store, run) for run in lost)
 
-    def _deliver(self, facts: list[Fact], again: bool = True) -> None:
+    def _deliver(self, facts: list[TrackingEvent], again: bool = True) -> None:
         """One fact, or points of the same run in one call. A fact that MLflow never takes is set aside."""
         try:
             self._apply(facts)
@@ -182,7 +182,7 @@ def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Deli
             outbox.reconsider(delivery.store)
             gone = delivery.repeat_lost()
             count = delivery.run()
-            outbox.tell(delivery.store, News("delivering", ""))
+            outbox.tell(delivery.store, DeliveryStatus("delivering", ""))
             left = outbox.backlog(delivery.store)
             return Delivered(without_passwords(config.uri), count - left.refused, left, gone)
         finally:
