@@ -18,7 +18,7 @@ from cluster.stages import evaluation, final_training, search
 from cluster.stages.delivery import deliver_run
 from cluster.stages.evaluation import class_lines, seed_line
 from cluster.stages.folder import RunFolder
-from cluster.stages.preparation import Experiment
+from cluster.stages.preparation import PreparedExperiment
 from cluster.tracking.mlflow_store import connect
 from cluster.tracking.system import SystemMonitor
 from cluster.worker import run_evaluation, run_search, run_training
@@ -198,7 +198,7 @@ def test_train_and_evaluate_score_every_original_test_sequence_once(searched: Pa
     assert [row["epoch"] for row in training.epochs] == [1, 2, 3]
     assert 9000 < training.num_parameters < 18000
     outcome = run_evaluation(searched)
-    split = Experiment.load(TINY).split
+    split = PreparedExperiment.load(TINY).split
     assert outcome.total == len(split.test) == outcome.confusion.sum()
     assert outcome.accuracy == outcome.correct / outcome.total == np.trace(outcome.confusion) / outcome.total
     content = read_json(searched / "evaluation.json")
