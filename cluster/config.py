@@ -16,7 +16,7 @@ from cluster.pose_source import PosesConfig
 from cluster.setting_lines import SettingLines
 from cluster.settings import check_settings, configuration_hash, override, read_settings_file
 from cluster.tracking.config import TrackingConfig
-from encoding.augment import AugmentationConfig
+from encoding.augmentation import AugmentationConfig
 from encoding.datasets import DataConfig
 from encoding.spmf import EncodingConfig
 from nas.compute import ComputeConfig

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cluster.files import write_atomically
-from encoding.augment import AugmentationConfig, encode_augmented, on_their_body
+from encoding.augmentation import AugmentationConfig, encode_augmented, on_their_body
 from encoding.datasets import Clip
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from nas.images import IntArray, TensorImages, to_network

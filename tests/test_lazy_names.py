@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("package", ["lifting", "nas", "cluster.cells"])
+@pytest.mark.parametrize("package", ["lifting", "encoding", "nas", "cluster", "cluster.cells"])
 def test_every_promised_name_can_be_had(package: str) -> None:
     module = import_module(package)
     for name in module.__all__:

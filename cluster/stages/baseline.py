@@ -28,7 +28,7 @@ from cluster.stages.seeds import SeedPlan, Seeds
 from cluster.tracking.facts import environment, environment_tags
 from cluster.tracking.opening import watched
 from cluster.tracking.tracker import SPLIT, Tracker
-from encoding.augment import AugmentationConfig
+from encoding.augmentation import AugmentationConfig
 from nas.baselines import BaselineKind, baseline_for_budget, nearest_neighbour
 from nas.draw import save_figure
 from nas.evaluate import evaluate

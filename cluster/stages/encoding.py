@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster.config import ExperimentConfig
 from cluster.images import write_image
 from cluster.stages.preparation import PreparedExperiment
-from encoding.contact_sheet import as_pictures
+from encoding.contact_sheets import as_pictures
 from encoding.spmf import encode_all
 
 __all__ = [

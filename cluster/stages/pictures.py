@@ -21,7 +21,7 @@ from cluster.report.figures import (
 from cluster.report.page import Picture, ReportContent, ShownClip, picture_of_file, write_report
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import PreparedExperiment
-from encoding.contact_sheet import as_pictures
+from encoding.contact_sheets import as_pictures
 from encoding.datasets import Clip
 from encoding.spmf import encode_all
 from nas.draw import ThemeName, draw_cell, draw_genotype, draw_network, save_figure

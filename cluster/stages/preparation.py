@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from cluster.config import ExperimentConfig
 from cluster.images import PoseImages
 from cluster.stages.lifted_data import lift_split, open_lifter
-from encoding.augment import AugmentationConfig
-from encoding.contact_sheet import contact_sheet, image_bands
+from encoding.augmentation import AugmentationConfig
+from encoding.contact_sheets import contact_sheet, image_bands
 from encoding.datasets import Clip, Split, load
 from encoding.datasets.fingerprint import Fingerprint, fingerprint, with_class_order
 from encoding.motion import facing_note

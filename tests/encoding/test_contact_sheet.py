@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encoding import contact_sheet
-from encoding.contact_sheet import Band, _fits, _name_lines
+from encoding.contact_sheets import Band, _fits, _name_lines
 
 LEFT = 2 * 12 + 200  # margin, label column, margin
 TOP = 12

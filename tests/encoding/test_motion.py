@@ -18,7 +18,7 @@ from encoding import (
     motion_image,
     motion_rows,
 )
-from encoding.augment import rotation_about_vertical
+from encoding.augmentation import rotation_about_vertical
 from encoding.limbs import limbs_of
 from encoding.motion import fit_rows
 from lifting.poses import PoseSequence3D

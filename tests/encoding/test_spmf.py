@@ -20,7 +20,7 @@ from encoding import (
     feature_image,
     fit_statistics,
 )
-from encoding.augment import mirror, rotation_about_vertical
+from encoding.augmentation import mirror, rotation_about_vertical
 from encoding.colours import JET
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20, SBU_15, Skeleton

@@ -18,7 +18,7 @@ from encoding import (
     encode_augmented,
     fit_statistics,
 )
-from encoding.augment import mirror, rotation_about_vertical
+from encoding.augmentation import mirror, rotation_about_vertical
 from lifting.poses import PoseSequence3D
 
 Make = Callable[..., PoseSequence3D]
