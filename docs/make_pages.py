@@ -2,8 +2,11 @@
 
 import inspect
 import sys
+import tomllib
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 HERE = Path(__file__).parent
 PACKAGES = ("lifting", "encoding", "encoding.datasets", "nas", "cluster", "cluster.cells")
@@ -39,7 +42,46 @@ def _first(value: object) -> str:
     return " ".join(paragraph.split()).replace("|", "\\|")
 
 
-PAGES = {HERE / "api.md": api_page}
+_ROW, _WIDTH, _LEFT = 34, 720, 110
+
+
+def layers_picture() -> str:
+    """docs/pictures/layers.svg: the layers that tests/test_arrows.py holds, the highest on top."""
+    settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {one["id"]: one for one in settings["tool"]["importlinter"]["contracts"]}
+    rows = [("cluster", _members(layer)) for layer in contracts["cluster"]["layers"]]
+    rows += [("", _members(layer)) for layer in contracts["rooms"]["layers"] if layer != "cluster"]
+    height = _ROW * len(rows) + 20
+    body = "\n".join(_row(number, room, names) for number, (room, names) in enumerate(rows))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif"'
+        f' font-size="13">\n<title>A room imports from rows below its own alone</title>\n'
+        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>\n{body}\n</svg>\n'
+    )
+
+
+def _members(layer: str) -> list[str]:
+    return [name.strip() for name in layer.split("|")]
+
+
+def _row(number: int, room: str, names: Sequence[str]) -> str:
+    """One layer: a box for each of its rooms."""
+    top, space = 10 + number * _ROW, _WIDTH - _LEFT - 10
+    width = space / len(names)
+    fill = "#dbe7f5" if room else "#e3f1df"
+    parts = [f'<text x="12" y="{top + 19}" fill="#555555">{"inside cluster" if number == 0 else ""}</text>']
+    for place, name in enumerate(names):
+        left = _LEFT + place * width
+        parts.append(
+            f'<rect x="{left:.0f}" y="{top}" width="{width - 6:.0f}" height="{_ROW - 6}" rx="4"'
+            f' fill="{fill}"/>'
+            f'<text x="{left + (width - 6) / 2:.0f}" y="{top + 19}" text-anchor="middle" fill="#1b1b1b"'
+            f' font-size="{13 if len(names) < 6 else 10}">{escape(name)}</text>'
+        )
+    return "".join(parts)
+
+
+PAGES = {HERE / "api.md": api_page, HERE / "pictures" / "layers.svg": layers_picture}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parent))

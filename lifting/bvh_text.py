@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.bvh import POSITIONS, ROTATIONS, Bvh, BvhJoint
+from lifting.bvh_motion import POSITIONS, ROTATIONS, Bvh, BvhJoint
 from lifting.reading import number
 
 __all__ = ["parse_bvh"]

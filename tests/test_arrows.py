@@ -1,10 +1,16 @@
-"""Each room is imported in a fresh interpreter: what it drags in shows where its arrows point."""
+"""Arrows point one way: between rooms and inside them, at import time and in the source.
+
+Each room is imported in a fresh interpreter: what it drags in shows where its arrows point. The layers inside
+each room, in pyproject.toml under [tool.importlinter], are read off the source, imports inside functions too.
+"""
 
 import json
 import pkgutil
+import shutil
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +69,34 @@ def test_encoding_takes_from_lifting_only_what_both_rooms_share() -> None:
 def test_the_probe_sees_a_forbidden_import() -> None:
     """The control: a room that did import torch would be caught."""
     assert "torch" in loaded_by(["torch"])
+
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def layers_of(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What import-linter says of the packages in a folder, by the layers of its pyproject.toml."""
+    program = "from importlinter.cli import lint_imports; exit(lint_imports(no_cache=True, no_logo=True))"
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_no_import_goes_up_and_none_goes_in_a_circle() -> None:
+    answer = layers_of(REPOSITORY)
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_an_import_upward_and_a_circle_would_be_found(tmp_path: Path) -> None:
+    for room in ("lifting", "encoding", "nas", "cluster"):
+        shutil.copytree(REPOSITORY / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    for module, line in (
+        ("cluster/files.py", "import cluster.stages.search"),
+        ("nas/random.py", "import nas.search"),
+    ):
+        file = tmp_path / module
+        file.write_text(f"{file.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+    answer = layers_of(tmp_path)
+    assert answer.returncode == 1
+    assert "cluster.files is not allowed to import cluster.stages" in answer.stdout
+    assert "No cycles are allowed in nas." in answer.stdout

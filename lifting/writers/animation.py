@@ -6,11 +6,10 @@ from typing import Self
 
 import numpy as np
 
-from lifting.draw import Turntable, side_by_side
+from lifting.draw import Image, Turntable, side_by_side
 from lifting.inference import LiftedFrame
 from lifting.preview import picture_with_people
 from lifting.skeleton import Skeleton
-from lifting.sources.frames import Image
 from lifting.tracking import DetectedPerson
 from lifting.writers.video_file import VideoFile
 

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-<<<<<<< HEAD
 from cluster.images import PoseImages
 from encoding.augmentation import AugmentationConfig, encode_augmented
-=======
-from cluster.images import PoseImages, to_network
-from encoding.augmentation import AugmentationConfig, encode_augmented
->>>>>>> c6c09f5 (Front doors: every package exports its public names lazily; docs/api.md lists them; python -m cluster)
 from encoding.datasets.synthetic import synthetic
 from encoding.spmf import EncodingConfig, encode, encode_all, fit_statistics
 from nas.images import to_network
