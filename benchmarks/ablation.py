@@ -31,7 +31,7 @@ from cluster.files import read_json, write_json
 from cluster.locking import locked
 from cluster.reproduction.protocol import TABLES, Part, parts_of
 from cluster.stages.preparation import PreparedExperiment
-from encoding.augment import AugmentationConfig
+from encoding.augmentation import AugmentationConfig
 from encoding.datasets import Clip
 from lifting.tables import as_text
 from lifting.yaml_text import load_yaml
