@@ -265,6 +265,8 @@ class ExperimentConfig(BaseModel):
             del settings["poses"]
         else:
             del settings["poses"]["lifter"]  # its SHA-256 says which one it is
+            if not self.poses.mend:  # as before there was this setting
+                del settings["poses"]["mend"]
         return settings
 
     def located(self) -> Self:

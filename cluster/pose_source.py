@@ -27,6 +27,10 @@ class PosesConfig(BaseModel):
         default=5, ge=0, description="lifted: frames to wait for a keypoint that was lost, as in `lift run`"
     )
 
+    mend: bool = Field(
+        default=False, description="lifted: mend poses that no person can have, as `lift run` does"
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.source == "lifted") == (self.lifter is None):

@@ -8,6 +8,7 @@ Source: Pham et al. 2019, section 3.1.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from lifting.gaps import Frame2D, GapConfig, GapFiller
 from lifting.mapping import joint_means, map_confidence, map_joints
+from lifting.mending import PoseMender, agreed, typical_bones
 from lifting.normalize import FloatArray, KeypointNormalizer, PoseNormalizer
 from lifting.one_euro import OneEuroConfig, OneEuroFilter
 from lifting.poses import Keypoints2D, PoseSequence3D
@@ -66,6 +68,11 @@ class StreamLifter:
     keypoints: KeypointNormalizer
     joints: PoseNormalizer
     predict: Predict
+
+    @cached_property
+    def typical_bones(self) -> FloatArray:
+        """(bones,) millimetres: how long the bones are that the network writes."""
+        return typical_bones(self.predict, self.keypoints.num_features, self.joints)
 
     def lift(self, xy: FloatArray, confidence: FloatArray) -> FloatArray:
         """Poses of single frames.
@@ -133,10 +140,33 @@ class TwoStream:
         Raises:
             ValueError: the keypoints do not fit the layout, or there is no mapping from it.
         """
+        return _mean(self._lift_streams(xy, confidence, skeleton, use))
+
+    def lift_agreed(
+        self, xy: FloatArray, confidence: FloatArray, skeleton: Skeleton, use: StreamSelection = "both"
+    ) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """As `lift_frames`, but where the streams do not agree the plausible one answers alone.
+
+        Returns:
+            The poses, and for which frames (N,) one stream was left out; see `lifting.mending`.
+        """
+        poses = self._lift_streams(xy, confidence, skeleton, use)
+        if len(poses) == 1:
+            return poses[0], np.zeros(len(xy), bool)
+        return agreed(poses[0], poses[1], (self.gt.joints, self.detected.joints))
+
+    def mender(self, use: StreamSelection = "both") -> PoseMender:
+        """A new mender of one person's poses, which knows how long bones are that these streams write."""
+        stream = self.gt if use == "gt" else self.detected
+        return PoseMender(self.skeleton, stream.typical_bones)
+
+    def _lift_streams(
+        self, xy: FloatArray, confidence: FloatArray, skeleton: Skeleton, use: StreamSelection
+    ) -> list[FloatArray]:
         streams = {"gt": (self.gt,), "detected": (self.detected,), "both": (self.gt, self.detected)}[use]
         layouts = {stream.keypoints.skeleton for stream in streams}
         mapped = {layout: _mapped(xy, confidence, skeleton, layout) for layout in layouts}
-        return _mean([stream.lift(*mapped[stream.keypoints.skeleton]) for stream in streams])
+        return [stream.lift(*mapped[stream.keypoints.skeleton]) for stream in streams]
 
     def lift_in_mode(
         self,
@@ -168,14 +198,16 @@ class TwoStream:
         use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
+        mend: bool = True,
     ) -> PoseSequence3D:
-        """A whole clip: gaps are filled, frames lifted, poses smoothed if asked for.
+        """A whole clip: gaps are filled, frames lifted, wild poses mended, poses smoothed if asked for.
 
         Args:
             keypoints: of one person.
             use: which streams answer.
             gaps: how gaps are filled.
             smoothing: how poses are smoothed; None: not at all.
+            mend: whether wild poses are mended (`lifting.mending`).
 
         Raises:
             ValueError: there is no mapping from the keypoints' layout.
@@ -185,12 +217,13 @@ class TwoStream:
         for xy, confidence in zip(keypoints.xy, keypoints.confidence, strict=True):
             frames += filler.push(xy, confidence)
         frames += filler.finish()
-        poses = self.lift_frames(
-            np.stack([frame.xy for frame in frames]),
-            np.stack([frame.confidence for frame in frames]),
-            keypoints.skeleton,
-            use,
-        )
+        xy, confidence = (np.stack(part) for part in zip(*(frame[:2] for frame in frames), strict=True))
+        if mend:
+            mender = self.mender(use)
+            plausible, _ = self.lift_agreed(xy, confidence, keypoints.skeleton, use)
+            poses = np.stack([mender(pose)[0] for pose in plausible])
+        else:
+            poses = self.lift_frames(xy, confidence, keypoints.skeleton, use)
         if smoothing is not None:
             smooth = OneEuroFilter(smoothing, keypoints.fps)
             poses = np.stack([smooth(pose) for pose in poses])
@@ -206,6 +239,8 @@ class LiftedFrame(NamedTuple):
     """As they were given to the network."""
     pose: FloatArray
     """(K, 3) millimetres, root-relative; NaN where nothing is known of the person."""
+    mended: bool = False
+    """Whether the pose was wild and was mended."""
 
 
 class FrameLifter:
@@ -218,6 +253,7 @@ class FrameLifter:
         use: which streams answer.
         gaps: how gaps are filled; its look-ahead is the delay.
         smoothing: how poses are smoothed; None: not at all.
+        mend: whether wild poses are mended (`lifting.mending`).
 
     Raises:
         ValueError: there is no mapping from the layout.
@@ -232,10 +268,12 @@ class FrameLifter:
         use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
+        mend: bool = True,
     ) -> None:
         self._lifter, self._skeleton, self._use = lifter, skeleton, use
         self._filler = GapFiller(skeleton.num_joints, gaps or GapConfig())
         self._smooth = OneEuroFilter(smoothing, fps) if smoothing else None
+        self._mender = lifter.mender(use) if mend else None
         self._number = 0
         for stream in (lifter.gt, lifter.detected):
             joint_means(skeleton, stream.keypoints.skeleton)  # says so now where there is no mapping
@@ -262,11 +300,17 @@ class FrameLifter:
         return [self._lift(frame) for frame in self._filler.finish()]
 
     def _lift(self, frame: Frame2D) -> LiftedFrame:
-        pose = self._lifter.lift_frames(frame.xy[None], frame.confidence[None], self._skeleton, self._use)[0]
+        one = frame.xy[None], frame.confidence[None]
+        if self._mender is None:
+            pose, mended = self._lifter.lift_frames(*one, self._skeleton, self._use)[0], False
+        else:
+            poses, left_out = self._lifter.lift_agreed(*one, self._skeleton, self._use)
+            pose, wild = self._mender(poses[0])
+            mended = wild or bool(left_out[0])
         if self._smooth is not None:
             pose = self._smooth(pose)
         self._number += 1
-        return LiftedFrame(self._number - 1, frame, pose)
+        return LiftedFrame(self._number - 1, frame, pose, mended)
 
 
 def _mapped(

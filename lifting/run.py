@@ -41,6 +41,7 @@ class LiftRequest:
         use: which streams answer.
         gaps: how gaps are filled; its look-ahead is the delay.
         smoothing: of the poses; None: none.
+        mend: whether wild poses are mended.
         bvh, animation: whether to write them beside the .npz.
     """
 
@@ -54,6 +55,7 @@ class LiftRequest:
     use: StreamSelection = "both"
     gaps: GapConfig = field(default_factory=GapConfig)
     smoothing: OneEuroConfig | None = None
+    mend: bool = True
     bvh: bool = True
     animation: bool = True
 
@@ -68,6 +70,7 @@ class LiftedVideo:
         num_frames: of the source.
         num_lifted: frames that have a pose.
         num_filled: frames of which at least one keypoint was filled in.
+        num_mended: frames whose pose was wild and was mended (`lifting.mending`).
         frames_per_second: by which everything went, detection aside.
         lifting_milliseconds: of the lifting alone, mean a frame.
         notes: sentences for the user on what was made of unusual input.
@@ -79,6 +82,7 @@ class LiftedVideo:
     num_frames: int
     num_lifted: int
     num_filled: int
+    num_mended: int
     frames_per_second: float
     lifting_milliseconds: float
     notes: tuple[str, ...] = ()
@@ -123,10 +127,15 @@ class _Work:
         self.request, self.out, self.source = request, out, source
         self.skeletons = (source.skeleton, lifter.skeleton)
         self.live = lifter.stream(
-            source.skeleton, source.fps, use=request.use, gaps=request.gaps, smoothing=request.smoothing
+            source.skeleton,
+            source.fps,
+            use=request.use,
+            gaps=request.gaps,
+            smoothing=request.smoothing,
+            mend=request.mend,
         )
         self.waiting: deque[Image | None] = deque()  # pictures of the frames that the lifter still holds
-        self.lifted = self.filled = 0
+        self.lifted = self.filled = self.mended = 0
         self.seconds = 0.0
 
     def run(self, progress: Progress) -> LiftedVideo:
@@ -154,6 +163,7 @@ class _Work:
             num_frames=poses.num_frames,
             num_lifted=self.lifted,
             num_filled=self.filled,
+            num_mended=self.mended,
             frames_per_second=poses.num_frames / (time.perf_counter() - begin),
             lifting_milliseconds=1000 * self.seconds / poses.num_frames,
             notes=self.source.notes,
@@ -190,6 +200,7 @@ class _Work:
         for frame in frames:
             self.lifted += bool(np.isfinite(frame.pose).all())
             self.filled += bool(frame.keypoints.filled.any())
+            self.mended += frame.mended
             yield frame
 
     def _write_bvh(self, poses: PoseFile) -> Path | None:

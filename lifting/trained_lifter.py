@@ -126,9 +126,10 @@ class TwoStreamLifter:
         use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
+        mend: bool = True,
     ) -> PoseSequence3D:
         """A whole clip; see `lifting.inference.TwoStream.lift`."""
-        return self.two_stream.lift(keypoints, use=use, gaps=gaps, smoothing=smoothing)
+        return self.two_stream.lift(keypoints, use=use, gaps=gaps, smoothing=smoothing, mend=mend)
 
     def lift_source(
         self,
@@ -138,13 +139,14 @@ class TwoStreamLifter:
         use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
+        mend: bool = True,
     ) -> PoseSequence3D:
         """One person of a video, or of a folder of OpenPose JSON.
 
         Args:
             source: as `lifting.open_source` gives it. Its keypoints are held in memory, its pictures are not.
             person: which of several people; see `lifting.people.choose_person`.
-            use, gaps, smoothing: as `lift`.
+            use, gaps, smoothing, mend: as `lift`.
 
         Raises:
             ValueError: the source is a camera, shows no person long enough, or has keypoints of a layout that
@@ -159,7 +161,7 @@ class TwoStreamLifter:
             fps=source.fps,
             skeleton=source.skeleton,
         )
-        return self.lift(clip, use=use, gaps=gaps, smoothing=smoothing)
+        return self.lift(clip, use=use, gaps=gaps, smoothing=smoothing, mend=mend)
 
     def stream(
         self,
@@ -169,9 +171,10 @@ class TwoStreamLifter:
         use: StreamSelection = "both",
         gaps: GapConfig | None = None,
         smoothing: OneEuroConfig | None = None,
+        mend: bool = True,
     ) -> FrameLifter:
         """Frame by frame: `.push(xy, confidence)`; see `lifting.inference.FrameLifter`."""
-        return FrameLifter(self.two_stream, skeleton, fps, use=use, gaps=gaps, smoothing=smoothing)
+        return FrameLifter(self.two_stream, skeleton, fps, use=use, gaps=gaps, smoothing=smoothing, mend=mend)
 
     def save(self, folder: Path) -> None:
         """Write the folder beside and rename it; an old one is replaced only when the new one is whole."""

@@ -201,6 +201,9 @@ def run(
         int, typer.Option(help="Frames for which a lost keypoint stays where it was.", min=0)
     ] = 15,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the poses (One Euro filter).")] = False,
+    mend: Annotated[
+        bool, typer.Option("--mend/--no-mend", help="Mend poses that no person can have.")
+    ] = True,
     bvh: Annotated[bool, typer.Option("--bvh/--no-bvh", help="Write poses.bvh.")] = True,
     animation: Annotated[
         bool, typer.Option("--animation/--no-animation", help="Write animation.mp4.")
@@ -234,6 +237,7 @@ def run(
         use=use,  # type: ignore[arg-type]
         gaps=GapConfig(lookahead=lookahead, max_hold=hold),
         smoothing=OneEuroConfig() if smooth else None,
+        mend=mend,
         bvh=bvh,
         animation=animation,
     )
@@ -243,7 +247,8 @@ def run(
     _show(
         *(f"note       {note}" for note in outcome.notes),
         f"lifted     {outcome.num_lifted} of {outcome.num_frames} frames, {outcome.num_filled} with keypoints"
-        f" filled in; {outcome.frames_per_second:.0f} frames/s, "
+        f" filled in, {outcome.num_mended} with a wild pose mended; "
+        f"{outcome.frames_per_second:.0f} frames/s, "
         f"of each frame {outcome.lifting_milliseconds:.2f} ms for the lifting",
         f"poses      {outcome.poses}",
         *([f"BVH        {outcome.bvh}"] if outcome.bvh else []),

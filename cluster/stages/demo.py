@@ -164,7 +164,7 @@ def run_demo(
     clips = folder / "clips.npz"
     if not clips.exists():
         people = synthetic(noise_mm=0)  # the errors are the detector's and the lifter's
-        save_clips(clips, lift_clips(people, _filmed, lifter, 0, ObservationConditions()))
+        save_clips(clips, lift_clips(people, _filmed, lifter, 0, ObservationConditions(mend=True)))
     config, run = demo_config(clips, workers, tracking), folder / "search"
     search = run_search(config, run, resume=RunFolder(run).experiment_file.exists(), progress=progress)
     training = run_training(run, progress=progress)

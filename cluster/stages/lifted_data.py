@@ -47,11 +47,13 @@ class ObservationConditions:
         noise: what a detector adds; None: keypoints as the data set has them.
         seed: of the noise; each clip has draws of its own.
         every: in every so many frames alone; the others are filled in.
+        mend: whether poses that no person can have are mended.
     """
 
     noise: DetectorNoise | None = None
     seed: int = 0
     every: int = 1
+    mend: bool = False
 
 
 def open_lifter(config: PosesConfig) -> TwoStreamLifter:
@@ -148,7 +150,8 @@ def lift_clip(
             xy=np.where(looked_at[:, None, None], seen.xy, np.float32(np.nan)),
             confidence=np.where(looked_at[:, None], seen.confidence, np.float32(0)),
         )
-    poses = lifter.lift(seen, gaps=GapConfig(lookahead=max(lookahead, observed.every - 1)))
+    gaps = GapConfig(lookahead=max(lookahead, observed.every - 1))
+    poses = lifter.lift(seen, gaps=gaps, mend=observed.mend)
     known = np.flatnonzero(np.isfinite(poses.xyz).all(axis=(1, 2)))
     if len(known) < _FRAMES_NEEDED:
         return None

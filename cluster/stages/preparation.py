@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cluster.config import ExperimentConfig
 from cluster.images import PoseImages
-from cluster.stages.lifted_data import lift_split, open_lifter
+from cluster.stages.lifted_data import ObservationConditions, lift_split, open_lifter
 from encoding.augmentation import AugmentationConfig
 from encoding.contact_sheets import contact_sheet, image_bands
 from encoding.datasets import Clip, Split, load
@@ -57,7 +57,11 @@ class PreparedExperiment:
         known = fingerprint(split)
         if config.poses.source == "lifted":
             split = lift_split(
-                split, config.located().data, open_lifter(config.poses), config.poses.lookahead
+                split,
+                config.located().data,
+                open_lifter(config.poses),
+                config.poses.lookahead,
+                ObservationConditions(mend=config.poses.mend),
             )
         return cls(config, split, known)
 

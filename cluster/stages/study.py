@@ -1,7 +1,7 @@
 """What each stage costs: the same classifier on true poses, on lifted ones, and on ever worse keypoints."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import fill
 
@@ -109,13 +109,17 @@ def run_study(
                 "name another lifter"
             )
     split, keypoints = load(data), keypoints_of(data)
-    clips, lookahead = split.test, known[0].lookahead if known else PosesConfig().lookahead
+    clips, settings = split.test, known[0] if known else PosesConfig()
     named = [(clip, split.class_names[clip.label]) for clip in clips]
     accuracies: dict[str, dict[str, float]] = {name: {} for name in experiments}
     progress.begin("study", len(CONDITIONS) * len(clips))
     for number, (condition, observed) in enumerate(CONDITIONS.items(), start=1):
         poses = [
-            clip.poses if observed is None else lift_clip(clip, keypoints(clip), eyes, lookahead, observed)
+            clip.poses
+            if observed is None
+            else lift_clip(
+                clip, keypoints(clip), eyes, settings.lookahead, replace(observed, mend=settings.mend)
+            )
             for clip in clips
         ]
         for name, classifier in classifiers.items():

@@ -31,7 +31,7 @@ class PoseFile:
         self.path, self._facts = path, facts
         path.parent.mkdir(parents=True, exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
-        self._files = {name: (self._folder / name).open("wb") for name in ("xyz", *_KEYPOINT_ENTRIES)}
+        self._files = {name: (self._folder / name).open("wb") for name in ("xyz", *_ENTRIES)}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self.num_frames = 0
 
@@ -47,9 +47,9 @@ class PoseFile:
 
     def append(self, frame: LiftedFrame) -> None:
         """The next frame."""
-        entries = {"xyz": frame.pose, **frame.keypoints._asdict()}
+        entries = {"xyz": frame.pose, "mended": np.bool_(frame.mended), **frame.keypoints._asdict()}
         for name, file in self._files.items():
-            values = np.ascontiguousarray(entries[name])
+            values = np.asarray(entries[name])
             self._shapes[name] = values.shape
             file.write(values.tobytes())
         self.num_frames += 1
@@ -76,7 +76,7 @@ class PoseFile:
 
     def _mapped(self, name: str) -> NDArray[Any]:
         self._files[name].flush()
-        kind = np.dtype(_KEYPOINT_ENTRIES.get(name, np.float32))
+        kind = np.dtype(_ENTRIES.get(name, np.float32))
         shape = (self.num_frames, *self._shapes[name])
         return np.memmap(self._folder / name, dtype=kind, mode="r", shape=shape)
 
@@ -89,7 +89,8 @@ class PoseFile:
                 shutil.copyfileobj(content, entry)
 
 
-_KEYPOINT_ENTRIES: dict[str, type[np.generic]] = {
+_ENTRIES: dict[str, type[np.generic]] = {
+    "mended": np.bool_,
     "xy": np.float32,
     "confidence": np.float32,
     "filled": np.bool_,

@@ -55,7 +55,7 @@ def test_the_ways_are_what_lifting_each_clip_gives(run: Path) -> None:
         fps=pairs.clips[0].fps,
         skeleton=pairs.keypoint_skeleton,
     )
-    np.testing.assert_allclose(lifter.lift(clip).xyz, predicted[DEPLOYED][first], atol=1e-2)
+    np.testing.assert_allclose(lifter.lift(clip, mend=False).xyz, predicted[DEPLOYED][first], atol=1e-2)
     assert mpjpe(predicted["mean pose"], pairs.poses) == pytest.approx(
         evaluate(predicted["mean pose"], pairs).frame_wise.p1
     )
