@@ -25,7 +25,7 @@ from encoding.datasets.formats import (
 from encoding.datasets.formats.entry import Format, ImportOptions, Recordings
 from encoding.datasets.formats.looks import looks_like
 
-__all__ = ["FORMATS", "open_recordings", "recognize"]
+__all__ = ["FORMATS", "as_markdown", "open_recordings", "recognize"]
 
 # In the order in which they are asked; the first that recognizes the content has it.
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -40,6 +40,15 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 
 # Options that hold for whatever format.
 _COMMON = ("class_names", "people")
+
+
+def as_markdown() -> str:
+    """The table of formats for docs/datasets.md."""
+    rows = [
+        f"| `{known.name}` | {known.title} | {known.looks_like} | {', '.join(known.options) or '-'} |"
+        for known in FORMATS.values()
+    ]
+    return "\n".join(["| name | format | what it looks like | options |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def recognize(source: Path) -> Format:
