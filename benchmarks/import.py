@@ -46,9 +46,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="rounds of the check")
     arguments = parser.parse_args()
     machine = platform.processor() or platform.machine()
-    print(
-        f"{machine}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
-    )
+    load, version = os.getloadavg()[0], platform.python_version()
+    print(f"{machine}, {os.cpu_count()} cores, load {load:.1f}, Python {version}")
     with tempfile.TemporaryDirectory() as folder:
         if arguments.files:
             measure_import(Path(folder), arguments.files)
