@@ -42,6 +42,19 @@ def _first(value: object) -> str:
     return " ".join(paragraph.split()).replace("|", "\\|")
 
 
+def datasets_page() -> str:
+    """docs/datasets.md with its lists of formats and of joint orders made anew; the rest stays."""
+    from encoding.datasets.formats import table
+    from lifting import skeleton_text
+
+    page = (HERE / "datasets.md").read_text(encoding="utf-8")
+    for module in (table, skeleton_text):
+        begin = f"<!-- made by {module.__name__}.as_markdown -->\n"
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}\n{module.as_markdown()}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
+    return page
+
+
 _ROW, _WIDTH, _LEFT = 34, 720, 110
 
 
@@ -81,7 +94,11 @@ def _row(number: int, room: str, names: Sequence[str]) -> str:
     return "".join(parts)
 
 
-PAGES = {HERE / "api.md": api_page, HERE / "pictures" / "layers.svg": layers_picture}
+PAGES = {
+    HERE / "api.md": api_page,
+    HERE / "datasets.md": datasets_page,
+    HERE / "pictures" / "layers.svg": layers_picture,
+}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parent))
