@@ -232,4 +232,5 @@ def _crop(poses: PoseSequence3D, kept: float, length: float, start: float) -> tu
     frames = shortest + int(length * (T - shortest + 1))
     first = int(start * (T - frames + 1))
     seen = np.isfinite(poses.xyz[first : first + frames]).any(axis=0)
-    return (first, first + frames) if seen.all() else (0, T)
+    kept_in_sight = seen.all() or np.array_equal(seen, np.isfinite(poses.xyz).any(axis=0))
+    return (first, first + frames) if kept_in_sight else (0, T)

@@ -41,7 +41,7 @@ def mean_bone_lengths(clips: Iterable[PoseSequence3D]) -> tuple[float, ...]:
     """Lengths of the mean body: of each clip's (and person's) bones, the mean; J values, 0 for the root.
 
     Raises:
-        ValueError: there is no clip, clips differ in skeleton, or a joint of a clip is never seen.
+        ValueError: there is no clip, or clips differ in skeleton.
     """
     rows, skeleton = [], None
     for poses in clips:
@@ -51,11 +51,27 @@ def mean_bone_lengths(clips: Iterable[PoseSequence3D]) -> tuple[float, ...]:
                 f"there are clips of skeleton {skeleton.name!r} and of {poses.skeleton.name!r}; one mean "
                 "body needs one skeleton"
             )
-        lengths = bone_lengths(clean(poses), poses.skeleton)
-        rows.append(lengths.reshape(-1, skeleton.num_joints).mean(axis=0))
+        rows.append(_seen_lengths(poses))
     if not rows:
         raise ValueError("there is no clip to take lengths of bones from; at least 1 training clip is needed")
-    return tuple(np.mean(rows, axis=0).tolist())
+    seen = np.isfinite(rows)
+    total = np.where(seen, rows, 0).sum(axis=0)
+    return tuple((total / np.maximum(seen.sum(axis=0), 1)).tolist())
+
+
+def _seen_lengths(poses: PoseSequence3D) -> NDArray[np.float64]:
+    """Lengths of the bones of a clip (J,), the mean over its people; NaN for a bone that no frame shows."""
+    J = poses.skeleton.num_joints
+    lengths = bone_lengths(clean(poses), poses.skeleton).reshape(-1, J)
+    seen = np.isfinite(poses.xyz).any(axis=0).all(axis=-1).reshape(-1, J)
+    if seen.all():
+        mean: NDArray[np.float64] = lengths.mean(axis=0)
+        return mean
+    parents = [joint if parent < 0 else parent for joint, parent in enumerate(poses.skeleton.parents)]
+    known = seen & seen[:, parents]
+    counts = known.sum(axis=0)
+    means = np.where(known, lengths, 0).sum(axis=0) / np.maximum(counts, 1)
+    return np.where(counts > 0, means, np.nan)
 
 
 def on_reference_body(poses: PoseSequence3D, lengths: tuple[float, ...] | None) -> PoseSequence3D:

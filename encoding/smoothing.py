@@ -6,6 +6,7 @@ SPMF.md, steps 2 and 3.
 import numpy as np
 from numpy.typing import NDArray
 
+from encoding.stand_ins import with_stand_ins
 from lifting.poses import PoseSequence3D
 
 WINDOW = 5  # frames
@@ -16,19 +17,22 @@ def clean(poses: PoseSequence3D) -> NDArray[np.float32]:
     """The coordinates with every gap filled.
 
     A coordinate that is not finite is interpolated linearly in time between its finite neighbours; a gap
-    at either end holds the nearest finite value.
+    at either end holds the nearest finite value. A joint or second person that no frame shows is replaced as
+    `encoding.stand_ins` says.
 
     Returns:
         float32 (T, J, 3) or (T, 2, J, 3), millimetres, all finite. Without a gap it is `poses.xyz` itself.
 
     Raises:
-        ValueError: a joint, or a whole person, has no finite coordinate in any frame.
+        ValueError: no joint is seen in any frame.
     """
     finite = np.isfinite(poses.xyz)
     if finite.all():
         return poses.xyz
-    _check_seen(poses, finite)
-    return _interpolate(poses.xyz, finite)
+    if finite.any(axis=0).all():
+        return _interpolate(poses.xyz, finite)
+    xyz = with_stand_ins(poses.xyz, poses.skeleton)
+    return _interpolate(xyz, np.isfinite(xyz))
 
 
 def smooth(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,22 +83,3 @@ def _interpolate(xyz: NDArray[np.float32], finite: NDArray[np.bool_]) -> NDArray
     part = (frames - before) / np.maximum(after - before, 1)
     filled: NDArray[np.float32] = (start + (end - start) * part).astype(np.float32)
     return filled
-
-
-def _check_seen(poses: PoseSequence3D, finite: NDArray[np.bool_]) -> None:
-    T = poses.num_frames
-    seen = finite.any(axis=0).all(axis=-1)  # (J,) or (2, J): each of x, y, z at least once
-    if seen.all():
-        return
-    if poses.num_people == 2:
-        for missing in np.flatnonzero(~finite.any(axis=(0, 2, 3))):
-            raise ValueError(
-                f"person {missing} is missing in all {T} frames; a clip of two people needs both: "
-                f"give (T, {poses.skeleton.num_joints}, 3) for one"
-            )
-    where = np.argwhere(~seen)[0]
-    person = f" of person {where[0]}" if poses.num_people == 2 else ""
-    raise ValueError(
-        f"joint {where[-1]} ({poses.skeleton.joints[where[-1]]}){person} is finite in none of {T} frames; "
-        "one frame with it is needed to fill the others"
-    )
