@@ -1,6 +1,6 @@
 """How bodies stand in their coordinates: which axis points up, whether left and right are mirrored.
 
-Both are read off the poses: a head is above the feet most of the time, knees bend forward, toes and noses point
+Both are read off the poses: a head is above the feet most of the time; knees bend, and toes and noses point,
 forward.
 """
 
@@ -160,7 +160,9 @@ def _handedness(frames: Array, skeleton: Skeleton, vertical: Array) -> float:
     forward = sum(ahead, np.zeros(3))
     forward = forward - (forward @ vertical)[:, None] * vertical
     with np.errstate(invalid="ignore", divide="ignore"):
-        agree = (facing * forward).sum(-1) / np.linalg.norm(facing, axis=-1) / np.linalg.norm(forward, axis=-1)
+        agree = (
+            (facing * forward).sum(-1) / np.linalg.norm(facing, axis=-1) / np.linalg.norm(forward, axis=-1)
+        )
     agree = agree[np.isfinite(agree)]
     return float(agree.mean()) if agree.size else float("nan")
 

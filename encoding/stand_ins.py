@@ -1,8 +1,8 @@
 """What stands for a joint, or a person, that a whole clip does not show.
 
-A joint that is never seen stands where the nearest joint of the tree is that was seen, its parent first: a foot at
-the ankle. An absent second person stands where the first one does, so that every vector between the two is one
-of the first person's own.
+A joint that is never seen stands where the nearest joint of the tree is that was seen, its parent first: a
+foot at the ankle. An absent second person stands where the first one does, so that every vector between the
+two is one of the first person's own.
 """
 
 from collections import deque
@@ -35,7 +35,8 @@ def with_stand_ins(xyz: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.f
         )
     for one, there in zip(people, present, strict=True):
         if there:
-            seen = tuple(np.isfinite(one).any(axis=0).all(axis=-1).tolist())
+            finite: NDArray[np.bool_] = np.asarray(np.isfinite(one).any(axis=0).all(axis=-1))
+            seen = tuple(finite.tolist())
             one[...] = one[:, list(nearest_seen(skeleton, seen))]
     for one, there in zip(people, present, strict=True):
         if not there:

@@ -1,7 +1,12 @@
 """What recordings use to say that nothing was seen, made NaN or cut off."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from lifting.skeleton import Skeleton
 
 Poses = NDArray[np.float32]
 
@@ -28,3 +33,48 @@ def trim_missing_frames(xyz: Poses) -> Poses:
     """
     seen = np.flatnonzero(np.isfinite(xyz).any(axis=tuple(range(1, xyz.ndim))))
     return xyz[seen[0] : seen[-1] + 1] if seen.size else xyz[:0]
+
+
+def zero_joints(clips: Sequence[NDArray[Any]], skeleton: Skeleton) -> dict[int, tuple[int, int]]:
+    """Joints that stand at exactly (0, 0, 0) beside others that do not, the mark of many sensors for missing.
+
+    A joint of the trunk that stands there in every pose is where the coordinates begin, and no gap.
+
+    Args:
+        clips: each (T, J, 3) or (T, 2, J, 3).
+        skeleton: layout of the J joints.
+
+    Returns:
+        Joint -> (number of poses, index of the first clip with one).
+    """
+    J = skeleton.num_joints
+    counts, poses, first = np.zeros(J, np.int64), 0, np.full(J, -1)
+    for number, xyz in enumerate(clips):
+        if np.count_nonzero(xyz) == xyz.size:
+            poses += xyz[..., 0, 0].size
+            continue
+        zero = (xyz == 0).all(axis=-1).reshape(-1, J)
+        zero = zero[~zero.all(axis=1)]
+        poses += len(zero)
+        counts += zero.sum(axis=0)
+        first[(first < 0) & zero.any(axis=0)] = number
+    sided = {joint for pair in skeleton.pairs for joint in pair}
+    return {
+        int(joint): (int(counts[joint]), int(first[joint]))
+        for joint in np.flatnonzero(counts)
+        if counts[joint] < poses or joint in sided
+    }
+
+
+def marked(xyz: NDArray[Any], joints: Iterable[int]) -> NDArray[Any]:
+    """A clip with these joints NaN where they stand at exactly (0, 0, 0), and poses of zeros alone NaN.
+
+    Returns:
+        A copy, or `xyz` itself where nothing is zero.
+    """
+    if np.count_nonzero(xyz) == xyz.size:
+        return xyz
+    filled = np.where((xyz == 0).all(axis=(-1, -2), keepdims=True), np.nan, xyz)
+    for joint in joints:
+        filled[(xyz[..., joint, :] == 0).all(axis=-1), joint] = np.nan
+    return filled

@@ -1,4 +1,4 @@
-"""Whether the joints of clips stand in the order of a layout: bones keep their length, left is as long as right."""
+"""Whether joints stand in the order of a layout: bones keep their length, and left is as long as right."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 # Clips that are looked at; more would say the same.
 CLIPS_SEEN = 200
-# A layout is called better where its misfit is less than half, and the other's is one that people do not have.
+# A layout is called better where its misfit is less than half, and the other's is none that people have.
 BETTER, MUCH = 0.5, 0.15
 # A bone is uneven where one side is this many times as long as the other.
 UNEVEN = 1.5
@@ -66,7 +66,7 @@ def better_layout(
 
 
 def uneven_bone(clips: Sequence[NDArray[np.floating]], skeleton: Skeleton) -> tuple[str, float, float] | None:
-    """The bone whose two sides differ most, with the lengths of left and right; None where all are about even."""
+    """The bone whose sides differ most, with the lengths of left and right; None where all are about even."""
     medians, _ = _bones(clips, skeleton)
     ratios = _side_ratios(medians, skeleton)
     if not ratios:

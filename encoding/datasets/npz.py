@@ -8,17 +8,32 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from encoding.datasets.body_checks import body_findings
 from encoding.datasets.entry import DataSet
+from encoding.datasets.gaps import marked, zero_joints
 from encoding.datasets.records import Clip, Split
-from encoding.datasets.schema import Arrays, check_arrays, clip_names, clip_parts, clip_subjects
+from encoding.datasets.schema import (
+    MILLIMETERS,
+    Arrays,
+    check_arrays,
+    class_names,
+    clip_groups,
+    clip_names,
+    clip_parts,
+    clip_subjects,
+    clips_of,
+    up_axis,
+)
 from encoding.datasets.splits import HoldOutBy, hold_out
-from encoding.datasets.validation import PARTS, Finding, Report
+from encoding.datasets.validation import PARTS, Finding, Report, grouped
+from encoding.posture import Up, turned
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton
 
@@ -95,7 +110,7 @@ def load_clips(
     report = check_arrays(path, arrays)
     if not report.ok:
         raise ValueError(
-            f"{path}: {_without_severity(report.errors[0])} ({len(report.errors)} errors in all; "
+            f"{path}: {report.errors[0].text} ({len(report.errors)} errors in all; "
             "`posenas data check` lists them)"
         )
     clips = _clips(path, arrays)
@@ -103,16 +118,16 @@ def load_clips(
     chosen = {
         part: tuple(clip for clip, own in zip(clips, parts, strict=True) if own == part) for part in PARTS
     }
-    class_names = tuple(str(name) for name in arrays["class_names"])
+    names = class_names(arrays)
     train, validation, rule = chosen["train"], chosen["validation"], "as marked in the file"
     if not validation:
         held = hold_out(
-            train, num_classes=len(class_names), fraction=validation_fraction, by=validation_by, seed=seed
+            train, num_classes=len(names), fraction=validation_fraction, by=validation_by, seed=seed
         )
         train, validation, rule = held.train, held.validation, held.rule
     return Split(
         name=path.name,
-        class_names=class_names,
+        class_names=names,
         train=train,
         validation=validation,
         test=chosen["test"],
@@ -138,8 +153,10 @@ def check(path: Path) -> Report:
     try:
         arrays = _read(path)
         report = check_arrays(path, arrays)
-        if report.ok:
-            _skeleton(path, arrays)
+        if report.num_clips:
+            skeleton = _skeleton(path, arrays)
+            bodies = body_findings(clip_names(arrays), clips_of(arrays), skeleton, up_axis(arrays))
+            report = replace(report, findings=grouped([*report.findings, *bodies]))
     except ValueError as error:
         finding = Finding(severity="error", message=str(error))
         return Report(source=str(path), num_clips=0, num_frames=0, findings=(finding,))
@@ -155,36 +172,50 @@ def _read(path: Path) -> Arrays:
         )
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+            return _in_millimeters({key: file[key] for key in file.files})
     except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a readable .npz without pickles: {error}") from error
 
 
+def _in_millimeters(arrays: dict[str, NDArray[Any]]) -> Arrays:
+    """Coordinates in another unit that is known are converted in place."""
+    factor = MILLIMETERS.get(str(arrays.get("unit")), 1)
+    if factor != 1 and "xyz" in arrays and np.issubdtype(arrays["xyz"].dtype, np.floating):
+        arrays["xyz"] *= factor
+    return arrays
+
+
 def _clips(path: Path, arrays: Arrays) -> list[Clip]:
-    skeleton = _skeleton(path, arrays)
-    offsets = arrays["offsets"]
-    names = clip_names(arrays)
+    skeleton, up = _skeleton(path, arrays), up_axis(arrays)
+    names, frames = clip_names(arrays), clips_of(arrays)
     N = len(names)
     fps = np.broadcast_to(arrays["fps"], (N,))
-    subjects = clip_subjects(arrays)
-    groups = arrays.get("groups", np.full(N, ""))
+    subjects, groups = clip_subjects(arrays), clip_groups(arrays)
+    gaps = tuple(zero_joints(frames, skeleton))
     return [
         Clip(
             name=names[n],
-            poses=_poses(path, names[n], arrays["xyz"][offsets[n] : offsets[n + 1]], float(fps[n]), skeleton),
+            poses=_upright(_poses(path, names[n], frames[n], float(fps[n]), skeleton, gaps), up),
             label=int(arrays["labels"][n]),
             subject=subjects[n],
-            group=str(groups[n]) or None,
+            group=groups[n],
         )
         for n in range(N)
     ]
 
 
-def _poses(path: Path, name: str, xyz: NDArray[Any], fps: float, skeleton: Skeleton) -> PoseSequence3D:
-    # A root-relative pose has one joint at zero; only a pose of nothing but zeros is a missing one.
-    marked = np.where((xyz == 0).all(axis=(-1, -2), keepdims=True), np.nan, xyz)
+def _upright(poses: PoseSequence3D, up: Up) -> PoseSequence3D:
+    """Poses whose bodies stand along x or z are turned to y up; y down, as a camera has it, stays."""
+    return poses if up in ("y", "-y") else turned(poses, up, "y")
+
+
+def _poses(
+    path: Path, name: str, xyz: NDArray[Any], fps: float, skeleton: Skeleton, gaps: tuple[int, ...]
+) -> PoseSequence3D:
+    # A pose of nothing but zeros is missing, and so are the joints that the file marks by zeros.
+    seen = marked(xyz, gaps).astype(np.float32)
     try:
-        return PoseSequence3D(xyz=marked.astype(np.float32), fps=fps, skeleton=skeleton)
+        return PoseSequence3D(xyz=seen, fps=fps, skeleton=skeleton)
     except ValueError as error:
         raise ValueError(f"{path}, clip {name!r}: {error}") from error
 
@@ -221,10 +252,6 @@ def read_skeleton(path: Path, arrays: Arrays, known: Sequence[Skeleton] = ()) ->
         raise ValueError(
             f"{path}: a known skeleton, or one given by joints, parents and pairs, is needed: {error}"
         ) from error
-
-
-def _without_severity(finding: Finding) -> str:
-    return finding.message if finding.clip is None else f"clip {finding.clip!r}: {finding.message}"
 
 
 def _write(path: Path, arrays: dict[str, Any]) -> None:

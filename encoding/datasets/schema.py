@@ -1,21 +1,18 @@
 """The form of the plain .npz, array by array, and the findings about one."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from encoding.datasets.validation import (
-    PARTS,
-    Finding,
-    Report,
-    clip_findings,
-    error,
-    part_findings,
-    twin_findings,
-)
+from encoding.datasets.clip_checks import clip_findings, twin_findings
+from encoding.datasets.set_checks import part_findings, rate_findings
+from encoding.datasets.validation import PARTS, Finding, Report, error, grouped
+from encoding.posture import UPS, Up
+from lifting.skeleton import SKELETONS
 
 Arrays = Mapping[str, NDArray[Any]]
 NEEDED = ("xyz", "offsets", "labels", "class_names", "skeleton", "fps", "unit")
@@ -25,20 +22,24 @@ KINDS = (
     ("fps", np.number, "numbers"),
     ("offsets", np.integer, "integers"),
     ("labels", np.integer, "integers"),
-    ("subjects", np.integer, "integers"),
 )
+MILLIMETERS = {"mm": 1, "cm": 10, "m": 1000}
+"""What a unit of the coordinates is in millimeters."""
+AXES: Mapping[str, Up] = {f"{up[-1]} {'down' if up.startswith('-') else 'up'}": up for up in UPS}
+"""What the array `axes` may say of the axis that points up."""
 
 
 def check_arrays(source: Path, arrays: Arrays) -> Report:
-    """Findings about the arrays of a plain .npz (docs/datasets.md): their form first, then what they hold."""
+    """Findings about the arrays of a plain .npz (docs/datasets.md): their form first, then what they hold.
+
+    The coordinates are in millimeters here, whatever `unit` says.
+    """
     findings = list(form_findings(arrays))
     if findings:
         return Report(source=str(source), num_clips=0, num_frames=0, findings=tuple(findings))
-    offsets = arrays["offsets"]
-    N = len(offsets) - 1
-    names = clip_names(arrays)
-    clips = [arrays["xyz"][offsets[n] : offsets[n + 1]] for n in range(N)]
-    joints = tuple(str(joint) for joint in arrays["joints"]) if "joints" in arrays else None
+    names, clips = clip_names(arrays), clips_of(arrays)
+    known = SKELETONS.get(str(arrays["skeleton"]))
+    joints = tuple(map(str, arrays["joints"])) if "joints" in arrays else known and known.joints
     parts = clip_parts(arrays)
     findings += [
         finding
@@ -50,16 +51,43 @@ def check_arrays(source: Path, arrays: Arrays) -> Report:
         labels=arrays["labels"].tolist(),
         subjects=clip_subjects(arrays),
         parts=parts,
-        class_names=[str(name) for name in arrays["class_names"]],
+        class_names=class_names(arrays),
     )
+    findings += rate_findings(names, np.broadcast_to(arrays["fps"], (len(names),)).tolist())
     findings += twin_findings(names, clips, parts)
-    return Report(source=str(source), num_clips=N, num_frames=len(arrays["xyz"]), findings=tuple(findings))
+    return Report(
+        source=str(source), num_clips=len(names), num_frames=len(arrays["xyz"]), findings=grouped(findings)
+    )
+
+
+def clips_of(arrays: Arrays) -> list[NDArray[Any]]:
+    """The frames of each clip, views."""
+    offsets = arrays["offsets"]
+    return [arrays["xyz"][begin:end] for begin, end in pairwise(offsets.tolist())]
+
+
+def texts(values: NDArray[Any]) -> list[str]:
+    """Text, also where it was written as bytes."""
+    return [
+        value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        for value in values.tolist()
+    ]
+
+
+def class_names(arrays: Arrays) -> tuple[str, ...]:
+    """The names of the classes."""
+    return tuple(texts(arrays["class_names"]))
+
+
+def up_axis(arrays: Arrays) -> Up:
+    """The axis that points up, as the array `axes` says; y without it."""
+    return AXES[str(arrays["axes"])] if "axes" in arrays else "y"
 
 
 def clip_names(arrays: Arrays) -> list[str]:
     """The names given, else clip_0000 and so on."""
     if "names" in arrays:
-        return [str(name) for name in arrays["names"]]
+        return texts(arrays["names"])
     return [f"clip_{n:04}" for n in range(len(arrays["offsets"]) - 1)]
 
 
@@ -71,9 +99,26 @@ def clip_parts(arrays: Arrays) -> list[str]:
 
 
 def clip_subjects(arrays: Arrays) -> list[int | None]:
-    """The subjects given, None for a negative one or where there are none."""
-    if "subjects" in arrays:
-        return [None if subject < 0 else int(subject) for subject in arrays["subjects"]]
+    """The subjects given, None for a negative one, an empty name, or where there are none.
+
+    Names such as "P003" are numbered in their order, from 1.
+    """
+    if "subjects" not in arrays:
+        return [None] * (len(arrays["offsets"]) - 1)
+    given = arrays["subjects"]
+    if given.dtype.kind in "iu":
+        return [None if subject < 0 else int(subject) for subject in given]
+    named = texts(given)
+    number = {name: n for n, name in enumerate(sorted(set(named) - {""}), start=1)}
+    return [number.get(name) for name in named]
+
+
+def clip_groups(arrays: Arrays) -> list[str | None]:
+    """The groups given, else the subjects' names where they have some."""
+    if "groups" in arrays:
+        return [group or None for group in texts(arrays["groups"])]
+    if "subjects" in arrays and arrays["subjects"].dtype.kind in "SU":
+        return [name or None for name in texts(arrays["subjects"])]
     return [None] * (len(arrays["offsets"]) - 1)
 
 
@@ -117,6 +162,8 @@ def _type_findings(arrays: Arrays) -> Iterator[Finding]:
     for key, kind, name in KINDS:
         if key in arrays and not np.issubdtype(arrays[key].dtype, kind):
             yield error(f"{key} is of type {arrays[key].dtype}; {name} are needed")
+    if "subjects" in arrays and arrays["subjects"].dtype.kind not in "iuSU":
+        yield error(f"subjects is of type {arrays['subjects'].dtype}; integers or names are needed")
     if arrays["class_names"].ndim != 1:
         yield error(f"class_names has shape {arrays['class_names'].shape}; one name a class is needed")
 
@@ -127,10 +174,10 @@ def _pose_findings(arrays: Arrays) -> Iterator[Finding]:
         yield error(
             f"xyz has shape {xyz.shape}; (frames, J, 3), or (frames, 2, J, 3) for two people, is needed"
         )
-    if str(arrays["unit"]) != "mm":
-        yield error(
-            f"unit is {str(arrays['unit'])!r}; 'mm' is needed: convert the coordinates to millimetres"
-        )
+    if str(arrays["unit"]) not in MILLIMETERS:
+        yield error(f"unit is {str(arrays['unit'])!r}; one of {', '.join(MILLIMETERS)} is needed")
+    if "axes" in arrays and str(arrays["axes"]) not in AXES:
+        yield error(f"axes is {str(arrays['axes'])!r}; one of {', '.join(AXES)} is needed")
 
 
 def _value_findings(arrays: Arrays) -> Iterator[Finding]:

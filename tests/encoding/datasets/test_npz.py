@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from encoding.datasets.checking import check_split
 from encoding.datasets.npz import check, load_clips, save_clips
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.synthetic import synthetic
-from encoding.datasets.validation import check_split
 from lifting.poses import PoseSequence3D
-from lifting.skeleton import Skeleton
+from lifting.skeleton import MSR_20, Skeleton
 
 STICK = Skeleton(name="stick", joints=("hip", "left_end", "right_end"), parents=(-1, 0, 0), pairs=((1, 2),))
 
@@ -117,14 +117,25 @@ def test_a_minimal_file_needs_seven_arrays(path: Path) -> None:
 def test_poses_of_nothing_but_zeros_become_missing_ones(path: Path) -> None:
     xyz = body(12, 0)
     xyz[1] = 0
-    xyz[2, 0] = 0  # one joint at the origin, as the root of a root-relative pose
+    xyz[2, 0] = 0  # one joint where the sensor is: not tracked
     (clip,) = [clip for clip in load_clips(plain(path, xyz=xyz)).clips if clip.name == "a"]
     assert np.isnan(clip.poses.xyz[1]).all()
-    assert np.isfinite(clip.poses.xyz[[0, 2]]).all()
+    assert np.isnan(clip.poses.xyz[2, 0]).all()
+    assert np.isfinite(clip.poses.xyz[0]).all()
+    assert np.isfinite(clip.poses.xyz[2, 1:]).all()
+
+
+def test_the_root_of_root_relative_poses_is_no_gap(path: Path) -> None:
+    xyz = body(12, 0)
+    root = MSR_20.root
+    xyz -= xyz[:, [root]]
+    clips = load_clips(plain(path, xyz=xyz)).clips
+    assert all(np.isfinite(clip.poses.xyz).all() for clip in clips)
+    assert not any("exactly (0, 0, 0)" in str(finding) for finding in check(path).findings)
 
 
 def test_a_good_file_has_no_findings(path: Path) -> None:
-    report = check(plain(path, split=np.array(["train", "train", "test", "test"])))
+    report = check(plain(path, split=np.array(["train", "train", "test", "test"]), subjects=None))
     assert report.ok
     assert report.findings == ()
     assert str(report) == f"{path}: 4 clips, 12 frames, 0 errors, 0 warnings"
@@ -161,7 +172,8 @@ def test_pickled_arrays_are_refused(path: Path) -> None:
 
 FORM = [
     ({"unit": None, "fps": None}, "no array fps, unit; xyz, offsets, labels, class_names, skeleton, fps"),
-    ({"unit": np.array("m")}, "unit is 'm'; 'mm' is needed: convert the coordinates to millimetres"),
+    ({"unit": np.array("ft")}, "unit is 'ft'; one of mm, cm, m is needed"),
+    ({"axes": np.array("upwards")}, "axes is 'upwards'; one of x up, x down, y up, y down, z up, z down"),
     ({"xyz": np.ones((12, 20, 2), np.float32)}, r"xyz has shape \(12, 20, 2\); \(frames, J, 3\)"),
     ({"xyz": np.ones((12, 3, 20, 3), np.float32)}, r"xyz has shape \(12, 3, 20, 3\); .* for two people"),
     ({"xyz": np.ones((12, 20, 3), int)}, "xyz is of type int64; float32 numbers are needed"),
@@ -170,7 +182,7 @@ FORM = [
     ({"labels": np.array([0, 1, 0])}, r"labels has shape \(3,\); \(4,\) is needed, one a clip"),
     ({"labels": np.array([0, 1, 0, 2])}, r"labels must be in 0\.\.1, the indices of"),
     ({"labels": np.array([0.0, 1.0, 0.0, 1.0])}, "labels is of type float64; integers are needed"),
-    ({"subjects": np.array(["x", "y", "z", "z"])}, "subjects is of type <U1; integers are needed"),
+    ({"subjects": np.array([0.5, 1, 2, 2])}, "subjects is of type float64; integers or names are needed"),
     ({"offsets": np.array([0.0, 3, 6, 9, 12])}, "offsets is of type float64; integers are needed"),
     ({"class_names": np.array("bend")}, r"class_names has shape \(\); one name a class is needed"),
     ({"fps": np.array(0.0)}, "fps must be one positive number or 4 of them"),
@@ -204,8 +216,8 @@ ERRORS = [
     ({"offsets": np.array([0, 0, 6, 9, 12])}, "clip 'a': no frame; at least 1 is needed"),
     ({"xyz": set_to((4, 7, 1), 2e5)}, "clip 'b': a coordinate of 200000 mm at frame 1, joint 7, and 0 more"),
     ({"xyz": set_to((4, 7, 1), np.inf)}, "clip 'b': a coordinate of inf mm at frame 1, joint 7"),
-    ({"xyz": set_to((slice(3, 6), 7), np.nan)}, "clip 'b': joint 7 is missing in every frame"),
-    ({"xyz": set_to(slice(3, 6), 0)}, "clip 'b': joint 0 is missing in every frame"),
+    ({"class_names": np.array(["bend", "bend"])}, "class_names holds 'bend' 2 times; give each class one"),
+    ({"xyz": set_to(slice(3, 6), 0)}, "clip 'b': no joint is seen in any frame"),
     ({"names": np.array(["a", "b", "c", "a"])}, "clip 'a': 2 clips have this name; names must differ"),
     ({"labels": np.array([0, 0, 1, 1])}, "class 'wave' has no training clip; at least 1 is needed"),
 ]  # fmt: skip
@@ -222,14 +234,19 @@ def test_each_error_of_content_is_found_and_refused(
 
 
 WARNINGS = [
-    ({"offsets": np.array([0, 1, 6, 9, 12])}, "clip 'a': one frame; there is no motion to recognise"),
+    ({"offsets": np.array([0, 1, 6, 9, 12])}, "clip 'a': one frame; there is no motion to recognize"),
     ({"xyz": set_to(1, 0)}, "clip 'a': 1 poses are all zero and taken for missing; mark them as NaN"),
     ({"xyz": set_to(1, np.nan)}, "clip 'a': 33% of the joints are missing and will be interpolated"),
-    ({"xyz": body(12, 0) / 1000}, "clip 'd': the body spans 1.54 mm, outside 300 to 4000: is the unit"),
+    ({"xyz": body(12, 0) / 1000}, "4 clips, such as 'a': the body spans 1.67 mm"),
+    ({"xyz": set_to((slice(3, 6), 7), np.nan)}, "clip 'b': joint 7 is missing in every frame; the clip is"),
+    ({"labels": np.array([0, 0, 0, 0]), "class_names": np.array(["a"])}, "there is one class, 'a'"),
+    ({"labels": np.array([0, 1, 0, 0])}, "1 class has one clip, such as 'wave'"),
+    ({"fps": np.array([15.0, 15, 15, 30])}, "clip 'd': 30 frames/s where most clips have 15"),
+    ({"class_names": np.array(["b'bend'", "b'wave'"])}, "2 class names are bytes written as text"),
     ({"labels": np.array([0, 1, 0, 0])}, "class 'wave' has no test clip"),
     ({"subjects": np.array([1, 2, 2, 3])}, "subjects 2 are in training and test: accuracy will flatter"),
     ({"split": np.array(["train"] * 4)}, "no clip is marked as test: there is nothing to score at the end"),
-    ({"xyz": np.concatenate([body(3, 1)] * 4)}, "clip 'c': the same poses as clip 'a' (train and test)"),
+    ({"xyz": np.concatenate([body(3, 1)] * 4)}, "2 clips, such as 'c': the same poses as clip 'a'"),
 ]  # fmt: skip
 
 
@@ -247,16 +264,16 @@ def test_all_findings_come_at_once(path: Path) -> None:
     xyz = body(12, 0)
     xyz[0, 0, 0], xyz[3:6, 7] = 1e6, np.nan
     report = check(plain(path, xyz=xyz, labels=np.array([0, 0, 0, 1])))
-    assert len(report.errors) == 3
+    assert len(report.errors) == 2
     lines = str(report).splitlines()
-    assert lines[0].endswith("4 clips, 12 frames, 3 errors, 0 warnings")
-    assert all(line.startswith("error: ") for line in lines[1:])
+    assert lines[0].startswith(f"{path}: 4 clips, 12 frames, 2 errors, ")
+    assert [line.split(": ")[0] for line in lines[1:]] == ["error"] * 2 + ["warning"] * len(report.warnings)
 
 
 def test_two_person_poses_are_missing_one_by_one(path: Path) -> None:
     xyz = np.random.default_rng(0).uniform(0, 1700, (12, 2, 20, 3)).astype(np.float32)
     xyz[1, 0] = 0
-    report = check(plain(path, xyz=xyz))
+    report = check(plain(path, xyz=xyz, subjects=None))
     assert [str(finding) for finding in report.findings] == [
         "warning: clip 'a': 1 poses are all zero and taken for missing; mark them as NaN"
     ]
