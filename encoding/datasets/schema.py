@@ -39,7 +39,7 @@ def check_arrays(source: Path, arrays: Arrays) -> Report:
         return Report(source=str(source), num_clips=0, num_frames=0, findings=tuple(findings))
     names, clips = clip_names(arrays), clips_of(arrays)
     known = SKELETONS.get(str(arrays["skeleton"]))
-    joints = tuple(map(str, arrays["joints"])) if "joints" in arrays else known and known.joints
+    joints = tuple(map(str, arrays["joints"])) if "joints" in arrays else known.joints if known else None
     parts = clip_parts(arrays)
     findings += [
         finding

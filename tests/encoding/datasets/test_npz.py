@@ -238,7 +238,7 @@ WARNINGS = [
     ({"xyz": set_to(1, 0)}, "clip 'a': 1 poses are all zero and taken for missing; mark them as NaN"),
     ({"xyz": set_to(1, np.nan)}, "clip 'a': 33% of the joints are missing and will be interpolated"),
     ({"xyz": body(12, 0) / 1000}, "4 clips, such as 'a': the body spans 1.67 mm"),
-    ({"xyz": set_to((slice(3, 6), 7), np.nan)}, "clip 'b': joint 7 is missing in every frame; the clip is"),
+    ({"xyz": set_to((slice(3, 6), 7), np.nan)}, "clip 'b': joint 7 (left_elbow) is missing in every frame"),
     ({"labels": np.array([0, 0, 0, 0]), "class_names": np.array(["a"])}, "there is one class, 'a'"),
     ({"labels": np.array([0, 1, 0, 0])}, "1 class has one clip, such as 'wave'"),
     ({"fps": np.array([15.0, 15, 15, 30])}, "clip 'd': 30 frames/s where most clips have 15"),
