@@ -58,10 +58,11 @@ def start_search(tracker: Tracker, run: RunFolder, experiment: PreparedExperimen
     config = experiment.config
     tags = {
         **environment_tags(),
-        "posenas.data": config.data.name,
+        "posenas.data": config.data.label if config.data.data_set.folder is None else config.data.name,
         "posenas.split": experiment.split.name,
         "posenas.strategy": config.search.strategy,
         "posenas.configuration": config.hash[:12],
+        "posenas.data_fingerprint": experiment.fingerprint.digest[:12],
     }
     tracker.start(run.run_id, run.path.name, config.to_dict(), tags)
 

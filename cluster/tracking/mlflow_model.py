@@ -146,6 +146,7 @@ def save_recognition_model(
             signature=ModelSignature(Schema([clip]), Schema(columns), ParamSchema(params)),
             input_example=np.asarray(values),
             pip_requirements=_pinned(_REQUIREMENTS),
+            metadata={"class_names": list(class_names)},
         )
 
 

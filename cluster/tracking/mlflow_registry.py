@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["award", "record", "register", "registered_versions"]
+__all__ = ["award", "classes_of", "record", "register", "registered_versions"]
 
 DIGEST, SCORE, MODEL_ID = "posenas.digest", "posenas.score", "posenas.model_id"
+CLASSES = "posenas.classes"
 
 
 def record(client: "MlflowClient", experiment: str, run: str, folder: Path, name: str) -> str:
@@ -45,8 +46,19 @@ def _named(folder: Path, scratch: Path, model_id: str, run: str) -> Path:
     return copy
 
 
-def register(client: "MlflowClient", name: str, model_id: str, run: str, score: float | None) -> str:
-    """Make one version of the registered model `name` from a logged model, and return its number."""
+def register(
+    client: "MlflowClient", name: str, model_id: str, run: str, score: float | None, classes: str = ""
+) -> str:
+    """Make one version of the registered model `name` from a logged model, and return its number.
+
+    Args:
+        client: of the store.
+        name: of the registered model.
+        model_id: of the logged model.
+        run: that logged it.
+        score: by which versions are compared.
+        classes: `classes_of` the model's folder; kept with the version.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
@@ -62,6 +74,7 @@ def register(client: "MlflowClient", name: str, model_id: str, run: str, score: 
     served = client.tracking_uri.startswith("http")
     source = f"models:/{model_id}" if served else client.get_logged_model(model_id).artifact_location
     tags = {MODEL_ID: model_id} | ({} if score is None else {SCORE: repr(float(score))})
+    tags |= {CLASSES: classes} if classes else {}
     # not awaited: a database has made the version when it answers
     version = client.create_model_version(
         name, source, run, tags=tags, model_id=model_id, await_creation_for=0
@@ -69,12 +82,22 @@ def register(client: "MlflowClient", name: str, model_id: str, run: str, score: 
     return str(version.version)
 
 
+def classes_of(folder: Path) -> str:
+    """A digest of the class names of a model folder, whatever their order; nothing where it has none."""
+    from mlflow.models import Model
+
+    names = (Model.load(str(folder)).metadata or {}).get("class_names")
+    return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()[:16] if names else ""
+
+
 def award(client: "MlflowClient", name: str, alias: str, version: str, score: float | None) -> None:
-    """Give `alias` to the version unless the one that holds it has a higher score."""
+    """Give `alias` to the version unless the one that holds it has a higher score or other classes."""
     holder = client.get_registered_model(name).aliases.get(alias)
-    if holder is not None and score is not None:
-        best = client.get_model_version(name, str(holder)).tags.get(SCORE)
-        if best is not None and float(best) > score:
+    if holder is not None:
+        held, own = (client.get_model_version(name, str(one)).tags for one in (holder, version))
+        if CLASSES in held and CLASSES in own and held[CLASSES] != own[CLASSES]:
+            return
+        if score is not None and SCORE in held and float(held[SCORE]) > score:
             return
     client.set_registered_model_alias(name, alias, version)
 

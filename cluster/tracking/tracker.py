@@ -327,7 +327,8 @@ class MlflowTracker:
             folder: written by `mlflow_model.save_network_model`.
             name: of the model within the run.
             registered_name: of the registered model; not registered where empty.
-            alias: of the version, as "champion"; it stays with its holder where that has a higher score.
+            alias: of the version, as "champion"; it stays with its holder where that has a higher score
+                or other classes.
             score: by which versions are compared: validation accuracy, never accuracy on the test part.
         """
         with said_clearly(self.uri):
@@ -335,8 +336,9 @@ class MlflowTracker:
                 self._client, self.experiment_id, self.mlflow_run_id, folder, name
             )
             if registered_name:
+                classes = mlflow_registry.classes_of(folder)
                 version = mlflow_registry.register(
-                    self._client, registered_name, model_id, self.mlflow_run_id, score
+                    self._client, registered_name, model_id, self.mlflow_run_id, score, classes
                 )
                 if alias:
                     mlflow_registry.award(self._client, registered_name, alias, version, score)

@@ -98,9 +98,17 @@ class DataConfig(BaseModel):
 
     @property
     def label(self) -> str:
-        """The data set's name with the part that tells runs apart, as "msr-as1"."""
+        """The data set's name with the part that tells runs apart, as "msr-as1"; a file's own name."""
+        if self.data_set.folder is None and self.root is not None:
+            return _slug(self.root.stem) or self.name
         part = self.data_set.label.format(**self.own_settings).lower()
         return f"{self.name}-{part}" if part else self.name
+
+
+def _slug(text: str) -> str:
+    """A name for folders and registries: letters, digits, "_" and "-" stay, others become "-"."""
+    letters = [letter if letter.isalnum() or letter in "_-" else "-" for letter in text.lower()]
+    return "".join(letters).strip("-")[:60]
 
 
 def load(config: DataConfig) -> Split:

@@ -184,6 +184,8 @@ def test_a_run_has_the_name_of_its_data() -> None:
     assert SMALL.data_label == "synthetic"
     assert SMALL.changed({"data.name": "msr", "data.subset": "AS2"}).data_label == "msr-as2"
     assert SMALL.changed({"data.name": "sbu", "data.fold": 3}).data_label == "sbu-fold3"
+    own = SMALL.changed({"data.name": "npz", "data.root": "/data/My clips (v2).npz"})
+    assert own.data_label == "my-clips--v2"
 
 
 def test_the_store_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,6 +267,19 @@ def test_an_alias_stays_with_the_better_version(uri: str, tmp_path: Path) -> Non
         assert int(holder) == (1, 1, 3)[number - 1]
 
 
+def test_an_alias_never_passes_between_class_lists(uri: str, tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    images = np.zeros((2, 3, 8, 8), np.float32)
+    # the same classes in another order are the same; other ones never get the alias, whatever their score
+    lists = (("wave", "kick"), ("wave", "bow"), ("kick", "wave"))
+    for number, (names, score) in enumerate(zip(lists, (0.5, 0.9, 0.6), strict=True), start=1):
+        save_network_model(tmp_path / f"{number}", network, images, names)
+        tracker = started(uri, f"search-classes-{number}")
+        tracker.log_model(tmp_path / f"{number}", "n", registered_name="classes", alias="best", score=score)
+        holder = tracker._client.get_registered_model("classes").aliases["best"]
+        assert int(holder) == (1, 1, 3)[number - 1]
+
+
 def test_a_model_whose_recording_broke_off_is_recorded_once(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
