@@ -25,6 +25,7 @@ def comparison_text(comparison: Comparison) -> Group:
     parts: list[RenderableType] = [_numbers(comparison)]
     if comparison.note:
         parts.append(Text(comparison.note, style="yellow"))
+    parts += [Text(""), *map(Text, comparison.paired)] if comparison.paired else []
     accuracies = [one.test_accuracy for one in comparison.cells]
     for title, costs, front in (
         ("parameters", [one.parameters for one in comparison.cells], comparison.small),

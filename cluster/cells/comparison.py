@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cluster.cells.found import FoundCells
+from cluster.cells.paired import paired_lines
 from nas.genotype import Cell
 
 __all__ = ["Comparison", "compare", "own_nodes", "pareto_front"]
@@ -24,6 +25,7 @@ class Comparison:
         fast: runs that no other beats in accuracy and in latency.
         settings: what differs, by dotted name, one value for each run; empty where a run has none.
         note: what must be known to read the accuracies right; empty where nothing must.
+        paired: one line for each two runs that answered the same clips.
     """
 
     cells: tuple[FoundCells, ...]
@@ -34,10 +36,15 @@ class Comparison:
     fast: frozenset[int]
     settings: dict[str, tuple[str, ...]]
     note: str = ""
+    paired: tuple[str, ...] = ()
 
 
-def compare(cells: Sequence[FoundCells]) -> Comparison:
+def compare(cells: Sequence[FoundCells], predictions: Sequence[str | None] = ()) -> Comparison:
     """Set runs beside each other.
+
+    Args:
+        cells: of the runs.
+        predictions: the answers of each run as CSV, for paired tests; None where one has none.
 
     Raises:
         ValueError: fewer than two, more than 26, or one of them twice.
@@ -49,15 +56,17 @@ def compare(cells: Sequence[FoundCells]) -> Comparison:
     if twice is not None:
         raise ValueError(f"the run {twice.name!r} ({twice.run_id[:8]}) came twice; name different runs")
     accuracies = [one.test_accuracy for one in cells]
+    letters = tuple(chr(ord("A") + number) for number in range(len(cells)))
     return Comparison(
         cells=tuple(cells),
-        letters=tuple(chr(ord("A") + number) for number in range(len(cells))),
+        letters=letters,
         normal=own_nodes([one.genotype.normal for one in cells]),
         reduction=own_nodes([one.genotype.reduction for one in cells]),
         small=pareto_front(accuracies, [one.parameters for one in cells]),
         fast=pareto_front(accuracies, [one.latency for one in cells]),
         settings=_differing(cells),
         note="" if len({one.split or one.data for one in cells}) == 1 else DIFFERENT_DATA,
+        paired=tuple(paired_lines(letters, predictions)) if predictions else (),
     )
 
 

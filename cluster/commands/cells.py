@@ -93,15 +93,17 @@ def compare_command(
     tracking: Tracking = STORE,
     experiment: Experiment = "posenas",
 ) -> None:
-    """Several searches side by side: numbers, accuracy against size and latency, and where the cells differ.
+    """Several searches side by side: numbers, paired tests on the same clips, and where the cells differ.
 
     Example: [bold]posenas cells compare as1 as2 --html compared.html[/bold]
 
     From Python: cluster.cells.compare(cells) and cluster.cells.comparison_page(comparison).
     """
     from cluster.cells import compare, comparison_page, comparison_text, find_cells, write_page
+    from cluster.cells.paired import read_predictions
 
-    comparison = compare([find_cells(run, tracking, experiment) for run in runs])
+    found = [find_cells(run, tracking, experiment) for run in runs]
+    comparison = compare(found, [read_predictions(one, tracking) for one in found])
     Console().print(comparison_text(comparison))
     if html is not None:
         write_page(html, comparison_page(comparison))

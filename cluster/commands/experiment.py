@@ -201,6 +201,7 @@ def evaluate(
 
     From Python: cluster.worker.run_evaluation(folder).
     """
+    from cluster.scores import score_lines
     from cluster.stages.evaluation import class_lines, seed_line
     from cluster.worker import run_evaluation
 
@@ -208,6 +209,7 @@ def evaluate(
         outcome = run_evaluation(run, progress=progress)
     _show(
         *class_lines(outcome),
+        *(f"scores    {line}" for line in score_lines(outcome.scores)),
         f"accuracy  {outcome.accuracy:.4f} ({outcome.correct} of {outcome.total} original test sequences)",
         *([f"seeds     {seed_line(outcome)}"] if len(outcome.seeds) > 1 else []),
         f"report    {run / 'report.html'}",

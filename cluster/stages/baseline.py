@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from cluster.config import ExperimentConfig
 from cluster.distributed.training_runs import BaselineSpec
-from cluster.files import write_json
+from cluster.files import write_atomically, write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts, confusion_figure
+from cluster.scores import prediction_rows, score_metrics, scores_of
+from cluster.stages.answers import named_alone, test_answers
 from cluster.stages.data_identity import keep_fingerprint, load_to_learn
 from cluster.stages.evaluation import together
 from cluster.stages.folder import RunFolder
@@ -25,7 +27,7 @@ from cluster.stages.latency import median_latency
 from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import open_tracker
 from cluster.stages.seeds import SeedPlan, Seeds
-from cluster.tracking.facts import environment, environment_tags
+from cluster.tracking.facts import as_csv, environment, environment_tags
 from cluster.tracking.opening import watched
 from cluster.tracking.tracker import SPLIT, Tracker
 from encoding.augmentation import AugmentationConfig
@@ -114,14 +116,14 @@ def run_baseline(
         tracker.start(run.run_id, run.path.name, config.to_dict(), tags)
         with watched(tracker):
             if comparison == "neighbour":
-                score = _neighbour(experiment)
+                score = _neighbour(run, experiment)
             else:
                 trained = _seeds(run, experiment, comparison, plan)
                 size = num_parameters(trained.main.spec.build())
                 progress.say(f"{comparison} of {size:,} parameters, {plan.threads} torch threads")
                 command = f"posenas baseline {comparison} --config {run.experiment_file} --out {run.path}"
                 trained.train(command, progress, tracker)
-                score = _score(experiment, trained)
+                score = _score(run, experiment, trained)
             _keep(run, experiment, comparison, score, tracker)
     return BaselineOutcome(
         folder=run.path,
@@ -176,7 +178,7 @@ def _seeds(
     return Seeds(plan, run, config, source, spec)
 
 
-def _score(experiment: PreparedExperiment, trained: Seeds[BaselineSpec]) -> dict[str, Any]:
+def _score(run: RunFolder, experiment: PreparedExperiment, trained: Seeds[BaselineSpec]) -> dict[str, Any]:
     """Every network on the test part, each sequence once."""
     split = experiment.split
     images = experiment.images(
@@ -190,27 +192,36 @@ def _score(experiment: PreparedExperiment, trained: Seeds[BaselineSpec]) -> dict
         "together": together([score.probabilities for score in scores.values()], images.labels),
         "parameters": num_parameters(network),
         "latency_ms": median_latency(network),
-        **_counts(experiment, scores[trained.plan.main].predictions),
+        **_counts(run, experiment, scores[trained.plan.main].probabilities),
         "training": trained.rows(),
     }
 
 
-def _neighbour(experiment: PreparedExperiment) -> dict[str, Any]:
+def _neighbour(run: RunFolder, experiment: PreparedExperiment) -> dict[str, Any]:
     split = experiment.split
     statistics = experiment.statistics(split.development)
     known, unknown = (experiment.images(clips, statistics) for clips in (split.development, split.test))
-    counts = _counts(experiment, nearest_neighbour(known, unknown))
+    shares = named_alone(nearest_neighbour(known, unknown), split.num_classes)
+    counts = _counts(run, experiment, shares, ranked=False)
     accuracy = counts["correct"] / counts["total"]
     return {"seeds": [{"seed": 0, "accuracy": accuracy}], "parameters": 0, "latency_ms": None, **counts}
 
 
-def _counts(experiment: PreparedExperiment, answers: NDArray[np.int64]) -> dict[str, Any]:
-    split = experiment.split
-    labels = np.array([clip.label for clip in split.test], np.int64)
-    confusion = confusion_counts(labels, answers, split.num_classes)
+def _counts(
+    run: RunFolder,
+    experiment: PreparedExperiment,
+    probabilities: NDArray[np.floating[Any]],
+    *,
+    ranked: bool = True,
+) -> dict[str, Any]:
+    """The scores of one network, and its answers in predictions.csv."""
+    split, said = experiment.split, test_answers(experiment.split, probabilities)
+    confusion = confusion_counts(said.labels, said.answers, split.num_classes)
+    write_atomically(run.predictions_file, as_csv(prediction_rows(said)))
     return {
-        "correct": int((answers == labels).sum()),
-        "total": len(labels),
+        "correct": int(said.right.sum()),
+        "total": len(said.labels),
+        **scores_of(said, ranked=ranked),
         "class_names": list(split.class_names),
         "confusion": confusion.tolist(),
     }
@@ -239,7 +250,8 @@ def _keep(
         figure = confusion_figure(score["confusion"], score["class_names"])
         save_figure(figure, run.pictures / f"confusion.{ending}")
     latency = {} if score["latency_ms"] is None else {"latency_ms": score["latency_ms"]}
+    tracker.log(0, score_metrics(content))
     tracker.log(0, {"test_accuracy": content["mean"], "parameters": float(score["parameters"]), **latency})
-    for path in (run.baseline_file, run.experiment_file, run.environment_file):
+    for path in (run.baseline_file, run.predictions_file, run.experiment_file, run.environment_file):
         tracker.log_artifact(path)
     tracker.log_artifact(run.pictures, "pictures")

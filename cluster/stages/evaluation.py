@@ -1,24 +1,26 @@
 """The score of a trained classifier on the test part of its data, which nothing has seen before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.files import read_json, write_json
+from cluster.files import read_json, write_atomically, write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.classifier import TrainedClassifier
 from cluster.report.figures import confusion_counts
+from cluster.scores import prediction_rows, scores_of
+from cluster.stages.answers import test_answers
 from cluster.stages.data_identity import keep_fingerprint, load_to_evaluate
 from cluster.stages.folder import RunFolder
 from cluster.stages.latency import median_latency
 from cluster.stages.pictures import write_results
 from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import open_tracker, record_evaluation
-from cluster.tracking.facts import environment
+from cluster.tracking.facts import as_csv, environment
 from cluster.tracking.tracker import Tracker
 from nas.network import num_parameters
 from nas.threads import torch_threads
@@ -39,6 +41,7 @@ class EvaluationOutcome:
         latency: median milliseconds from one image to its logits, on one thread.
         seeds: accuracy of every seed that was trained, by seed; the above is of the run's own.
         together: accuracy of the mean of all seeds' probabilities; None for a single seed.
+        scores: `cluster.scores.scores_of` the run's own seed.
     """
 
     folder: Path
@@ -50,6 +53,7 @@ class EvaluationOutcome:
     latency: float
     seeds: Mapping[int, float]
     together: float | None
+    scores: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -112,6 +116,8 @@ def _evaluate(
         other = TrainedClassifier.load(run.seed_model(seed))
         by_seed[seed] = other.predict([clip.poses for clip in clips])
     names = classifier.class_names
+    said = test_answers(experiment.split, probabilities)
+    scores = scores_of(said)
     confusion = confusion_counts(labels, answers, len(names))
     outcome = EvaluationOutcome(
         folder=run.path,
@@ -123,6 +129,7 @@ def _evaluate(
         latency=median_latency(classifier.network),
         seeds={seed: accuracy_of(row, labels) for seed, row in sorted(by_seed.items())},
         together=together(list(by_seed.values()), labels),
+        scores=scores,
     )
     predictions = [
         {"clip": clip.name, "class": names[label], "answer": names[answer], "probability": float(row[answer])}
@@ -143,11 +150,12 @@ def _evaluate(
             "parameters": num_parameters(classifier.network),
             "latency_ms": outcome.latency,
             "class_names": list(names),
-            "classes": _class_rows(names, confusion),
+            **{name: value for name, value in scores.items() if name != "accuracy"},
             "confusion": confusion.tolist(),
             "predictions": predictions,
         },
     )
+    write_atomically(run.predictions_file, as_csv(prediction_rows(said)))
     return outcome
 
 
@@ -159,16 +167,6 @@ def accuracy_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -
 def together(probabilities: Sequence[NDArray[np.float32]], labels: NDArray[np.int64]) -> float | None:
     """Accuracy of several networks that answer as one, by the mean of their probabilities; None for one."""
     return accuracy_of(np.mean(probabilities, axis=0), labels) if len(probabilities) > 1 else None
-
-
-def _class_rows(names: tuple[str, ...], confusion: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Accuracy of each class; None where the test part has no clip of it."""
-    rows = []
-    for label, name in enumerate(names):
-        correct, total = int(confusion[label, label]), int(confusion[label].sum())
-        accuracy = correct / total if total else None
-        rows.append({"class": name, "correct": correct, "total": total, "accuracy": accuracy})
-    return rows
 
 
 def _seeds(run: RunFolder) -> tuple[int, list[int]]:

@@ -13,6 +13,7 @@ training.json       curves of the final training
 model/              the trained classifier: all that prediction needs
 models/             those of further seeds, a folder each
 evaluation.json     accuracy per original test sequence, confusion matrix, every prediction
+predictions.csv     the answers, a row a test clip, with the probability of every class
 baseline.json       the same of a baseline, in a folder of its own (`posenas baseline`)
 pictures/           cells, network, curves and images as SVG and PNG
 report.html         all of it on one page
@@ -49,6 +50,7 @@ class RunFolder(RunFolderBase):
         self.model = path / "model"
         self.models = path / "models"
         self.evaluation_file = path / "evaluation.json"
+        self.predictions_file = path / "predictions.csv"
         self.baseline_file = path / "baseline.json"
         self.pictures = path / "pictures"
         self.report_file = path / "report.html"

@@ -11,6 +11,7 @@ from cluster.progress import Progress
 from cluster.recognition.classifier import TrainedClassifier
 from cluster.registry.architectures import record_architectures
 from cluster.registry.registry import Registry
+from cluster.scores import score_metrics
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import PreparedExperiment
 from cluster.tracking.facts import environment_tags
@@ -184,6 +185,7 @@ def record_evaluation(tracker: Tracker, run: RunFolder, experiment: PreparedExpe
         "test_accuracy": float(content["accuracy"]),
         "parameters": float(content["parameters"]),
         "latency_ms": float(content["latency_ms"]),
+        **score_metrics(content),
     }
     start_search(tracker, run, experiment)
     tracker.set_tags({DESCRIPTION: _description(run, experiment)})
@@ -221,5 +223,6 @@ def _record_scores(tracker: Tracker, run: RunFolder, scores: Mapping[str, float]
     tracker.log(0, scores)
     content = read_json(run.evaluation_file)
     tracker.log_table("classes.csv", content["classes"])
-    tracker.log_table("predictions.csv", content["predictions"])
+    tracker.log_table("subjects.csv", content["subjects"])
+    tracker.log_artifact(run.predictions_file)
     tracker.finish("finished")
