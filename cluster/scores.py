@@ -180,8 +180,8 @@ class PairedTest:
         low, high = (100 * value for value in self.interval)
         return (
             f"{100 * self.difference:+.1f} points ({LEVEL:.0%} {low:+.1f} to {high:+.1f}) on the "
-            f"same {self.total} clips; right in one alone: {self.first_only} and {self.second_only}, exact McNemar "
-            f"test p = {self.p_value:.3g}"
+            f"same {self.total} clips; right in one alone: {self.first_only} and {self.second_only}, exact "
+            f"McNemar test p = {self.p_value:.3g}"
         )
 
 
