@@ -118,8 +118,8 @@ def stages(recognizer: Recognizer, rounds: int) -> None:
     print(f"lift a frame, both streams        {lift:6.2f} ms")
     print(f"encode a window of {WINDOW} frames     {encode:6.2f} ms")
     print(f"classify its image                {classify:6.2f} ms")
-    print(f"all three, a look at every frame  {lift + encode + classify:6.2f} ms")
-    print(f"a frame, a look every {STRIDE} frames   {lift + (encode + classify) / STRIDE:6.2f} ms")
+    print(f"all three, for every frame         {lift + encode + classify:6.2f} ms")
+    print(f"a frame, predicted every {STRIDE}      {lift + (encode + classify) / STRIDE:6.2f} ms")
 
 
 def timed(work: Callable[[], object], rounds: int) -> float:

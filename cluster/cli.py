@@ -8,8 +8,10 @@ Nothing heavy (torch, Ray, MLflow) is imported here or at the top of `cluster.co
 """
 
 import os
+import re
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -40,10 +42,16 @@ __all__ = ["app", "main"]
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 BAD_INPUT = (ValueError, OSError)
+_CALLED = "posenas.called"
 
 
 class _Commands(TyperGroup):
     """A group of commands whose errors end in one red sentence instead of a traceback."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is meant; its name is kept for the errors."""
+        ctx.meta[_CALLED] = list(args)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
@@ -64,7 +72,7 @@ class _Commands(TyperGroup):
         except Exception as error:  # noqa: BLE001 - the last door: everything leaves as a sentence and a code
             if ctx.params.get("verbose"):
                 traceback.print_exc()
-            _say(_sentence(error), "red")
+            _say(_with_flags(_sentence(error), _flags(self, ctx.meta.get(_CALLED, []))), "red")
             raise typer.Exit(_exit_code(error)) from None
 
 
@@ -147,6 +155,22 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, BAD_INPUT) and text:
         return text
     return f"{type(error).__name__}: {text} (--verbose shows where)" if text else f"{type(error).__name__}"
+
+
+def _flags(group: Any, arguments: list[str]) -> dict[str, str]:
+    """The options of the command that is called: parameter of the function and what is typed for it."""
+    command = group
+    for name in arguments:
+        if name not in getattr(command, "commands", {}):
+            break
+        command = command.commands[name]
+    options = {parameter.name: parameter.opts for parameter in command.params}
+    return {name: opts[0] for name, opts in options.items() if name and opts[0].startswith("--")}
+
+
+def _with_flags(sentence: str, flags: Mapping[str, str]) -> str:
+    """A library's sentence for a person at the command line: `max_latency` is --max-latency there."""
+    return re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), sentence)
 
 
 def _say(sentence: str, colour: str) -> None:

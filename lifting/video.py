@@ -94,7 +94,7 @@ def open_video(path: Path, fps: float | None = None) -> Video:
         capture.release()
     rate = header_fps if fps is None else fps
     if not 0 < rate < _PLAUSIBLE_FPS:
-        raise ValueError(f"{path} has a frame rate of {rate:g}; give the true one with --fps")
+        raise ValueError(f"{path} has a frame rate of {rate:g}; give the true one as `fps`")
     height, width = shown.shape[:2]
     return Video(
         path=path,

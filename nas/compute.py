@@ -53,7 +53,7 @@ def require_device(config: ComputeConfig) -> torch.device:
             build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU alone"
             raise ValueError(
                 f"`compute.device` is 'cuda', and torch (built for {build}) sees no NVIDIA GPU in this "
-                "process; set it to 'cpu', or run where a GPU is, on Ray with --gpus-per-worker"
+                "process; set it to 'cpu', or run where a GPU is, on Ray with GPUs for its workers"
             )
         if config.precision == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             raise ValueError(

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def detect(
     video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the JSON files.", show_default=False)],
-    model: Annotated[
+    detector: Annotated[
         Path | None,
         typer.Option(
             "--model", help="ONNX pose model (RTMPose, MoveNet) instead of MediaPipe.", show_default=False
@@ -40,7 +40,7 @@ def detect(
 
     Example: [bold]posenas detect walk.mp4 --out walk_json[/bold]
 
-    From Python: lifting.detection.detect.detect_video().
+    From Python: lifting.detect_video(video, folder).
     """
     from cluster.commands.options import opened_progress
     from cluster.progress import by_phase
@@ -48,7 +48,7 @@ def detect(
 
     with opened_progress() as progress:
         found = detect_video(
-            video, out, model=model, fps=fps, min_confidence=min_confidence, progress=by_phase(progress)
+            video, out, detector=detector, fps=fps, min_confidence=min_confidence, progress=by_phase(progress)
         )
     console = Console()
     if found.resumed_at >= found.num_frames:

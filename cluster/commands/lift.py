@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cluster.commands import options
+from cluster.commands import options, source_options
 from cluster.commands.options import changes, opened_progress
 
 if TYPE_CHECKING:
@@ -170,37 +170,18 @@ def run(
     person: Annotated[
         str, typer.Option(help="Of several people: largest, longest (in view), or a number.")
     ] = "largest",
-    layout: Annotated[
-        str, typer.Option(help="Of the JSON: auto, coco_17, coco_18, body_25 or body_25b.")
-    ] = "auto",
-    fps: Annotated[
-        float | None, typer.Option(help="Frames per second, where nobody says.", show_default=False, min=0.01)
-    ] = None,
-    image_size: Annotated[
-        str | None,
-        typer.Option(
-            "--image-size",
-            help="Width x height in pixels, as 1280x720, where keypoints are shares of the picture.",
-            show_default=False,
-        ),
-    ] = None,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            "--detector", help="ONNX pose model for a video; without it MediaPipe.", show_default=False
-        ),
-    ] = None,
-    video: Annotated[
-        Path | None,
-        typer.Option("--video", help="Picture behind the keypoints of a JSON folder.", show_default=False),
-    ] = None,
+    layout: source_options.Layout = "auto",
+    fps: source_options.Fps = None,
+    image_size: source_options.ImageSize = None,
+    detector: source_options.Detector = None,
+    video: source_options.Video = None,
     use: Annotated[str, typer.Option(help="Streams: both, detected or gt.")] = "both",
     runtime: options.LifterRuntime = "onnx",
-    lookahead: Annotated[int, typer.Option(help="Frames to wait for a lost keypoint; 0: causal.", min=0)] = 0,
+    lookahead: source_options.Lookahead = 0,
     hold: Annotated[
         int, typer.Option(help="Frames for which a lost keypoint stays where it was.", min=0)
     ] = 15,
-    smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the poses (One Euro filter).")] = False,
+    smooth: source_options.Smooth = False,
     mend: Annotated[
         bool, typer.Option("--mend/--no-mend", help="Mend poses that no person can have.")
     ] = True,
@@ -215,7 +196,7 @@ def run(
 
     Example: [bold]posenas lift run walk.mp4 --lifter runs/lift-cmu --smooth --lookahead 5[/bold]
 
-    From Python: lifting.run.run_lift(lifter, LiftRequest(source=...), folder).
+    From Python: lifting.run_lift(lifter, LiftRequest(source=...), folder).
     """
     if use not in ("both", "gt", "detected"):
         raise ValueError(f"--use is {use!r}; both, gt or detected is needed")

@@ -1,5 +1,6 @@
 """`posenas recognize`, `pack` and `study`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,13 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cluster.commands import options
+from cluster.commands import options, source_options
 from cluster.commands.options import opened_progress
 
 if TYPE_CHECKING:
-    from cluster.recognition.live import LiveOptions
-    from cluster.recognition.recognizer import Recognizer
-    from cluster.recognition.running import RecognitionOutcome
     from cluster.recognition.windows import WindowConfig
 
 __all__ = ["register"]
@@ -28,12 +26,17 @@ Lifter = Annotated[
 ]
 Window = Annotated[
     int | None,
-    typer.Option("--window", help="Frames looked at together.", rich_help_panel=_WINDOWS, show_default=False),
+    typer.Option(
+        "--window", help="Frames classified together.", rich_help_panel=_WINDOWS, show_default=False
+    ),
 ]
 Stride = Annotated[
     int | None,
     typer.Option(
-        "--stride", help="Frames from one look to the next.", rich_help_panel=_WINDOWS, show_default=False
+        "--stride",
+        help="Frames from one prediction to the next.",
+        rich_help_panel=_WINDOWS,
+        show_default=False,
     ),
 ]
 Enter = Annotated[
@@ -56,6 +59,43 @@ Leave = Annotated[
 ]
 
 
+Clip = Annotated[
+    bool, typer.Option("--clip", help="The whole source is one action.", rich_help_panel=_WINDOWS)
+]
+MaxLatency = Annotated[
+    float | None,
+    typer.Option(
+        "--max-latency",
+        help="Milliseconds that a frame may wait for the prediction that shows it.",
+        rich_help_panel=_WINDOWS,
+        show_default=False,
+    ),
+]
+Film = Annotated[Path | None, typer.Option("--film", help="Annotated .mp4 to write.", show_default=False)]
+Lines = Annotated[
+    Path | None,
+    typer.Option("--lines", help="JSON lines to write: every window, every action.", show_default=False),
+]
+DetectEvery = Annotated[
+    int,
+    typer.Option(
+        "--detect-every",
+        help="Detect people in every Nth frame alone; those between are filled in.",
+        rich_help_panel=_SOURCE,
+        min=1,
+    ),
+]
+Focal = Annotated[
+    float | None,
+    typer.Option(
+        "--focal",
+        help="Of the camera, pixels; places two people.",
+        rich_help_panel=_SOURCE,
+        show_default=False,
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(rich_help_panel=_PANEL)(recognize)
@@ -73,89 +113,23 @@ def recognize(
         typer.Option("--model", help="Model folder, run, or the name of a model registered in MLflow."),
     ],
     lifter: Lifter = None,
-    clip: Annotated[
-        bool,
-        typer.Option("--clip", help="The whole source is one action.", rich_help_panel=_WINDOWS),
-    ] = False,
+    clip: Clip = False,
     window: Window = None,
     stride: Stride = None,
     enter: Enter = None,
     leave: Leave = None,
-    max_latency: Annotated[
-        float | None,
-        typer.Option(
-            "--max-latency",
-            help="Milliseconds that a frame may wait for the look that shows it.",
-            rich_help_panel=_WINDOWS,
-            show_default=False,
-        ),
-    ] = None,
-    film: Annotated[
-        Path | None, typer.Option("--film", help="Annotated .mp4 to write.", show_default=False)
-    ] = None,
-    lines: Annotated[
-        Path | None,
-        typer.Option("--lines", help="JSON lines to write: every look, every action.", show_default=False),
-    ] = None,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            "--detector",
-            help="ONNX pose model; without it MediaPipe.",
-            rich_help_panel=_SOURCE,
-            show_default=False,
-        ),
-    ] = None,
-    detect_every: Annotated[
-        int,
-        typer.Option(
-            "--detect-every",
-            help="Look for people in every so many frames alone; those between are filled in.",
-            rich_help_panel=_SOURCE,
-            min=1,
-        ),
-    ] = 1,
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="Of the JSON: auto, coco_17, coco_18, body_25 or body_25b.", rich_help_panel=_SOURCE
-        ),
-    ] = "auto",
-    fps: Annotated[
-        float | None,
-        typer.Option(
-            help="Frames per second, where nobody says.",
-            rich_help_panel=_SOURCE,
-            show_default=False,
-            min=0.01,
-        ),
-    ] = None,
-    image_size: Annotated[
-        str | None,
-        typer.Option(
-            "--image-size",
-            help="Width x height in pixels, as 1280x720, where keypoints are shares of the picture.",
-            rich_help_panel=_SOURCE,
-            show_default=False,
-        ),
-    ] = None,
-    video: Annotated[
-        Path | None,
-        typer.Option(
-            "--video",
-            help="Picture behind the keypoints of a JSON folder.",
-            rich_help_panel=_SOURCE,
-            show_default=False,
-        ),
-    ] = None,
-    focal: Annotated[
-        float | None,
-        typer.Option(
-            help="Of the camera, pixels; places two people.", rich_help_panel=_SOURCE, show_default=False
-        ),
-    ] = None,
-    lookahead: Annotated[int, typer.Option(help="Frames to wait for a lost keypoint; 0: causal.", min=0)] = 0,
-    smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the poses (One Euro filter).")] = False,
+    max_latency: MaxLatency = None,
+    film: Film = None,
+    lines: Lines = None,
+    detector: source_options.Detector = None,
+    detect_every: DetectEvery = 1,
+    layout: source_options.Layout = "auto",
+    fps: source_options.Fps = None,
+    image_size: source_options.ImageSize = None,
+    video: source_options.Video = None,
+    focal: Focal = None,
+    lookahead: source_options.Lookahead = 0,
+    smooth: source_options.Smooth = False,
     runtime: options.LifterRuntime = "onnx",
     tracking: options.Tracking = None,
 ) -> None:
@@ -165,8 +139,9 @@ def recognize(
 
     Example: [bold]posenas recognize 0 --model posenas-msr-as1@champion --max-latency 300[/bold]
 
-    From Python: cluster.recognition.recognizer.Recognizer.load(folder).predict(keypoints).
+    From Python: cluster.recognition.recognizer.Recognizer.load(folder).events(source).
     """
+    from cluster.commands import recognition_output as shown
     from cluster.recognition.live import LiveOptions
     from cluster.recognition.model_lookup import open_model
     from cluster.recognition.recognizer import Recognizer
@@ -183,56 +158,13 @@ def recognize(
         focal=focal,
     )
     if Path(source).suffix == ".npz":
-        given = {
-            "--film": film,
-            "--detector": detector,
-            "--detect-every": None if detect_every == 1 else detect_every,
-            "--video": video,
-            "--max-latency": max_latency,
-        }
-        wrong = [name for name, value in given.items() if value is not None]
-        if wrong:
-            raise ValueError(
-                f"{wrong[0]} is for 2D keypoints and videos; {source} holds 3D poses: leave it out"
-            )
-        _recognize_poses(recognizer, Path(source), wanted, lines)
+        wrong = {"film": film, "detector": detector, "video": video, "max_latency": max_latency}
+        _refuse_with_poses(source, wrong | {"detect_every": detect_every if detect_every > 1 else None})
+        shown.recognize_poses(recognizer, Path(source), wanted, lines)
         return
-    from cluster.recognition.running import RecognitionOutput, recognize_source
-    from lifting.sources import open_source
-    from lifting.stage_times import StageTimes
-
-    times = StageTimes()
-    people = open_source(
-        source,
-        detector=detector,
-        layout=layout,
-        fps=fps,
-        video=video,
-        times=times,
-        detect_every=detect_every,
-        image_size=options.image_size(image_size),
-    )
-    _show(*(f"note: {note}" for note in people.notes))
-    with opened_progress() as progress:
-        outcome = recognize_source(
-            recognizer,
-            people,
-            options=wanted,
-            output=RecognitionOutput(lines=lines, film=film),
-            times=times,
-            max_latency=max_latency,
-            progress=progress,
-        )
-    if outcome.interrupted:
-        _show(f"stopped after {outcome.num_frames} frames")
-    _show_outcome(recognizer, outcome, clip)
-    if outcome.num_frames and not outcome.num_with_people:
-        _show(f"nobody is seen in any of the {outcome.num_frames} frames")
-    elif not outcome.looks:
-        least = recognizer.model.windows.least
-        _show(f"nobody is seen for long enough: a look needs {least} frames of somebody")
-    _show_costs(outcome)
-    _show(*[f"film       {film}"] * bool(film), *[f"lines      {lines}"] * bool(lines))
+    opening: dict[str, object] = {"detector": detector, "layout": layout, "fps": fps, "video": video}
+    opening |= {"detect_every": detect_every, "image_size": options.image_size(image_size)}
+    shown.recognize_frames(recognizer, source, opening, wanted, max_latency, lines, film)
 
 
 def pack(
@@ -304,75 +236,12 @@ def _windows(
     return check_settings(type(base), {**base.model_dump(), **changes}, "the options")
 
 
-def _recognize_poses(recognizer: "Recognizer", path: Path, wanted: "LiveOptions", lines: Path | None) -> None:
-    from cluster.recognition.pose_files import read_pose_file
-    from cluster.recognition.running import RecognitionOutput, recognize_poses
-
-    clips = read_pose_file(path, (recognizer.model.classifier.skeleton,))
-    if len(clips) == 1:
-        outcome = recognize_poses(
-            recognizer, clips[0].poses, options=wanted, output=RecognitionOutput(lines=lines)
+def _refuse_with_poses(source: str, given: Mapping[str, object]) -> None:
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        raise ValueError(
+            f"`{wrong[0]}` is for 2D keypoints and videos; {source} holds 3D poses: leave it out"
         )
-        _show_outcome(recognizer, outcome, wanted.whole)
-        _show_costs(outcome)
-        return
-    if lines is not None:
-        raise ValueError(f"--lines is for one clip; {path} holds {len(clips)}, which are named one by one")
-    table = Table("clip", "action", "probability", "file says", box=None, header_style="bold")
-    right = known = 0
-    for clip in clips:
-        found = recognizer.predict(clip.poses)
-        known += clip.action is not None
-        right += clip.action == found.label
-        table.add_row(clip.name, found.label, f"{found.probability:.2f}", clip.action or "")
-    Console(highlight=False).print(table)
-    if known:
-        _show(f"{right} of {known} as the file says")
-
-
-def _show_outcome(recognizer: "Recognizer", outcome: "RecognitionOutcome", whole: bool) -> None:
-    if whole:
-        for look in outcome.looks:
-            order = look.probabilities.argsort()[::-1][:3]
-            parts = [f"{recognizer.class_names[k]} {look.probabilities[k]:.2f}" for k in order]
-            _show(f"{_who(look.who)}   {', '.join(parts)}")
-        return
-    table = Table("from", "to", "who", "action", "probability", box=None, header_style="bold")
-    for span in outcome.spans:
-        who = _who((span.track,) if span.partner is None else (span.track, span.partner))
-        table.add_row(_clock(span.begin), _clock(span.end), who, span.label, f"{span.probability:.2f}")
-    if outcome.spans:
-        Console(highlight=False).print(table)
-    elif outcome.looks:
-        _show("no action is likely enough to be decided for; --enter lowers the threshold")
-
-
-def _show_costs(outcome: "RecognitionOutcome") -> None:
-    """What each stage took, and what it could do by itself."""
-    times = outcome.times
-    stages = [
-        f"{stage} {times.milliseconds(stage):.2f} ms ({1000 / max(times.milliseconds(stage), 1e-6):.0f}/s)"
-        for stage in times.seconds
-    ]
-    _show(f"{outcome.num_frames} frames, {outcome.frames_per_second:.0f} frames/s; {', '.join(stages)}")
-    if outcome.delays:
-        ordered = sorted(outcome.delays)
-        worst = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-        _show(
-            f"from a frame to the look that it causes: median {ordered[len(ordered) // 2]:.0f} ms, "
-            f"95 % within {worst:.0f} ms"
-        )
-
-
-def _who(identities: tuple[int, ...]) -> str:
-    if len(identities) == 1:
-        return f"person {identities[0]}"
-    return f"persons {identities[0]} and {identities[1]}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    return f"{int(minutes)}:{rest:04.1f}"
 
 
 def _show(*lines: str) -> None:

@@ -184,8 +184,7 @@ def find_model(folder: Path) -> Path:
         if (place / DESCRIPTION).is_file():
             return place
     raise FileNotFoundError(
-        f"{folder} holds no recognition model (no {DESCRIPTION}); "
-        "`posenas pack RUN --lifter FOLDER --out FOLDER` makes one"
+        f"{folder} holds no recognition model (no {DESCRIPTION}); `posenas pack` makes one"
     )
 
 

@@ -92,7 +92,7 @@ def _read(folder: Path, name: str, runtime: Runtime = "onnx") -> RecognitionMode
             return RecognitionModel(classifier=classifier, lifter=None, notes=classifier.notes)
     raise FileNotFoundError(
         f"{name} holds neither a recognition model nor a trained classifier; `posenas train RUN` makes a "
-        "classifier, `posenas pack RUN --lifter FOLDER --out FOLDER` a model of it"
+        "classifier, `posenas pack` a model of it"
     )
 
 

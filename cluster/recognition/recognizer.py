@@ -6,7 +6,7 @@ live = recognizer.stream(BODY_25, fps=30, image_size=(1280, 720))
 for frame in live.push(people): ...                        # frame by frame
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,9 +14,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.recognition.live import LiveOptions, LiveRecognizer, Look, PoseWatcher
+from cluster.recognition.events import pose_events, source_events, within_latency
+from cluster.recognition.live import Event, LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel
-from cluster.recognition.windows import ActionSpan, Timeline
+from cluster.recognition.records import WindowPrediction
+from cluster.recognition.windows import ActionSpan, in_order
 from lifting.gaps import GapConfig
 from lifting.mapping import can_map, map_joints
 from lifting.one_euro import OneEuroConfig
@@ -113,8 +115,8 @@ class Recognizer:
         """
         if self.model.lifter is None:
             raise ValueError(
-                "2D keypoints came, and this model takes 3D poses alone; pack it with a lifter: "
-                "`posenas pack RUN --lifter FOLDER --out FOLDER`"
+                "2D keypoints came, and this model takes 3D poses alone; pack it with a lifter "
+                "(`posenas pack`)"
             )
         if self.model.classifier.num_people != 1:
             raise ValueError(
@@ -137,41 +139,61 @@ class Recognizer:
         fps: float,
         image_size: tuple[int, int],
         options: LiveOptions | None = None,
-        heard: Callable[[Look], None] | None = None,
     ) -> LiveRecognizer:
         """Frame by frame: `.push(people)`, `.finish()`, `.timeline`; see `cluster.recognition.live`."""
-        return LiveRecognizer(
-            self.model, skeleton, fps=fps, image_size=image_size, options=options, heard=heard
-        )
+        return LiveRecognizer(self.model, skeleton, fps=fps, image_size=image_size, options=options)
+
+    def events(
+        self,
+        source: Source | PoseSequence3D,
+        *,
+        options: LiveOptions | None = None,
+        times: StageTimes | None = None,
+        max_latency: float | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Generator[Event]:
+        """All that is recognized in frames with people, or in one long clip of poses, as it comes.
+
+            for event in recognizer.events(open_source("walk.mp4")):
+                match event:
+                    case WindowPrediction(): ...  # a window was classified
+                    case RecognizedFrame(): ...  # a frame is done; a clip of poses has none
+                    case ActionSpan(): ...  # an action has ended
+
+        Args:
+            source: as `lifting.open_source` gives it, or poses.
+            options: how.
+            times: hears what each stage costs.
+            max_latency, stop: as `cluster.recognition.events.source_events`.
+
+        Raises:
+            ValueError: another layout or number of people than the model needs, or `max_latency` is shorter
+                than a frame.
+        """
+        options, times = options or LiveOptions(), times or StageTimes()
+        if isinstance(source, PoseSequence3D):
+            return pose_events(self.model, self._as_learned(source), options, times)
+        if max_latency is not None:
+            windows = options.windows or self.model.windows
+            options = within_latency(options, windows, source.fps, max_latency)
+        live = self.stream(source.skeleton, fps=source.fps, image_size=source.image_size, options=options)
+        live.times = times
+        return source_events(live, source, max_latency=max_latency, stop=stop)
 
     def watch(
         self,
-        poses: PoseSequence3D,
+        source: Source | PoseSequence3D,
         *,
         options: LiveOptions | None = None,
-        heard: Callable[[Look], None] | None = None,
         times: StageTimes | None = None,
     ) -> tuple[ActionSpan, ...]:
-        """The timeline of a long clip of poses.
+        """The timeline of frames with people, or of a long clip of poses: its actions, by their beginnings.
 
         Raises:
-            ValueError: another joint layout or number of people than the model needs.
+            ValueError: as `events`.
         """
-        options = options or LiveOptions()
-        learned, timeline = self._as_learned(poses), Timeline(self.class_names)
-        windows = options.windows or self.model.windows
-        watcher = PoseWatcher(
-            self.model, (0,), windows, options.whole, poses.fps, learned.skeleton, times or StageTimes()
-        )
-        looks = [watcher.push(pose, number / poses.fps) for number, pose in enumerate(learned.xyz)]
-        for look in [*looks, watcher.finish()]:
-            if look is None:
-                continue
-            if look.final or not options.whole:
-                timeline.add((0,), look.label, look.probability, look.begin, look.end)
-            if heard is not None:
-                heard(look)
-        return timeline.spans
+        events = self.events(source, options=options, times=times)
+        return in_order(event for event in events if isinstance(event, ActionSpan))
 
     def _as_learned(self, poses: PoseSequence3D) -> PoseSequence3D:
         """The poses in the classifier's layout."""
@@ -186,20 +208,16 @@ class Recognizer:
         )
 
     def _predict_source(self, source: Source, gaps: GapConfig, smoothing: OneEuroConfig | None) -> Prediction:
-        looks: list[Look] = []
         options = LiveOptions(whole=True, gaps=gaps, smoothing=smoothing)
-        live = self.stream(
-            source.skeleton, fps=source.fps, image_size=source.image_size, options=options, heard=looks.append
-        )
-        with torch_threads(1):
-            for frame in source.frames():
-                live.push(frame.people, seconds=frame.seconds)
-            live.finish()
-        last = [look for look in looks if look.final]
-        if not last:
+        windows = [
+            event
+            for event in self.events(source, options=options)
+            if isinstance(event, WindowPrediction) and event.final
+        ]
+        if not windows:
             raise ValueError("nobody is seen for two frames; somebody who acts is needed")
-        look = max(last, key=lambda one: one.num_frames)
-        return self._prediction(look.image, look.probabilities)
+        longest = max(windows, key=lambda one: one.num_frames)
+        return self._prediction(longest.image, longest.probabilities)
 
     def _prediction(self, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Prediction:
         best = int(probabilities.argmax())

@@ -1,11 +1,45 @@
-"""What recognition says of one frame: the people in it, and how far each of them is understood."""
+"""What recognition says: of a window, and of a frame with the people in it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PersonView", "RecognizedFrame"]
+from cluster.recognition.windows import Who
+
+__all__ = ["PersonView", "RecognizedFrame", "WindowPrediction"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WindowPrediction:
+    """What one window shows.
+
+    Attributes:
+        who: the person's identity, or the two of a pair.
+        begin, end: of the window, seconds.
+        num_frames: in the window.
+        image: uint8 (S, S, 3) RGB, what was classified.
+        probabilities: float32 (C,).
+        label: the class decided for, after hysteresis; None where none is.
+        final: nothing follows for them.
+        delay: milliseconds from the arrival of the frame that caused it; None for a clip of poses, and for
+            the last one of a person who has gone.
+    """
+
+    who: Who
+    begin: float
+    end: float
+    num_frames: int
+    image: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    label: int | None
+    final: bool
+    delay: float | None = None
+
+    @property
+    def probability(self) -> float:
+        """Of the class decided for; where none is, of the likeliest."""
+        return float(self.probabilities.max() if self.label is None else self.probabilities[self.label])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,9 +77,11 @@ class RecognizedFrame:
         seconds: since the beginning.
         picture: uint8 (height, width, 3) BGR; None without a video.
         people: everyone in sight.
+        num_detected: people that the detector saw in it.
     """
 
     number: int
     seconds: float
     picture: NDArray[np.uint8] | None
     people: tuple[PersonView, ...]
+    num_detected: int = 0

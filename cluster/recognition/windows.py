@@ -1,14 +1,17 @@
 """When a stretch of time counts as an action: sliding windows, hysteresis, and the timeline they give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["ActionSpan", "Decision", "Timeline", "Who", "WindowConfig"]
+if TYPE_CHECKING:
+    from cluster.recognition.records import WindowPrediction
+
+__all__ = ["ActionSpan", "Decision", "Timeline", "Who", "WindowConfig", "in_order"]
 
 Who = tuple[int, ...]
 """The identity of a person, or the two of a pair, the smaller one first."""
@@ -19,12 +22,14 @@ class WindowConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: int = Field(default=60, ge=2, description="frames that are looked at together")
-    stride: int = Field(default=10, ge=1, description="frames from one look to the next")
-    least: int = Field(default=20, ge=2, description="frames of somebody that the first look needs")
+    window: int = Field(default=60, ge=2, description="frames that are classified together")
+    stride: int = Field(default=10, ge=1, description="frames from one prediction to the next")
+    least: int = Field(default=20, ge=2, description="frames of a person that the first prediction needs")
     enter: float = Field(default=0.6, gt=0, le=1, description="probability at which an action is decided for")
     leave: float = Field(default=0.4, ge=0, le=1, description="probability below which it is given up")
-    confirm: int = Field(default=2, ge=1, description="looks in a row that must say so before it is decided")
+    confirm: int = Field(
+        default=2, ge=1, description="predictions in a row that must say so before it is decided"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -39,7 +44,7 @@ class Decision:
     """Hysteresis: an action is decided for when it is likely, and kept until it is unlikely.
 
     It is given up below `leave`, or when another one is likely and ahead of it by `enter` - `leave`. A single
-    odd window changes nothing: what is decided for must have been so in `confirm` looks in a row.
+    odd window changes nothing: what is decided for must have been so in `confirm` predictions in a row.
 
     Args:
         config: the thresholds.
@@ -109,11 +114,22 @@ class Timeline:
         self._closed: list[ActionSpan] = []
         self._ended: dict[Who, float] = {}
 
-    def add(self, who: Who, label: int | None, probability: float, begin: float, end: float) -> None:
+    def take(self, prediction: "WindowPrediction") -> ActionSpan | None:
+        """As `add`, of what a window shows."""
+        return self.add(
+            prediction.who, prediction.label, prediction.probability, prediction.begin, prediction.end
+        )
+
+    def add(
+        self, who: Who, label: int | None, probability: float, begin: float, end: float
+    ) -> ActionSpan | None:
         """A window of a person or a pair, from `begin` to `end` seconds, was decided upon.
 
         The first window of an action counts from its own beginning where nothing was decided before, else
         from the end of the action before.
+
+        Returns:
+            The action that has ended with it; None where none has.
         """
         name = None if label is None else self._names[label]
         before = self._open.get(who)
@@ -121,8 +137,8 @@ class Timeline:
             span, windows = before
             mean = (span.probability * windows + probability) / (windows + 1)
             self._open[who] = replace(span, probability=mean, end=end), windows + 1
-            return
-        self.close(who)
+            return None
+        ended = self.close(who)
         if name is not None:
             start = max(begin, self._ended.get(who, begin))
             self._open[who] = (
@@ -136,21 +152,29 @@ class Timeline:
                 ),
                 1,
             )
+        return ended
 
-    def close(self, who: Who) -> None:
-        """Their action has ended."""
-        if who in self._open:
-            span = self._open.pop(who)[0]
-            self._closed.append(span)
-            self._ended[who] = span.end
+    def close(self, who: Who) -> ActionSpan | None:
+        """Their action has ended; gives it, if there was one."""
+        if who not in self._open:
+            return None
+        span = self._open.pop(who)[0]
+        self._closed.append(span)
+        self._ended[who] = span.end
+        return span
 
-    def leave(self, who: Who) -> None:
-        """They have gone, and will not come back under these identities."""
-        self.close(who)
+    def leave(self, who: Who) -> ActionSpan | None:
+        """They have gone, and will not come back under these identities; as `close`."""
+        ended = self.close(who)
         self._ended.pop(who, None)
+        return ended
 
     @property
     def spans(self) -> tuple[ActionSpan, ...]:
         """All actions so far, in the order of their beginnings."""
-        spans = [*self._closed, *(span for span, _ in self._open.values())]
-        return tuple(sorted(spans, key=lambda span: (span.begin, span.track)))
+        return in_order([*self._closed, *(span for span, _ in self._open.values())])
+
+
+def in_order(spans: Iterable[ActionSpan]) -> tuple[ActionSpan, ...]:
+    """Actions in the order of their beginnings."""
+    return tuple(sorted(spans, key=lambda span: (span.begin, span.track)))

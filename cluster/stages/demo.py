@@ -1,7 +1,6 @@
 """The whole chain on built-in data: lifter, lifted clips, search, training, test, recognition, film."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from cluster.lifter.training import run_lift_training
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.film import RecognitionFilm
-from cluster.recognition.live import LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.records import RecognizedFrame
-from cluster.recognition.windows import ActionSpan, WindowConfig
+from cluster.recognition.windows import ActionSpan, WindowConfig, in_order
 from cluster.stages.evaluation import EvaluationOutcome, run_evaluation
 from cluster.stages.filming import DEMO_CAMERA, film_poses, one_after_the_other
 from cluster.stages.final_training import TrainingOutcome, run_training
@@ -31,9 +29,8 @@ from encoding.datasets import Clip, save_clips
 from encoding.datasets.synthetic import synthetic
 from lifting.noise import DetectorNoise
 from lifting.poses import Keypoints2D, PoseSequence3D
-from lifting.tracking import DetectedPerson
+from lifting.sources import ClipSource
 from lifting.trained_lifter import TwoStreamLifter
-from nas.threads import torch_threads
 
 __all__ = ["DemoOutcome", "demo_config", "demo_lift_config", "film_recognition", "run_demo"]
 
@@ -198,44 +195,34 @@ def film_recognition(
         progress: hears of every frame.
 
     Returns:
-        What was recognised when.
+        What was recognized when.
     """
     progress = progress or SilentProgress()
     keypoints = film_poses(_shown(), DEMO_CAMERA, DetectorNoise(), np.random.default_rng(1))
-    live = recognizer.stream(
-        keypoints.skeleton, fps=keypoints.fps, image_size=keypoints.image_size, options=LiveOptions()
-    )
     lifter = recognizer.model.lifter
     assert lifter is not None
     progress.begin("recognition", keypoints.num_frames)
-    with (
-        torch_threads(1),
-        RecognitionFilm(
-            path,
-            skeletons=(keypoints.skeleton, lifter.skeleton),
-            class_names=recognizer.class_names,
-            image_size=keypoints.image_size,
-            fps=keypoints.fps,
-        ) as film,
-    ):
-        surest, best = -1.0, None
-        for frame in _recognised(live, keypoints, progress):
-            drawn = film.append(frame)
-            if 2 * frame.number >= keypoints.num_frames and (sureness := _sureness(frame)) > surest:
-                surest, best = sureness, drawn
+    spans: list[ActionSpan] = []
+    surest, best = -1.0, None
+    with RecognitionFilm(
+        path,
+        skeletons=(keypoints.skeleton, lifter.skeleton),
+        class_names=recognizer.class_names,
+        image_size=keypoints.image_size,
+        fps=keypoints.fps,
+    ) as film:
+        for event in recognizer.events(ClipSource(keypoints)):
+            if isinstance(event, ActionSpan):
+                spans.append(event)
+            elif isinstance(event, RecognizedFrame):
+                drawn = film.append(event)
+                progress.advance(event.number + 1)
+                if 2 * event.number >= keypoints.num_frames and (sureness := _sureness(event)) > surest:
+                    surest, best = sureness, drawn
     assert best is not None
     _, png = cv2.imencode(".png", best)
     write_atomically(picture, png.tobytes())
-    return live.timeline.spans
-
-
-def _recognised(
-    live: LiveRecognizer, keypoints: Keypoints2D, progress: Progress
-) -> Iterator[RecognizedFrame]:
-    for number, person in enumerate(_detections(keypoints), start=1):
-        yield from live.push([person])
-        progress.advance(number)
-    yield from live.finish()
+    return in_order(spans)
 
 
 def _sureness(frame: RecognizedFrame) -> float:
@@ -271,8 +258,3 @@ def _shown() -> PoseSequence3D:
         if clip.subject == _SHOWN_SUBJECT
     }
     return one_after_the_other([first[action] for action in _SHOWN_ACTIONS])
-
-
-def _detections(keypoints: Keypoints2D) -> Iterator[DetectedPerson]:
-    for xy, confidence in zip(keypoints.xy, keypoints.confidence, strict=True):
-        yield DetectedPerson(xy=xy, confidence=confidence)

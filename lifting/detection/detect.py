@@ -50,7 +50,7 @@ def detect_video(
     path: Path,
     out: Path,
     *,
-    model: Path | None = None,
+    detector: Path | None = None,
     fps: float | None = None,
     min_confidence: float = MIN_CONFIDENCE,
     progress: Progress | None = None,
@@ -64,7 +64,7 @@ def detect_video(
     Args:
         path: the video.
         out: the folder.
-        model: an ONNX pose model; None takes MediaPipe.
+        detector: an ONNX pose model; None: MediaPipe.
         fps: in place of what the video's header says.
         min_confidence: a keypoint below it is missing.
         progress: called for every frame.
@@ -76,15 +76,15 @@ def detect_video(
         RuntimeError: MediaPipe ends by itself.
     """
     video = open_video(path, fps)
-    with _open_detector(model, video, min_confidence) as detector:
-        layout = COCO_18 if detector.skeleton.name not in ("body_25", "body_25b") else detector.skeleton
-        folder = DetectionFolder.open(out, video, detector.name, layout, min_confidence)
+    with _open_detector(detector, video, min_confidence) as opened:
+        layout = COCO_18 if opened.skeleton.name not in ("body_25", "body_25b") else opened.skeleton
+        folder = DetectionFolder.open(out, video, opened.name, layout, min_confidence)
         done = folder.count_frames()
         if folder.is_complete and done >= folder.source["num_frames"]:
             return DetectionSummary(
                 folder=out, num_frames=done, num_detected=0, num_announced=video.num_frames, resumed_at=done
             )
-        return _run(video, folder, detector, layout, done, progress or silent)
+        return _run(video, folder, opened, layout, done, progress or silent)
 
 
 def _run(

@@ -50,8 +50,8 @@ def detector_python() -> Path:
             return python
     raise FileNotFoundError(
         f"MediaPipe's environment is not at {' nor at '.join(map(str, places))}: `make detector` in the "
-        f"sources builds it, {VARIABLE} names another place; or give a pose model of your own (`posenas "
-        "detect --model FILE.onnx`, elsewhere `--detector FILE.onnx`)"
+        f"sources builds it, {VARIABLE} names another place; or give an ONNX pose model of your "
+        "own as `detector`"
     )
 
 

@@ -24,7 +24,7 @@ def checked_interval(detect_every: int) -> int:
         ValueError: it is below 1.
     """
     if detect_every < 1:
-        raise ValueError(f"detect_every is {detect_every}; 1 (every frame) or more is needed")
+        raise ValueError(f"`detect_every` is {detect_every}; 1 (every frame) or more is needed")
     return detect_every
 
 

@@ -50,10 +50,10 @@ def open_source(
     if path.is_dir():
         if detect_every != 1:
             raise ValueError(
-                f"--detect-every is for videos and cameras; {name} holds keypoints: leave it out"
+                f"`detect_every` is for videos and cameras; {name} holds keypoints: leave it out"
             )
         return KeypointSource(path, video, layout, fps, image_size)
     if keypoints is not None:
-        found = detect_video(path, keypoints, model=detector, fps=fps, progress=progress)
+        found = detect_video(path, keypoints, detector=detector, fps=fps, progress=progress)
         return KeypointSource(found.folder, path, fps=fps)
     return VideoSource(path, detector, fps, times=times, detect_every=detect_every)

@@ -51,7 +51,7 @@ def test_a_header_without_a_rate_asks_for_one(tmp_path: Path, monkeypatch: pytes
 
     real = cv2.VideoCapture
     monkeypatch.setattr(cv2, "VideoCapture", WithoutRate)
-    with pytest.raises(ValueError, match="has a frame rate of 0; give the true one with --fps"):
+    with pytest.raises(ValueError, match="has a frame rate of 0; give the true one as `fps`"):
         open_video(path)
     assert open_video(path, fps=30.0).fps == 30.0
 

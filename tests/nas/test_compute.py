@@ -59,7 +59,7 @@ def same(one: object, other: object) -> bool:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_a_gpu_that_is_not_there_is_said_with_what_to_do() -> None:
     message = (
-        r"`compute.device` is 'cuda', and torch \(built for .*\) sees no NVIDIA GPU .* --gpus-per-worker"
+        r"`compute.device` is 'cuda', and torch \(built for .*\) sees no NVIDIA GPU .* GPUs for its workers"
     )
     for begin in (lambda: require_device(CUDA), lambda: searched(CUDA), lambda: trained(CUDA)):
         with pytest.raises(ValueError, match=message):

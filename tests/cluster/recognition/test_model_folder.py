@@ -56,7 +56,7 @@ def test_an_unknown_format_is_refused(folder: Path) -> None:
 
 
 def test_a_folder_without_a_model_says_how_one_is_made(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"`posenas pack RUN --lifter FOLDER --out FOLDER` makes one"):
+    with pytest.raises(FileNotFoundError, match=r"`posenas pack` makes one"):
         find_model(tmp_path)
     with pytest.raises(FileNotFoundError, match="holds neither a recognition model nor a trained classifier"):
         open_model(str(tmp_path))

@@ -14,9 +14,9 @@ from cluster.cli import app
 from cluster.distributed.config import RuntimeConfig
 from cluster.distributed.prediction import predict_on_cluster
 from cluster.distributed.runtime import Runtime
+from cluster.recognition.events import within_latency
 from cluster.recognition.live import LiveOptions
 from cluster.recognition.recognizer import Recognizer
-from cluster.recognition.running import within_latency
 from cluster.recognition.windows import WindowConfig
 from encoding.datasets.npz import save_clips
 from encoding.datasets.synthetic import synthetic
@@ -96,7 +96,7 @@ def test_nobody_and_somebody_for_too_short_is_said(model_folder: Path, tmp_path:
     assert "nobody is seen in any of the 23 frames" in text
     brief = keypoint_folder(tmp_path / "brief", frames=1)
     text = said(["recognize", str(brief), "--model", str(model_folder)])
-    assert "nobody is seen for long enough: a look needs 6 frames of somebody" in text
+    assert "nobody is seen for long enough: a prediction needs 6 frames of a person" in text
 
 
 @pytest.mark.usefixtures("detector")
@@ -128,7 +128,7 @@ def test_frames_between_those_the_detector_sees_are_filled_in(
     assert "20 frames" in text
     text = said(["recognize", str(tmp_path), "--model", str(model_folder), "--detect-every", "3"], code=2)
     assert "--detect-every is for videos and cameras" in text
-    with pytest.raises(ValueError, match=r"detect_every is 0; 1 .every frame. or more is needed"):
+    with pytest.raises(ValueError, match=r"`detect_every` is 0; 1 .every frame. or more is needed"):
         VideoSource(path, detect_every=0)
 
 
@@ -162,7 +162,7 @@ def test_a_header_without_a_rate_asks_for_one(
 
     monkeypatch.setattr(cv2, "VideoCapture", Rateless)
     text = said(["recognize", str(path), "--model", str(model_folder)], code=2)
-    assert "rateless.avi has a frame rate of 0; give the true one with --fps" in text
+    assert "rateless.avi has a frame rate of 0; give the true one as --fps" in text
     assert [frame.seconds for frame in VideoSource(path, fps=10).frames()][:3] == [0, 0.1, 0.2]
 
 
@@ -264,7 +264,7 @@ def test_poses_of_a_file_are_named(
     )
 
 
-def test_a_latency_brings_looks_together_and_gives_the_lookahead_up() -> None:
+def test_a_latency_shortens_the_stride_and_gives_the_lookahead_up() -> None:
     options, windows = LiveOptions(), WindowConfig(stride=10)
     options = LiveOptions(gaps=options.gaps.model_copy(update={"lookahead": 5}))
     kept = within_latency(options, windows, fps=30, milliseconds=600)
@@ -273,7 +273,7 @@ def test_a_latency_brings_looks_together_and_gives_the_lookahead_up() -> None:
     short = within_latency(options, windows, fps=30, milliseconds=100)
     assert short.windows is not None
     assert (short.windows.stride, short.gaps.lookahead) == (1, 2)
-    with pytest.raises(ValueError, match=r"--max-latency is 20 ms; at 30 frames/s one frame takes 33 ms"):
+    with pytest.raises(ValueError, match=r"`max_latency` is 20 ms; at 30 frames/s one frame takes 33 ms"):
         within_latency(options, windows, fps=30, milliseconds=20)
 
 
