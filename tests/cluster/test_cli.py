@@ -79,7 +79,7 @@ def test_the_version_is_shown() -> None:
     [
         (["search", "--set", "search.epochz=3"], "did you mean 'epochs'?"),
         (["search", "--set", "nonsense"], "--set 'nonsense' must read NAME=VALUE"),
-        (["search", "--data", "mrs"], "data.name is 'mrs'; it must be 'msr', 'sbu', 'npz' or 'synthetic'"),
+        (["search", "--data", "mrs"], "data.name: there is no data set 'mrs'; 'msr', 'sbu', 'npz'"),
         (["search", "--data", "msr", "--root", "nowhere"], "get 'Skeleton data in real world coordinates'"),
         (["search", "--preset", "huge"], "there is no preset 'huge'"),
         (["search", "--config", "none.yaml"], "there is no experiment file none.yaml"),
