@@ -11,7 +11,8 @@ from cluster.recognition.live import Event, LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.person_window import PersonWindow
 from cluster.recognition.records import WindowPrediction
-from cluster.recognition.windows import ActionSpan, Timeline, WindowConfig
+from cluster.recognition.timeline import ActionSpan, Timeline
+from cluster.recognition.windows import WindowConfig
 from lifting.poses import PoseSequence3D
 from lifting.sources import Source
 from lifting.stage_times import StageTimes

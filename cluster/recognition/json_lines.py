@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from cluster.recognition.live import Event
-from cluster.recognition.records import WindowPrediction
-from cluster.recognition.windows import ActionSpan, Who, in_order
+from cluster.recognition.records import Who, WindowPrediction
+from cluster.recognition.timeline import ActionSpan, in_order
 
 __all__ = ["JsonLines"]
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.person_window import PersonWindow
-from cluster.recognition.records import PersonView, RecognizedFrame, WindowPrediction
-from cluster.recognition.windows import ActionSpan, Timeline, Who, WindowConfig
+from cluster.recognition.records import PersonView, RecognizedFrame, Who, WindowPrediction
+from cluster.recognition.timeline import ActionSpan, Timeline
+from cluster.recognition.windows import WindowConfig
 from lifting.gaps import GapConfig
 from lifting.inference import FrameLifter, LiftedFrame, StreamSelection
 from lifting.one_euro import OneEuroConfig

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.recognition.model_folder import RecognitionModel
-from cluster.recognition.records import WindowPrediction
-from cluster.recognition.windows import Decision, Who, WindowConfig
+from cluster.recognition.records import Who, WindowPrediction
+from cluster.recognition.windows import Decision, WindowConfig
 from lifting.mapping import map_joints
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton

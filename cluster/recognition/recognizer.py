@@ -18,7 +18,7 @@ from cluster.recognition.events import pose_events, source_events, within_latenc
 from cluster.recognition.live import Event, LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.records import WindowPrediction
-from cluster.recognition.windows import ActionSpan, in_order
+from cluster.recognition.timeline import ActionSpan, in_order
 from lifting.gaps import GapConfig
 from lifting.mapping import can_map, map_joints
 from lifting.one_euro import OneEuroConfig

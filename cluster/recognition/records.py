@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.recognition.windows import Who
+__all__ = ["PersonView", "RecognizedFrame", "Who", "WindowPrediction"]
 
-__all__ = ["PersonView", "RecognizedFrame", "WindowPrediction"]
+Who = tuple[int, ...]
+"""The identity of a person, or the two of a pair, the smaller one first."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

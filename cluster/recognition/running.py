@@ -11,8 +11,8 @@ from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.json_lines import JsonLines
 from cluster.recognition.live import Event, LiveOptions
 from cluster.recognition.recognizer import Recognizer
-from cluster.recognition.records import RecognizedFrame, WindowPrediction
-from cluster.recognition.windows import ActionSpan, Who, in_order
+from cluster.recognition.records import RecognizedFrame, Who, WindowPrediction
+from cluster.recognition.timeline import ActionSpan, in_order
 from lifting.poses import PoseSequence3D
 from lifting.progress import Progress, silent
 from lifting.sources import Source

@@ -18,7 +18,8 @@ from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.records import RecognizedFrame
-from cluster.recognition.windows import ActionSpan, WindowConfig, in_order
+from cluster.recognition.timeline import ActionSpan, in_order
+from cluster.recognition.windows import WindowConfig
 from cluster.stages.evaluation import EvaluationOutcome, run_evaluation
 from cluster.stages.filming import DEMO_CAMERA, film_poses, one_after_the_other
 from cluster.stages.final_training import TrainingOutcome, run_training

@@ -11,7 +11,8 @@ from cluster.recognition.live import Event, LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.records import RecognizedFrame, WindowPrediction
-from cluster.recognition.windows import ActionSpan, WindowConfig
+from cluster.recognition.timeline import ActionSpan
+from cluster.recognition.windows import WindowConfig
 from lifting.gaps import Frame2D, GapConfig
 from lifting.inference import LiftedFrame
 from lifting.poses import Keypoints2D, PoseSequence3D

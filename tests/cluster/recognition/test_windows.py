@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cluster.recognition.windows import Decision, Timeline, WindowConfig
+from cluster.recognition.timeline import Timeline
+from cluster.recognition.windows import Decision, WindowConfig
 
 
 def probabilities(*values: float) -> np.ndarray:
