@@ -1,0 +1,94 @@
+"""From a download to a trained recognizer in three commands: import, search, train."""
+
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cluster.cli import app
+from ntu_files import write_ntu
+
+TINY = Path(__file__).resolve().parents[1] / "tiny.yaml"
+
+LAYOUT = """
+name: right_arm
+joints:
+  chest: {markers: [STER, XIPH]}
+  back: {parent: chest, markers: T10}
+  shoulder: {parent: chest, markers: [ACRO_tip, CLAV_AC]}
+  elbow: {parent: shoulder, markers: [EPICl, EPICm]}
+  wrist: {parent: elbow, markers: [STYLr, STYLu]}
+  hand: {parent: wrist, markers: [INDEX, MEDH]}
+"""
+
+
+def run(*words: object) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def train_on(source: Path, folder: Path, *options: object) -> str:
+    """The three commands; what the import said."""
+    said = run("data", "import", source, "--out", folder / "clips.npz", *options)
+    three = ["--no-mlflow", "--config", folder / "tiny.yaml"]
+    # The small search of the tests, on the imported clips.
+    text = re.sub(
+        r"^data:.*$", f"data: {{name: npz, root: {folder / 'clips.npz'}}}", TINY.read_text(), flags=re.M
+    )
+    (folder / "tiny.yaml").write_text(text)
+    run("search", *three, "--out", folder / "run")
+    run("train", folder / "run")
+    assert (folder / "run" / "model" / "weights.safetensors").is_file()
+    return said
+
+
+def labels(folder: Path, *names: str, seconds: float, people: int = 4) -> list[object]:
+    """A table that cuts recordings into pieces of two made-up classes."""
+    lines = ["clip,label,start,end,group"]
+    for name in names:
+        for n in range(2 * people):
+            start, end = n * seconds, (n + 1) * seconds
+            lines.append(f"{name},{'first' if n % 2 == 0 else 'second'},{start:g},{end:g},g{n // 2}")
+    path = folder / "labels.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return ["--labels", path]
+
+
+@pytest.mark.slow
+def test_a_folder_of_ntu_files(tmp_path: Path) -> None:
+    write_ntu(tmp_path / "nturgb+d_skeletons", subjects=8, cameras=2)
+    said = train_on(tmp_path / "nturgb+d_skeletons", tmp_path)
+    assert re.search(r"split xsub60\s+12 test, 20 train", said)
+
+
+@pytest.mark.slow
+def test_a_trc_of_pose2sim(tmp_path: Path, real_data: Callable[[str], Path]) -> None:
+    (source,) = real_data("pose2sim_demo").rglob("S00_P00_T01_BalancingTrial_0-100.trc")
+    said = train_on(source, tmp_path, *labels(tmp_path, source.stem, seconds=0.2))
+    assert re.search(r"joints\s+21 of trc_21 \(3D\)", said)
+
+
+@pytest.mark.slow
+def test_a_bvh_of_cmu(tmp_path: Path, real_data: Callable[[str], Path]) -> None:
+    import gzip
+
+    packed = real_data("cmu_mocap") / "bvh_samples" / "cgspeed_01_01.bvh.gz"
+    (tmp_path / "01_01.bvh").write_bytes(gzip.decompress(packed.read_bytes()))
+    said = train_on(tmp_path / "01_01.bvh", tmp_path, *labels(tmp_path, "01_01", seconds=1))
+    assert re.search(r"joints\s+31 of bvh_31 \(3D\)", said)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("c3d") is None, reason="the package c3d is not installed")
+def test_a_c3d_with_a_yaml_of_joints(tmp_path: Path, real_data: Callable[[str], Path]) -> None:
+    source = real_data("formats") / "pyomeca_markers_analogs.c3d"
+    (tmp_path / "arm.yaml").write_text(LAYOUT)
+    said = train_on(
+        source, tmp_path, "--skeleton", tmp_path / "arm.yaml", *labels(tmp_path, source.stem, seconds=0.5)
+    )
+    assert re.search(r"joints\s+6 of right_arm \(3D\)", said)
+    assert re.search(r"axes\s+z up, turned to y up", said)
