@@ -3,6 +3,7 @@
     python benchmarks/search_settings.py --data FOLDER --out runs/search_settings
     python benchmarks/search_settings.py --only reward=accuracy M=1
     python benchmarks/search_settings.py --try 'search.epochs=40 search.controller.learning_rate=0.0035'
+    python benchmarks/search_settings.py --preset temporal  # the temporal space, its whole preset
 
 Each training subject of an MSR Action3D subset in turn is left out of everything: cells are searched,
 derived and trained on the others, through the stages of a run, and the network is scored once on the one left
@@ -41,6 +42,13 @@ BASE: dict[str, Any] = {
     "resources.threads": 1, "tracking": None,
 }  # fmt: skip
 
+# Next to no search: the first architectures drawn, ranked by weights that are as good as random.
+_DRAWN: dict[str, Any] = {
+    "search.strategy": "random", "search.epochs": 1, "search.weight_steps_per_epoch": 1,
+    "search.controller_steps_per_epoch": 1, "search.num_samples": 1, "derivation.num_samples": 1,
+    "derivation.num_retrained": 1,
+}  # fmt: skip
+
 # M shards of 16 images; the two that change M keep the 64 images of a step.
 ROWS: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -55,6 +63,17 @@ ROWS: dict[str, dict[str, Any]] = {
     "rank by accuracy": {"derivation.rank_by": "accuracy"},
 }
 
+TEMPORAL_ROWS: dict[str, dict[str, Any]] = {
+    f"temporal: {name}": {"preset": "temporal", **changes}
+    for name, changes in {
+        "defaults": {},
+        "strategy=random": {"search.strategy": "random"},
+        "one random draw": _DRAWN,
+        "image=spmf": {"encoding.kind": "spmf"},
+    }.items()
+}
+PRESET_ROWS = {"small": ROWS, "temporal": TEMPORAL_ROWS}
+
 SUBSETS = [subset for subset in get_args(Subset) if subset != "all"]
 _RESULT = "result.json"
 
@@ -62,8 +81,12 @@ _RESULT = "result.json"
 def main() -> None:
     """Measure what is missing, then print the table."""
     given = _arguments()
-    rows = {name: ROWS[name] for name in (("defaults", *given.only) if given.only else ROWS)}
-    rows |= {text: attempt(text, ROWS) for text in given.attempts}
+    known = PRESET_ROWS[given.preset]
+    base = next(iter(known))
+    if wrong := [name for name in given.only or [] if name not in known]:
+        raise SystemExit(f"{'; '.join(wrong)}: no row of preset {given.preset}; there are {'; '.join(known)}")
+    rows = {name: known[name] for name in ((base, *given.only) if given.only else known)}
+    rows |= {text: {**known[base], **attempt(text, known)} for text in given.attempts}
     for name, changes in rows.items():  # all of them before hours go into the first
         try:
             settings_of(Path("clips.npz"), given.seed, changes)
@@ -79,7 +102,7 @@ def main() -> None:
             raise SystemExit(str(error)) from None
         except Interrupted as error:
             raise SystemExit(f"{error}, and this command, started again, goes on with all") from None
-    print(report(given.out, list(rows), given.subsets, given.seed))
+    print(report(given.out, list(rows), base, given.subsets, given.seed))
     print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, one thread each.")
 
 
@@ -114,7 +137,10 @@ def settings_of(clips: Path, seed: int, changes: Mapping[str, Any]) -> Experimen
     """
     data = {"data.name": "npz", "data.root": str(clips), "data.seed": 1}  # as in the tables
     seeds = {"search.seed": seed, "training.seed": seed}
-    return ExperimentConfig.preset("small", {**BASE, **data, **seeds, **changes})
+    own = dict(changes)
+    preset = own.pop("preset", "small")
+    base = BASE if preset == "small" else {"resources.threads": 1, "tracking": None}
+    return ExperimentConfig.preset(preset, {**base, **data, **seeds, **own})
 
 
 def measure(
@@ -153,10 +179,10 @@ def _found(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -> str:
-    """Accuracy on the people left out, and the difference from the defaults on the same people with its
+def report(out: Path, names: Sequence[str], base_row: str, subsets: Sequence[str], seed: int) -> str:
+    """Accuracy on the people left out, and the difference from the base row on the same people with its
     standard error over clips; beside them what the search's own validation part said."""
-    defaults = _contents(out, "defaults", subsets, seed)
+    defaults = _contents(out, base_row, subsets, seed)
     rows = [["", "people", "left out", "difference", "validation, shared weights", "retrained", "minutes"]]
     for name in names:
         contents = _contents(out, name, subsets, seed)
@@ -170,7 +196,7 @@ def report(out: Path, names: Sequence[str], subsets: Sequence[str], seed: int) -
                 name,
                 str(len(common)),
                 f"{np.mean(list(found.values())):.3f}",
-                difference(found, base) if name != "defaults" else "",
+                difference(found, base) if name != base_row else "",
                 f"{np.mean([content['shared'] for content in own]):.3f}",
                 f"{np.mean([content['retrained'] for content in own]):.3f}",
                 f"{sum(content['seconds'] for content in own) / 60:.1f}",
@@ -196,7 +222,8 @@ def _right(contents: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], i
 
 
 def _arguments() -> argparse.Namespace:
-    parser = options(__doc__, Path("runs/search_settings"), ROWS)
+    parser = options(__doc__, Path("runs/search_settings"), {**ROWS, **TEMPORAL_ROWS})
+    parser.add_argument("--preset", choices=list(PRESET_ROWS), default="small", help="by default small")
     parser.add_argument("--subsets", nargs="+", choices=SUBSETS, default=["AS1"], help="by default AS1")
     return parser.parse_args()
 

@@ -28,8 +28,8 @@ from nas.train import TrainingConfig
 
 __all__ = ["PRESETS", "DerivationConfig", "ExperimentConfig", "Preset", "ResourcesConfig"]
 
-Preset = Literal["small", "released", "paper"]
-PRESETS: tuple[Preset, ...] = ("small", "released", "paper")
+Preset = Literal["small", "released", "paper", "temporal"]
+PRESETS: tuple[Preset, ...] = ("small", "released", "paper", "temporal")
 
 # What a network takes over from the data; nobody sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
@@ -57,6 +57,19 @@ _SMALL: dict[str, Any] = {
     },
     "training": {"epochs": 250},
     "parameters": 400_000,
+}
+# Networks that read time, on an image of positions and velocities. The copies are weak: the stem drops rows.
+_TEMPORAL: dict[str, Any] = {
+    "encoding": {"kind": "motion"},
+    "augmentation": {
+        "temporal_crop": 0.85,
+        "rotation_degrees": 20.0,
+        "tilt_degrees": 10.0,
+        "bone_spread": 0.1,
+        "time_warp": 0.3,
+    },
+    "derivation": {"num_samples": 50, "num_retrained": 3, "parameters": 100_000, "epochs": 30},
+    "parameters": 150_000,
 }
 _OUTSIDE_RESULT = ("resources", "tracking")
 _SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
@@ -324,7 +337,8 @@ def _preset_settings(name: Preset) -> dict[str, Any]:
         "network": network,
         "training": TrainingConfig.preset(name).model_dump(mode="json"),
     }
-    return _merged(settings, _SMALL if name == "small" else {"derivation": {"epochs": 60}})
+    ours = {"small": _SMALL, "temporal": _TEMPORAL}
+    return _merged(settings, ours.get(name, {"derivation": {"epochs": 60}}))
 
 
 def _merged(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One cell of the search network: the path that a genotype chooses, and nothing else.
 
-Every (layer, node, side, input, operation) has parameters of its own. The output of a cell while searching
+Every (layer, node, side, input, operation) has parameters of its own, in a space that says so, as ENAS micro
+does; others share them among the edges of a node or of a layer. The output of a cell while searching
 is ReLU, a 1x1 `final_conv` over the concatenated loose ends, whose C x C slices belong to the states and are
 gathered for those in use, and batch normalisation.
 """
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas.genotype import Cell, Node
+from nas.genotype import Cell
 from nas.layout import ParameterSpec
 from nas.operation_table import find_operation
 from nas.operations import (
@@ -53,24 +54,31 @@ class CellOperations:
             return sep_conv_specs(f"{prefix}.{name}", self.channels, KERNELS[name])
         return self.modules[name].specs(f"{prefix}.{name}") if name in self.modules else []
 
+    def place(self, prefix: str, node: int, side: str, state: int) -> str:
+        """Prefix of an edge's parameters within those of a layer: edges of one prefix share them."""
+        return f"{prefix}{_PLACES[self.space.sharing].format(node=node, side=side, state=state)}"
+
 
 def _shared(name: str, channels: int, dimensions: int) -> SharedModule:
     build = find_operation(name).build
     return SharedModule(lambda: build(channels, 1, dimensions), f"operation {name!r}")
 
 
-def _edge(prefix: str, node: int, side: str, state: int) -> str:
-    return f"{prefix}.node{node}.{side}.input{state}"
+_PLACES = {"edge": ".node{node}.{side}.input{state}", "node": ".node{node}", "layer": ""}
 
 
 def cell_specs(prefix: str, operations: CellOperations) -> Iterator[ParameterSpec]:
     """All parameters of a cell's search space."""
     space = operations.space
-    for node in range(space.num_nodes):
-        for side in ("x", "y"):
-            for state in range(node + space.num_inputs):
-                for name in space.operations:
-                    yield from operations.specs(_edge(prefix, node, side, state), name)
+    edges = (
+        operations.place(prefix, node, side, state)
+        for node in range(space.num_nodes)
+        for side in ("x", "y")
+        for state in range(node + space.num_inputs)
+    )
+    for edge in dict.fromkeys(edges):
+        for name in space.operations:
+            yield from operations.specs(edge, name)
     for state in range(space.num_nodes + space.num_inputs):
         yield from _final_conv_specs(prefix, state, operations.channels)
     yield from batch_norm_specs(f"{prefix}.final_conv", operations.channels)
@@ -78,10 +86,13 @@ def cell_specs(prefix: str, operations: CellOperations) -> Iterator[ParameterSpe
 
 def used_cell_specs(prefix: str, operations: CellOperations, cell: Cell) -> Iterator[ParameterSpec]:
     """The parameters of `cell_specs` that one cell reads, in the same order."""
-    for index, node in enumerate(cell.nodes):
-        for side, state, operation in node.sides:
-            name = cell.operations[operation]
-            yield from operations.specs(_edge(prefix, index, side, state), name)
+    edges = (
+        (operations.place(prefix, index, side, state), cell.operations[operation])
+        for index, node in enumerate(cell.nodes)
+        for side, state, operation in node.sides
+    )
+    for edge, name in dict.fromkeys(edges):
+        yield from operations.specs(edge, name)
     for state in cell.loose_ends:
         yield from _final_conv_specs(prefix, state, operations.channels)
     yield from batch_norm_specs(f"{prefix}.final_conv", operations.channels)
@@ -108,8 +119,8 @@ def cell_forward(
         (N, C, H, W).
     """
     states = _States(inputs, operations)
-    for index, node in enumerate(cell.nodes):
-        states.tensors.append(_node(weights, f"{prefix}.node{index}", cell, node, states))
+    for index in range(len(cell.nodes)):
+        states.tensors.append(_node(weights, prefix, cell, index, states))
     return _final_conv(weights, f"{prefix}.final_conv", cell.loose_ends, states.tensors)
 
 
@@ -118,6 +129,7 @@ class _States:
 
     def __init__(self, tensors: list[Tensor], operations: CellOperations) -> None:
         self.tensors = list(tensors)
+        self.place = operations.place
         self._modules = operations.modules
         self._pools: dict[tuple[str, int], Tensor] = {}
 
@@ -135,12 +147,12 @@ class _States:
 _POOLS: dict[str, Callable[[Tensor], Tensor]] = {"avg_pool_3x3": avg_pool, "max_pool_3x3": max_pool}
 
 
-def _node(weights: Weights, prefix: str, cell: Cell, node: Node, states: _States) -> Tensor:
+def _node(weights: Weights, prefix: str, cell: Cell, index: int, states: _States) -> Tensor:
     """The sum of both sides; a separable convolution comes last, since it adds the other side in passing."""
     total = None
-    named = [(side, state, cell.operations[operation]) for side, state, operation in node.sides]
+    named = [(side, state, cell.operations[operation]) for side, state, operation in cell.nodes[index].sides]
     for side, state, name in sorted(named, key=lambda one: one[2] in KERNELS):
-        edge = f"{prefix}.{side}.input{state}"
+        edge = states.place(prefix, index, side, state)
         if name in KERNELS:
             total = sep_conv(weights, f"{edge}.{name}", states.tensors[state], total)
             continue

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nas.genotype import Genotype
 
-Preset = Literal["paper", "released", "small"]
+Preset = Literal["paper", "released", "small", "temporal"]
 
 STEM_WIDTH = 3
 
@@ -41,7 +41,8 @@ class NetworkConfig(BaseModel):
 
     @classmethod
     def preset(cls, name: Preset, **changes: Any) -> Self:
-        """`released` and `paper`: ENAS's program on CIFAR-10. `small`: ours, for a few hundred images.
+        """`released` and `paper`: ENAS's program on CIFAR-10. `small` and `temporal`: ours, for a few hundred
+        images, `temporal` for genotypes of the temporal space.
 
         `small` halves the image in its stem, which takes a quarter of the time at equal parameters, and drops
         few paths, since its training is too short for more: with one training subject of MSR AS1 left out at
@@ -59,6 +60,7 @@ class NetworkConfig(BaseModel):
             "released": released,
             "paper": released,
             "small": {"normal_cells": 3, "stem_stride": 2, "drop_path_keep": 0.9},
+            "temporal": {"normal_cells": 2, "auxiliary": False, "drop_path_keep": 0.9, "dropout_keep": 0.5},
         }
         if name not in presets:
             raise ValueError(f"network preset {name!r} does not exist; there are {', '.join(presets)}")

@@ -17,6 +17,9 @@ CHOICES = ("stem", "head")
 """What a genotype decides beside its cells, in the order of its decisions."""
 
 
+SHARING = ("edge", "node", "layer")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
     """A space of genotypes with a normal and a reduction cell.
@@ -31,6 +34,9 @@ class SearchSpace:
         reductions: layers that are reduction cells, ascending; None: after each third of the normal cells.
         stems: names of stems; a genotype chooses one.
         heads: likewise of heads, which turn the last layer into features for the classifier.
+        sharing: who shares an operation's weights while searching: nothing but the genotypes that have it on
+            one "edge" (node, side and input), as in ENAS; all edges of a "node"; or all of a "layer". A short
+            search trains few weights well and many not at all.
         preferred: how many of the first operations ENAS's controller prefers in the beginning.
 
     Raises:
@@ -45,6 +51,7 @@ class SearchSpace:
     reductions: tuple[int, ...] | None = None
     stems: tuple[str, ...] = ("conv_3x3",)
     heads: tuple[str, ...] = ("mean",)
+    sharing: str = "edge"
     preferred: int = 0
 
     def __post_init__(self) -> None:
@@ -52,6 +59,8 @@ class SearchSpace:
             _check_names(self.name, kind, getattr(self, kind))
         _check_number(self.name, "num_inputs", self.num_inputs, (1, 2))
         _check_number(self.name, "dimensions", self.dimensions, (1, 2))
+        if self.sharing not in SHARING:
+            raise unknown_name("way of sharing weights named", self.sharing, SHARING)
         if self.num_nodes < 1:
             raise ValueError(f"space {self.name!r} has {self.num_nodes} nodes a cell; it needs 1 or more")
         if self.reductions is not None and list(self.reductions) != sorted(set(self.reductions)):
@@ -158,6 +167,7 @@ TEMPORAL = SearchSpace(
     ),
     num_nodes=4,
     dimensions=1,
+    sharing="node",
     reductions=(1, 3),
     stems=("tall", "windows", "both"),
     heads=(

@@ -37,7 +37,7 @@ from nas.operations import (
 )
 from nas.random import generator
 from nas.shared_module import SharedModule
-from nas.space import ENAS_MICRO, SearchSpace
+from nas.space import ENAS_MICRO, TEMPORAL, SearchSpace
 from nas.stems import check_stems_and_heads, find_head, find_stem
 
 
@@ -94,14 +94,12 @@ class SupernetConfig(BaseModel):
         """
         if name not in PRESETS:
             raise ValueError(f"search network preset is {name!r}; known are {', '.join(PRESETS)}")
-        return cls.model_validate({**(_SMALL if name == "small" else {}), **values})
+        return cls.model_validate({**_SIZES.get(name, {}), **values})
 
 
-_SMALL: dict[str, Any] = {
-    "channels": 12,
-    "normal_cells": 3,
-    "stem_stride": 2,
-    "auxiliary_channels": (32, 64),
+_SIZES: dict[str, dict[str, Any]] = {
+    "small": {"channels": 12, "normal_cells": 3, "stem_stride": 2, "auxiliary_channels": (32, 64)},
+    "temporal": {"channels": 16, "normal_cells": 2, "num_nodes": TEMPORAL.num_nodes},
 }
 
 

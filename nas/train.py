@@ -43,7 +43,9 @@ class TrainingConfig(BaseModel):
     seed: int = Field(default=0, ge=0, description="of order, augmentation and dropped paths")
     epochs: int = Field(default=60, ge=1, description="passes over the training part")
     batch_size: int = Field(default=16, ge=2, description="images a step")
-    optimizer: Literal["sgd", "adam"] = Field(default="sgd", description="Nesterov SGD, or Adam")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field(
+        default="sgd", description="Nesterov SGD, Adam, or AdamW, whose weight decay is decoupled"
+    )
     learning_rate: float = Field(default=0.05, gt=0, description="highest learning rate")
     final_learning_rate: float = Field(default=0.0001, ge=0, description="lowest, at the end of the cosine")
     restart_epochs: int | None = Field(
@@ -74,8 +76,8 @@ class TrainingConfig(BaseModel):
 
     @classmethod
     def preset(cls, name: Preset, **changes: Any) -> Self:
-        """`released`: ENAS's program on CIFAR-10. `paper`: the same for 200 epochs. `small`: ours, for small
-        data.
+        """`released`: ENAS's program on CIFAR-10. `paper`: the same for 200 epochs. `small` and
+        `temporal`: ours, for small data.
 
         The paper this project implements gives no settings of the final training beyond its 200 epochs.
 
@@ -89,6 +91,15 @@ class TrainingConfig(BaseModel):
             "released": released,
             "paper": {**released, "epochs": 200, "restart_epochs": None},
             "small": {},
+            "temporal": {
+                "epochs": 150,
+                "batch_size": 32,
+                "optimizer": "adamw",
+                "learning_rate": 0.003,
+                "final_learning_rate": 0.0,
+                "warmup_epochs": 15,
+                "weight_decay": 0.02,
+            },
         }
         if name not in presets:
             raise ValueError(f"training preset {name!r} does not exist; there are {', '.join(presets)}")
@@ -288,8 +299,9 @@ class Training:
 def _optimizer(network: ImageClassifier, config: TrainingConfig) -> torch.optim.Optimizer:
     """BN parameters and biases decay too, as in the released program."""
     parameters = list(network.parameters())
-    if config.optimizer == "adam":
-        return torch.optim.Adam(
+    if config.optimizer != "sgd":
+        kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+        return kind(
             parameters, config.learning_rate, betas=(config.momentum, 0.999), weight_decay=config.weight_decay
         )
     return torch.optim.SGD(

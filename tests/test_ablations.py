@@ -56,7 +56,7 @@ def test_a_row_is_made_of_another_and_what_differs(ablation: ModuleType) -> None
 
 
 def test_every_row_of_the_searches_differs_from_the_others(search_settings: ModuleType) -> None:
-    rows = search_settings.ROWS.values()
+    rows = [*search_settings.ROWS.values(), *search_settings.TEMPORAL_ROWS.values()]
     hashes = {search_settings.settings_of(Path("clips.npz"), 0, row).hash for row in rows}
     assert len(hashes) == len(rows)
 
@@ -77,7 +77,7 @@ def test_a_search_with_a_person_left_out_is_scored_on_him_once(
     assert len({clip.subject for clip in seen.validation}) == 1
     result = read_json(tmp_path / "defaults" / f"AS1-{person}-0" / "result.json")
     assert sorted(result["clips"]) == sorted(clip.name for clip in split.test)
-    text = search_settings.report(tmp_path, ["defaults"], ["AS1"], 0)
+    text = search_settings.report(tmp_path, ["defaults"], "defaults", ["AS1"], 0)
     assert f"{sum(result['right']) / len(split.test):.3f}" in text
 
 
@@ -92,7 +92,7 @@ def test_a_row_is_compared_with_the_defaults_on_the_people_that_both_have(
             clips = [f"{subject}-{number}" for number in range(4)]
             found = {"shared": 0.5, "retrained": 0.75, "seconds": 60}
             write_json(folder / "result.json", {"clips": clips, "right": right, **found})
-    text = search_settings.report(tmp_path, ["defaults", "M=1", "M=8"], ["AS1"], 0)
+    text = search_settings.report(tmp_path, ["defaults", "M=1", "M=8"], "defaults", ["AS1"], 0)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
     assert rows == [
         ["defaults", "2", "0.750", "", "0.500", "0.750", "2.0"],

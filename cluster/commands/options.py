@@ -61,7 +61,7 @@ Preset = Annotated[
     str | None,
     typer.Option(
         "--preset",
-        help="small (for data of this size), released or paper.",
+        help="small (for data of this size), temporal (networks that read time), released or paper.",
         rich_help_panel=_EXPERIMENT,
         show_default=False,
     ),

@@ -225,9 +225,11 @@ def test_a_genotype_uses_the_weights_of_its_stem_and_head_alone(stem: str) -> No
     assert [name for name in used if name.startswith("classifier")] == ["classifier.halves_mean_max"]
 
 
-def test_every_used_weight_has_a_gradient_and_no_other_is_read() -> None:
-    net = Supernet(SIZE, TEMPORAL)
-    for genotype in some(TEMPORAL, 6):
+@pytest.mark.parametrize("sharing", ["edge", "node", "layer"])
+def test_every_used_weight_has_a_gradient_and_no_other_is_read(sharing: str) -> None:
+    space = replace(TEMPORAL, sharing=sharing)
+    net = Supernet(SIZE, space)
+    for genotype in some(space, 6):
         names = net.used(genotype)
         leaves = {n: net.layout.view(net.initial_weights(0), n).clone().requires_grad_() for n in names}
         logits, auxiliary = net.logits(
@@ -279,7 +281,7 @@ def test_reinforce_raises_the_probability_of_a_planted_stem_and_head() -> None:
 @pytest.mark.parametrize("space", [TEMPORAL, ONE_INPUT], ids=lambda space: space.name)
 def test_the_search_form_has_as_many_values_as_the_genotype_uses(space: SearchSpace) -> None:
     size = SIZE.model_copy(update={"normal_cells": 3, "stem_multiplier": 3})
-    net = Supernet(size, replace(space, operations=(*space.operations[:1], "identity")))
+    net = Supernet(size, replace(space, sharing="edge"))
     for genotype in some(net.space, 6):
         config = NetworkConfig(
             num_classes=3, channels=4, image_size=16, normal_cells=3, auxiliary=False, search_form=True
@@ -344,6 +346,21 @@ def test_an_entry_of_the_table_needs_no_other_place() -> None:
         assert net.logits(weights, genotype, torch.zeros(2, 3, 16, 16), None)[0].shape == (2, 3)
     finally:
         del OPERATION_TABLE["avg_pool_5"]
+
+
+def test_sharing_by_node_and_layer_needs_fewer_weights() -> None:
+    edge, node, layer = (
+        Supernet(SIZE, replace(TEMPORAL, sharing=sharing)) for sharing in ("edge", "node", "layer")
+    )
+
+    def count(net: Supernet) -> int:
+        return sum("layer0.node0" in name or name.startswith("layer0.sep") for name in net.layout.specs)
+
+    # nine separable convolutions of four tensors: on two sides of two inputs; once for a node; for a layer
+    assert (count(edge), count(node), count(layer)) == (144, 36, 36)
+    assert edge.layout.size > node.layout.size > layer.layout.size
+    with pytest.raises(ValueError, match=r"no way of sharing weights named 'nodes' .did you mean 'node'"):
+        replace(TEMPORAL, sharing="nodes")
 
 
 def test_the_number_of_nodes_is_a_size_and_not_part_of_a_space() -> None:
