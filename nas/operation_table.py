@@ -37,6 +37,9 @@ class Operation:
         label: a short name for drawings.
         color: of drawings, as "#0072B2".
         dimensions: of the spaces in which it can stand.
+        source: the expression that makes the module in exported source, which quotes `nas.layers` and
+            `nas.temporal_layers`; `{stride}` and `{dimensions}` are filled in. Without one there is no
+            exported source of networks that have it.
         passes: whether it has no parameters and gives back its input at stride 1: drop path never drops it.
     """
 
@@ -44,6 +47,7 @@ class Operation:
     label: str
     color: str
     dimensions: tuple[int, ...] = (1,)
+    source: str = ""
     passes: bool = False
 
 
@@ -80,48 +84,76 @@ OPERATION_TABLE: dict[str, Operation] = {
     "avg_pool_3x3": Operation(
         build=lambda _, stride, __: nn.AvgPool2d(3, stride, padding=1, count_include_pad=False),
         label="avg pool 3×3",
+        source="nn.AvgPool2d(3, {stride}, padding=1, count_include_pad=False)",
         color="#E69F00",
         dimensions=(2,),
     ),
     "max_pool_3x3": Operation(
-        build=lambda _, stride, __: MaxPool(stride), label="max pool 3×3", color="#009E73", dimensions=(2,)
+        build=lambda _, stride, __: MaxPool(stride),
+        label="max pool 3×3",
+        source="nn.MaxPool2d(3, {stride}, padding=1)",
+        color="#009E73",
+        dimensions=(2,),
     ),
-    "identity": Operation(build=_identity, label="identity", color="#CC79A7", dimensions=(1, 2), passes=True),
+    "identity": Operation(
+        build=_identity,
+        label="identity",
+        source="FactorizedReduction(channels, channels, dimensions={dimensions})",
+        color="#CC79A7",
+        dimensions=(1, 2),
+        passes=True,
+    ),
     **{
         f"sep_conv_{kernel}" + (f"_d{dilation}" if dilation > 1 else ""): Operation(
             build=_separable(kernel, dilation),
             label=f"sep conv {kernel}" + (f" d{dilation}" if dilation > 1 else ""),
             color=tints[place],
             dimensions=(1, 2),
+            source=f"Separable(channels, {kernel}, {dilation}, {{stride}}, {{dimensions}})",
         )
         for kernel, tints in _TINTS.items()
         for place, dilation in enumerate((1, 2, 4))
     },
     "avg_pool_3": Operation(
-        build=lambda _, stride, __: AveragePool(stride), label="avg pool 3", color="#E69F00"
+        build=lambda _, stride, __: AveragePool(stride),
+        label="avg pool 3",
+        source="AveragePool({stride})",
+        color="#E69F00",
     ),
     "max_pool_3": Operation(
-        build=lambda _, stride, __: MaximumPool(stride), label="max pool 3", color="#009E73"
+        build=lambda _, stride, __: MaximumPool(stride),
+        label="max pool 3",
+        source="MaximumPool({stride})",
+        color="#009E73",
     ),
     "conv_3": Operation(
-        build=lambda channels, stride, _: Convolution(channels, 3, stride), label="conv 3", color="#1B4F72"
+        build=lambda channels, stride, _: Convolution(channels, 3, stride),
+        label="conv 3",
+        source="Convolution(channels, 3, {stride})",
+        color="#1B4F72",
     ),
     "conv_5": Operation(
-        build=lambda channels, stride, _: Convolution(channels, 5, stride), label="conv 5", color="#873600"
+        build=lambda channels, stride, _: Convolution(channels, 5, stride),
+        label="conv 5",
+        source="Convolution(channels, 5, {stride})",
+        color="#873600",
     ),
     "gated_conv_3": Operation(
         build=lambda channels, stride, _: GatedConvolution(channels, 3, stride),
         label="gated conv 3",
+        source="GatedConvolution(channels, 3, {stride})",
         color="#7D6608",
     ),
     "squeeze": Operation(
         build=lambda channels, stride, _: SqueezeExcitation(channels, stride),
         label="squeeze",
+        source="SqueezeExcitation(channels, {stride})",
         color="#F0E442",
     ),
     "group_mix_3": Operation(
         build=lambda channels, stride, _: GroupMixing(channels, 3, stride),
         label="group mix 3",
+        source="GroupMixing(channels, 3, {stride})",
         color="#56B4E9",
     ),
 }

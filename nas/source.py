@@ -9,11 +9,12 @@ from string import Template
 
 from nas.genotype import Cell, Genotype
 from nas.network import Network, num_parameters
-from nas.plan import LayerPlan, plan
+from nas.plan import plan
+from nas.source_text import cell_call, comma_lines, notation, one_line
+from nas.space import ENAS_MICRO
+from nas.space_source import space_source
 
 __all__ = ["network_source"]
-
-_WIDTH = 100
 
 _HEAD = Template('''\
 """$title
@@ -171,52 +172,35 @@ def network_source(network: Network, class_names: Sequence[str], title: str = "A
         title: first line of the file's docstring.
 
     Raises:
-        ValueError: the network has the search form.
+        ValueError: the network has the search form, or an operation or stem from outside the project does not
+            say how its source is written.
     """
     genotype, config = network.genotype, network.config
     if config.search_form:
         raise ValueError(
             "a network in the search form has no source of its own; set network.search_form false"
         )
+    if genotype.space != ENAS_MICRO:
+        return space_source(network, class_names, title)
     layers = plan(genotype, config)
     head = _HEAD.substitute(
-        title=_sentence(title),
+        title=one_line(title),
         size=config.image_size,
         num_classes=config.num_classes,
         parameters=f"{num_parameters(network):,}",
-        normal=_notation(genotype.normal),
-        reduction=_notation(genotype.reduction),
-        classes=_lines([json.dumps(name, ensure_ascii=False) for name in class_names]),
+        normal=notation(genotype.normal),
+        reduction=notation(genotype.reduction),
+        classes=comma_lines([json.dumps(name, ensure_ascii=False) for name in class_names]),
     )
     tail = _NETWORK.substitute(
         stem=layers[0].in_channels[0],
         stride=config.stem_stride,
-        cells="\n".join(f"                {_cell_call(layer)}," for layer in layers),
+        cells="\n".join(f"                {cell_call(layer)}," for layer in layers),
         features=layers[-1].out_channels,
         num_classes=config.num_classes,
         size=config.image_size,
     )
     return head + _pools(genotype) + _cell(genotype.normal, 1) + _cell(genotype.reduction, 2) + tail
-
-
-def _lines(names: Sequence[str]) -> str:
-    """Names with a comma each, as many on a line as fit; a name is never broken, whatever blanks it holds."""
-    lines = [""]
-    for name in names:
-        if lines[-1] and len(lines[-1]) + len(name) + 2 > _WIDTH - 4:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {name},".strip()
-    return "\n".join(f"    {line}" for line in lines)
-
-
-def _sentence(text: str) -> str:
-    """One line that cannot end the docstring in which it stands."""
-    return " ".join(text.replace("\\", "/").replace('"', "'").split())
-
-
-def _notation(cell: Cell) -> str:
-    numbers = cell.to_numbers()
-    return " | ".join(" ".join(map(str, numbers[i : i + 4])) for i in range(0, len(numbers), 4))
 
 
 def _pools(genotype: Genotype) -> str:
@@ -275,9 +259,3 @@ def _term(cell: Cell, index: int, side: str, state: int, operation: int, stride:
         case "identity" if not halves:
             return f"state{state}"
     return f"self.node{index}_{side}(state{state})"
-
-
-def _cell_call(layer: LayerPlan) -> str:
-    name = "ReductionCell" if layer.reduction else "NormalCell"
-    halve = ", halve=True" if layer.in_sizes[0] != layer.in_sizes[1] else ""
-    return f"{name}({layer.in_channels[0]}, {layer.in_channels[1]}, {layer.channels}{halve})"

@@ -26,11 +26,14 @@ class Stem:
             training, or None.
         label: for drawings.
         dimensions: 1 if it leaves one row, 2 if it leaves an image.
+        source: the expression that makes the module in exported source, with `{image}`, `{channels}` and
+            `{stride}` filled in.
     """
 
     build: Callable[[ImageShape, int, int], nn.Module]
     label: str
     dimensions: int
+    source: str = ""
 
 
 def _conv_3x3(image: ImageShape, channels: int, stride: int) -> nn.Module:
@@ -39,10 +42,31 @@ def _conv_3x3(image: ImageShape, channels: int, stride: int) -> nn.Module:
 
 
 STEMS: dict[str, Stem] = {
-    "conv_3x3": Stem(build=_conv_3x3, label="conv 3×3", dimensions=2),
-    "tall": Stem(build=TallStem, label="tall (rows as channels)", dimensions=1),
-    "windows": Stem(build=WindowsStem, label="windows 3×3", dimensions=1),
-    "both": Stem(build=TallAndWindowsStem, label="tall and windows", dimensions=1),
+    "conv_3x3": Stem(
+        build=_conv_3x3,
+        label="conv 3×3",
+        dimensions=2,
+        source="nn.Sequential(nn.Conv2d(3, {channels}, 3, {stride}, padding=1, bias=False), "
+        "nn.BatchNorm2d({channels}))",
+    ),
+    "tall": Stem(
+        build=TallStem,
+        label="tall (rows as channels)",
+        dimensions=1,
+        source="TallStem({image}, {channels}, {stride})",
+    ),
+    "windows": Stem(
+        build=WindowsStem,
+        label="windows 3×3",
+        dimensions=1,
+        source="WindowsStem({image}, {channels}, {stride})",
+    ),
+    "both": Stem(
+        build=TallAndWindowsStem,
+        label="tall and windows",
+        dimensions=1,
+        source="TallAndWindowsStem({image}, {channels}, {stride})",
+    ),
 }
 
 

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from cluster.files import read_json, write_json
-from encoding.datasets import load, synthetic
+from encoding.datasets import load
+from encoding.datasets.synthetic import synthetic
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 _CONTENT = yaml.safe_load((Path(__file__).parent / "cluster" / "tiny.yaml").read_text())

@@ -18,6 +18,7 @@ from nas.drawing.theme import (
     operation_style,
 )
 from nas.genotype import Cell, Genotype
+from nas.source_text import notation
 from nas.stems import find_head, find_stem
 
 MARGIN = 0.3
@@ -96,7 +97,7 @@ def _sheet(cells: list[tuple[Cell, str, bool]], theme: Theme, marked: frozenset[
         axes.text(
             MARGIN,
             top - height,
-            _notation(cell),
+            notation(cell),
             color=theme.muted,
             size=FONT_SIZE,
             va="bottom",
@@ -105,12 +106,6 @@ def _sheet(cells: list[tuple[Cell, str, bool]], theme: Theme, marked: frozenset[
         _Drawing(axes, theme, MARGIN, top - TITLE_HEIGHT - layout.top, marked).draw(layout, reduction)
         top -= height + MARGIN
     return figure
-
-
-def _notation(cell: Cell) -> str:
-    """ENAS's numbers, node by node."""
-    numbers = cell.to_numbers()
-    return " | ".join(" ".join(map(str, numbers[i : i + 4])) for i in range(0, len(numbers), 4))
 
 
 class _Drawing:

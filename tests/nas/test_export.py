@@ -1,4 +1,5 @@
 import ast
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,17 @@ from torch import Tensor, nn
 from nas.export import exported_weights, network_source, save_onnx
 from nas.genotype import Cell, Genotype
 from nas.network import Network, NetworkConfig, num_parameters
+from nas.operation_table import OPERATION_TABLE
+from nas.space import TEMPORAL
 from nas.strategy import RandomStrategy
 
 NAMES = ("wave", "clap")
+# every operation that works along time
+WIDE = replace(
+    TEMPORAL,
+    name="wide",
+    operations=tuple(name for name, one in OPERATION_TABLE.items() if 1 in one.dimensions),
+)
 # state 2 = sep 3x3 (0) + identity (1), state 3 = avg (2) + max (0); the ends are 1 is read, so state 3 alone
 NORMAL = Cell.from_numbers((0, 0, 1, 4, 2, 2, 0, 3))
 # state 2 = identity (0) + sep 5x5 (0), state 3 = max (2) + identity (2); state 1 is a loose end at full size
@@ -27,7 +36,7 @@ def network(genotype: Genotype = GENOTYPE, **changes: Any) -> Network:
     made = Network(genotype, NetworkConfig(**settings), seed=1)
     with torch.no_grad():
         for _ in range(10):
-            made(images(8))
+            made(images(8, made.config.image_size))
     return made.eval()
 
 
@@ -49,6 +58,27 @@ def test_the_source_computes_what_the_network_computes(genotype: Genotype, stem_
     theirs.load_state_dict(exported_weights(ours))
     with torch.no_grad():
         assert torch.allclose(theirs.eval()(images(4)), ours(images(4)), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("stem", TEMPORAL.stems)
+@pytest.mark.parametrize("genotype", RandomStrategy(4, 3, WIDE).sample(8, "weights", 0), ids=str)
+def test_the_source_of_other_spaces_computes_what_the_network_computes(genotype: Genotype, stem: str) -> None:
+    ours = network(replace(genotype, stem=stem), image_size=16)
+    theirs, names = built(network_source(ours, NAMES))
+    theirs.load_state_dict(exported_weights(ours))
+    assert "nas" not in {name.split(".")[0] for name in names}
+    with torch.no_grad():
+        x = images(4, 16)
+        assert torch.allclose(theirs.eval()(x), ours(x), atol=1e-5, rtol=0)
+
+
+def test_the_source_needs_an_expression_for_each_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = replace(OPERATION_TABLE["squeeze"], source="")
+    (genotype,) = RandomStrategy(1, 0, replace(TEMPORAL, operations=("squeeze",))).sample(1, "weights", 0)
+    ours = network(genotype, image_size=16, drop_path_keep=1)
+    monkeypatch.setitem(OPERATION_TABLE, "squeeze", operation)
+    with pytest.raises(ValueError, match="'squeeze' has no `source`"):
+        network_source(ours, NAMES)
 
 
 def test_every_cell_is_written_out_line_by_line() -> None:
