@@ -56,7 +56,7 @@ class Hall:
             self.workers.append(worker)
             self.assign_slot(worker, slot)
 
-    def slot(self, worker: RayWorker, slot: Slot) -> None:
+    def assign_slot(self, worker: RayWorker, slot: Slot) -> None:
         worker.create, worker.handle, worker.ready = slot, slot(), True
 
     def release_slot(self, worker: RayWorker) -> None:

@@ -116,9 +116,9 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     (legend,) = size_figure(scores).legends  # the neighbour has no parameters
     assert [text.get_text() for text in legend.texts] == ["searched (ENAS)", "residual network", "AS1"]
     epochs = read_json(run / "search.json")["epochs"]
-    assert scores[0].training_runs == (tuple(epoch["validation_accuracy"] for epoch in epochs),)
+    assert scores[0].curves == (tuple(epoch["validation_accuracy"] for epoch in epochs),)
     (axes,) = curves_of_searches_figure(scores).axes
-    assert [list(line.get_ydata()) for line in axes.lines] == [list(scores[0].training_runs[0])]
+    assert [list(line.get_ydata()) for line in axes.lines] == [list(scores[0].curves[0])]
     assert (tmp_path / "msr_searches.png").exists()
     with pytest.raises(ValueError, match="none of the scores is of a search"):
         curves_of_searches_figure(scores[1:])

@@ -192,7 +192,7 @@ WRONG = [
     (["kind: search", "seeds: [1, 1]"], r"line 2: seeds: \[1, 1\] must be different numbers"),
     (["kind: search", "name: a/b"], "line 2: name: 'a/b' cannot name a folder"),
     (["kind: search", "preset: tiny"], "line 2: preset is 'tiny'; it must be one of small, released, paper"),
-    (["kind: search", "data:", "  name: mrs"], "line 3: data.name is 'mrs'; it must be 'msr', 'sbu'"),
+    (["kind: search", "data:", "  name: mrs"], "line 3: data.name: there is no data set 'mrs'; 'msr', 'sbu'"),
     (
         ["kind: search", "configuration:", "  search:", "    epochz: 3"],
         "line 4: there is no setting 'search.epochz' .did you mean 'epochs'",
