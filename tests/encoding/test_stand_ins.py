@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from encoding.augment import AugmentationConfig, augment
 
+from encoding.augmentation import AugmentationConfig, augment
 from encoding.datasets.synthetic import synthetic
 from encoding.smoothing import clean
 from encoding.spmf import EncodingConfig, encode, fit_statistics
