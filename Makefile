@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install detector demo test test-fast test-gpu check format bench clean
+.PHONY: help install detector demo test test-fast test-gpu check format bench findings clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -56,6 +56,12 @@ format: $(INSTALLED)  ## mend what the linter can mend
 # not lift.py and ablation.py, which train for hours, nor pose2sim.py, which needs a lifter: their --help says how
 bench: $(INSTALLED)  ## the benchmarks, each printing its machine and its table
 	@set -e; for script in $(filter-out $(addprefix benchmarks/,ablation.py lift.py pose2sim.py search_settings.py),$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+
+# Each script builds an environment of its own in a temporary folder. LATEST=1 takes the newest versions instead of the pinned ones.
+findings:  ## the surprises of other libraries, run again: prints what changed since (minutes, network needed)
+	@changed=; failed=; for script in findings/*.sh; do echo "== $$script"; bash "$$script"; \
+		case $$? in 0) ;; 1) changed="$$changed $$script" ;; *) failed="$$failed $$script" ;; esac; done; \
+	echo "changed since:$${changed:- nothing}"; [ -z "$$failed" ] || echo "did not run:$$failed"; [ -z "$$changed$$failed" ]
 
 clean:  ## remove the environment and every cache; runs/ and mlflow.db stay
 	rm -rf $(VENV) .venv-detector build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

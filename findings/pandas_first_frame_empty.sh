@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pandas drops the first frame of a DeepLabCut-style CSV if no keypoint was found in it, even from a file it wrote itself.
+# pandas drops the first frame of a DeepLabCut-style CSV if no keypoint was found in it, also from a file of its own.
 #
 # Surprise: with several header rows and an index column, a first row that is empty but for the index is taken for the
 # line that names the index. Frame 0 without a person vanishes, later frames move up by one for a program that counts rows,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # trc-data-reader gives the coordinates of the next marker to one that is missing.
 #
-# Surprise: a TRC file leaves the cells of a marker that was not seen empty. This reader splits each line at white
-# space, so that empty cells vanish, and fills what lacks at the end with NaN: with marker A absent A gets B's position and B is NaN: the
-# poses look complete and are wrong, left and right exchanged where they stand beside each other.
+# Surprise: a TRC file leaves the cells of a marker that was not seen empty. This reader splits each line at white space,
+# so that empty cells vanish, and fills what lacks at the end with NaN. With marker A absent A gets B's position and B is
+# NaN: the poses look complete and are wrong, left and right exchanged where they stand beside each other.
 # Guessed: A is NaN, B as written. posenas's own reader keeps empty cells in their columns.
 # trc-data-reader 0.4.1 (module trc), Python 3.11, tried on 2026-11-30.
 set -euo pipefail

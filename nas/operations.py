@@ -95,8 +95,8 @@ def factorized_reduction(weights: Weights, prefix: str, x: Tensor, dimensions: i
     concatenated, then batch normalisation. No ReLU.
     """
     halves = (x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]) if dimensions == 2 else (x[..., ::2], x[..., 1::2])
-    # Sliced here instead of by the convolution's stride: torch 2.13 overwrites foreign memory in the
-    # backward pass of a strided 1x1 convolution in channels_last with fewer than 8 input channels.
+    # Sliced here instead of by the convolution's stride: torch 2.13 can damage memory in the backward pass
+    # of the strided form. A slice before a convolution of stride 1 computes the same.
     paths = [
         F.conv2d(image, weights[f"{prefix}.{name}"])
         for name, image in zip(("path1", "path2"), halves, strict=True)

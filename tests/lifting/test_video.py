@@ -38,7 +38,7 @@ def test_a_header_without_a_rate_asks_for_one(tmp_path: Path, monkeypatch: pytes
     path = write_video(tmp_path / "a.avi")
 
     class WithoutRate:
-        """Holds a capture: OpenCV's own classes crash the interpreter when inherited from."""
+        """Holds a capture instead of being one, as OpenCV's class is made for."""
 
         def __init__(self, path: str) -> None:
             self.capture = real(path)
