@@ -112,8 +112,8 @@ class FactorizedReduction(nn.Module):
             joined: Tensor = self.norm(torch.cat([self.even(x[..., ::2]), self.odd(moments)], dim=1))
             return joined
         height, width = x.shape[-2:]
-        # Sliced here instead of by the convolution's stride: torch 2.13 can damage memory in the backward pass
-        # of the strided form. A slice before a convolution of stride 1 computes the same.
+        # Sliced here instead of by the convolution's stride: torch 2.13 can damage memory in the backward
+        # pass of the strided form. A slice before a convolution of stride 1 computes the same.
         # An odd side has no pixel after its last one: a zero stands there.
         shifted = F.pad(x[:, :, 1::2, 1::2], (0, width % 2, 0, height % 2))
         y: Tensor = self.norm(torch.cat([self.even(x[:, :, ::2, ::2]), self.odd(shifted)], dim=1))
