@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from encoding.bones import on_reference_body
+from encoding.flat import in_plane, without_depth
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
@@ -89,6 +90,9 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
         config: how far to go.
         rng: where the random numbers come from.
     """
+    if poses.flat:  # what turns a body out of the picture needs a depth
+        level = config.model_copy(update={"rotation_degrees": 0.0, "tilt_degrees": 0.0})
+        return without_depth(augment(in_plane(poses), level, rng))
     length, start, side, turn, size = rng.random(5)
     noise = rng.standard_normal(poses.xyz.shape, dtype=np.float32)
     first, last = _crop(poses, config.temporal_crop, length, start)

@@ -41,7 +41,7 @@ def mean_bone_lengths(clips: Iterable[PoseSequence3D]) -> tuple[float, ...]:
     """Lengths of the mean body: of each clip's (and person's) bones, the mean; J values, 0 for the root.
 
     Raises:
-        ValueError: there is no clip, or clips differ in skeleton.
+        ValueError: there is no clip, clips differ in skeleton, or are 2D.
     """
     rows, skeleton = [], None
     for poses in clips:
@@ -50,6 +50,10 @@ def mean_bone_lengths(clips: Iterable[PoseSequence3D]) -> tuple[float, ...]:
             raise ValueError(
                 f"there are clips of skeleton {skeleton.name!r} and of {poses.skeleton.name!r}; one mean "
                 "body needs one skeleton"
+            )
+        if poses.flat:
+            raise ValueError(
+                "2D clips show bones of any length, as they point to the camera or not; bones 'own' is needed"
             )
         rows.append(_seen_lengths(poses))
     if not rows:

@@ -6,6 +6,7 @@ SPMF.md, steps 2 and 3.
 import numpy as np
 from numpy.typing import NDArray
 
+from encoding.flat import in_plane
 from encoding.stand_ins import with_stand_ins
 from lifting.poses import PoseSequence3D
 
@@ -18,7 +19,7 @@ def clean(poses: PoseSequence3D) -> NDArray[np.float32]:
 
     A coordinate that is not finite is interpolated linearly in time between its finite neighbours; a gap
     at either end holds the nearest finite value. A joint or second person that no frame shows is replaced as
-    `encoding.stand_ins` says.
+    `encoding.stand_ins` says. The depth of a 2D clip is 0.
 
     Returns:
         float32 (T, J, 3) or (T, 2, J, 3), millimetres, all finite. Without a gap it is `poses.xyz` itself.
@@ -29,6 +30,8 @@ def clean(poses: PoseSequence3D) -> NDArray[np.float32]:
     finite = np.isfinite(poses.xyz)
     if finite.all():
         return poses.xyz
+    if poses.flat:
+        return clean(in_plane(poses))
     if finite.any(axis=0).all():
         return _interpolate(poses.xyz, finite)
     xyz = with_stand_ins(poses.xyz, poses.skeleton)

@@ -66,7 +66,8 @@ class PoseSequence3D:
 
     Attributes:
         xyz: float32 (T, J, 3), or (T, 2, J, 3) for two people in one frame of reference; millimetres.
-            Axes as a camera's: x sideways, y vertical, z depth. NaN marks a joint that was not seen.
+            Axes as a camera's: x sideways, y vertical, z depth. NaN marks a joint that was not seen; of a 2D
+            clip z is NaN throughout (`flat`).
         fps: frames per second.
         skeleton: the layout of the J joints.
 
@@ -97,6 +98,11 @@ class PoseSequence3D:
     def num_frames(self) -> int:
         """T."""
         return int(self.xyz.shape[0])
+
+    @property
+    def flat(self) -> bool:
+        """Whether the clip is 2D: its depth is absent, NaN wherever a joint is seen."""
+        return bool(np.isnan(self.xyz[..., 2]).all() and np.isfinite(self.xyz[..., :2]).any())
 
     @property
     def num_people(self) -> int:

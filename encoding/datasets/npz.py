@@ -29,10 +29,13 @@ from encoding.datasets.schema import (
     clip_parts,
     clip_subjects,
     clips_of,
+    form_findings,
+    is_flat,
     up_axis,
 )
 from encoding.datasets.splits import HoldOutBy, hold_out
 from encoding.datasets.validation import PARTS, Finding, Report, grouped
+from encoding.flat import from_pixels, without_depth
 from encoding.posture import Up, turned
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton
@@ -155,7 +158,10 @@ def check(path: Path) -> Report:
         report = check_arrays(path, arrays)
         if report.num_clips:
             skeleton = _skeleton(path, arrays)
-            bodies = body_findings(clip_names(arrays), clips_of(arrays), skeleton, up_axis(arrays))
+            up = up_axis(arrays)
+            bodies = (
+                () if is_flat(arrays) else body_findings(clip_names(arrays), clips_of(arrays), skeleton, up)
+            )
             report = replace(report, findings=grouped([*report.findings, *bodies]))
     except ValueError as error:
         finding = Finding(severity="error", message=str(error))
@@ -178,7 +184,10 @@ def _read(path: Path) -> Arrays:
 
 
 def _in_millimeters(arrays: dict[str, NDArray[Any]]) -> Arrays:
-    """Coordinates in another unit that is known are converted in place."""
+    """Coordinates in another unit that is known are converted; pixels lie in the plane z = 0, y up."""
+    if is_flat(arrays) and not list(form_findings(arrays)):
+        arrays["xyz"] = np.concatenate([from_pixels(clip) for clip in clips_of(arrays)])
+        return arrays
     factor = MILLIMETERS.get(str(arrays.get("unit")), 1)
     if factor != 1 and "xyz" in arrays and np.issubdtype(arrays["xyz"].dtype, np.floating):
         arrays["xyz"] *= factor
@@ -191,11 +200,12 @@ def _clips(path: Path, arrays: Arrays) -> list[Clip]:
     N = len(names)
     fps = np.broadcast_to(arrays["fps"], (N,))
     subjects, groups = clip_subjects(arrays), clip_groups(arrays)
-    gaps = tuple(zero_joints(frames, skeleton))
+    flat = is_flat(arrays)
+    gaps = () if flat else tuple(zero_joints(frames, skeleton))
     return [
         Clip(
             name=names[n],
-            poses=_upright(_poses(path, names[n], frames[n], float(fps[n]), skeleton, gaps), up),
+            poses=_upright(_poses(path, names[n], frames[n], float(fps[n]), skeleton, gaps, flat), up),
             label=int(arrays["labels"][n]),
             subject=subjects[n],
             group=groups[n],
@@ -210,12 +220,19 @@ def _upright(poses: PoseSequence3D, up: Up) -> PoseSequence3D:
 
 
 def _poses(
-    path: Path, name: str, xyz: NDArray[Any], fps: float, skeleton: Skeleton, gaps: tuple[int, ...]
+    path: Path,
+    name: str,
+    xyz: NDArray[Any],
+    fps: float,
+    skeleton: Skeleton,
+    gaps: tuple[int, ...],
+    flat: bool,
 ) -> PoseSequence3D:
     # A pose of nothing but zeros is missing, and so are the joints that the file marks by zeros.
     seen = marked(xyz, gaps).astype(np.float32)
     try:
-        return PoseSequence3D(xyz=seen, fps=fps, skeleton=skeleton)
+        poses = PoseSequence3D(xyz=seen, fps=fps, skeleton=skeleton)
+        return without_depth(poses) if flat else poses
     except ValueError as error:
         raise ValueError(f"{path}, clip {name!r}: {error}") from error
 

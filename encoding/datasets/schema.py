@@ -15,6 +15,7 @@ from encoding.posture import UPS, Up
 from lifting.skeleton import SKELETONS
 
 Arrays = Mapping[str, NDArray[Any]]
+PIXELS = "px"
 NEEDED = ("xyz", "offsets", "labels", "class_names", "skeleton", "fps", "unit")
 ONE_A_CLIP = ("labels", "names", "subjects", "groups", "split")
 KINDS = (
@@ -79,8 +80,15 @@ def class_names(arrays: Arrays) -> tuple[str, ...]:
     return tuple(texts(arrays["class_names"]))
 
 
+def is_flat(arrays: Arrays) -> bool:
+    """Whether the clips are 2D, in pixels."""
+    return str(arrays.get("unit")) == PIXELS
+
+
 def up_axis(arrays: Arrays) -> Up:
-    """The axis that points up, as the array `axes` says; y without it."""
+    """The axis that points up, as the array `axes` says; y without it, and of 2D clips, which are turned."""
+    if is_flat(arrays):
+        return "y"
     return AXES[str(arrays["axes"])] if "axes" in arrays else "y"
 
 
@@ -170,12 +178,20 @@ def _type_findings(arrays: Arrays) -> Iterator[Finding]:
 
 def _pose_findings(arrays: Arrays) -> Iterator[Finding]:
     xyz = arrays["xyz"]
-    if xyz.ndim not in (3, 4) or xyz.shape[-1] != 3 or (xyz.ndim == 4 and xyz.shape[1] != 2):
+    flat = is_flat(arrays)
+    if (
+        xyz.ndim not in (3, 4)
+        or xyz.shape[-1] not in ((2, 3) if flat else (3,))
+        or (xyz.ndim == 4 and xyz.shape[1] != 2)
+    ):
+        hint = "; of 2D clips (frames, J, 2), with the unit px" if xyz.shape[-1:] == (2,) else ""
         yield error(
-            f"xyz has shape {xyz.shape}; (frames, J, 3), or (frames, 2, J, 3) for two people, is needed"
+            f"xyz has shape {xyz.shape}; (frames, J, 3), or (frames, 2, J, 3) for two people, is needed{hint}"
         )
-    if str(arrays["unit"]) not in MILLIMETERS:
-        yield error(f"unit is {str(arrays['unit'])!r}; one of {', '.join(MILLIMETERS)} is needed")
+    if str(arrays["unit"]) not in MILLIMETERS and not flat:
+        yield error(
+            f"unit is {str(arrays['unit'])!r}; one of {', '.join(MILLIMETERS)} is needed, or px for 2D"
+        )
     if "axes" in arrays and str(arrays["axes"]) not in AXES:
         yield error(f"axes is {str(arrays['axes'])!r}; one of {', '.join(AXES)} is needed")
 
