@@ -186,7 +186,7 @@ def guess_layout(paths: Sequence[Path]) -> Skeleton:
     """The layout by the number of joints of the first people found; of 25 joints by where the hips are.
 
     Raises:
-        ValueError: nobody in any file, or another number of joints.
+        ValueError: no person in any file, or another number of joints.
     """
     found = (values for path in paths for values in read_people(path))
     people = list(islice(found, _FRAMES_TO_LOOK_AT))

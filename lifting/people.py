@@ -65,7 +65,7 @@ def choose_person(
         min_frames: in which the person must be seen.
 
     Raises:
-        ValueError: nobody is there, not the one that is asked for, or only for fewer frames.
+        ValueError: no person is there, not the one that is asked for, or only for fewer frames.
     """
     if not people:
         raise ValueError("no frame shows a person; at least one person is needed")

@@ -101,7 +101,7 @@ def run_lift(
 
     Raises:
         FileNotFoundError: no such folder, video or detector.
-        ValueError: nobody in it, somebody for too few frames only, JSON that cannot be read, a layout that
+        ValueError: no person in it, or one for too few frames only, JSON that cannot be read, a layout that
             the lifter cannot take, or a video that does not open.
     """
     source = open_source(

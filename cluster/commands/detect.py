@@ -36,7 +36,7 @@ def detect(
     """Detect a person in every frame of a video; OpenPose JSON, one file a frame.
 
     MediaPipe runs in an environment of its own, which [bold]make detector[/bold] builds. Stopped at any
-    moment, the same command goes on where it was.
+    moment, the same command continues where it was.
 
     Example: [bold]posenas detect walk.mp4 --out walk_json[/bold]
 
@@ -55,7 +55,7 @@ def detect(
         console.print(f"{found.folder} is complete already: {found.num_frames} frames", highlight=False)
         return
     run = found.num_frames - found.resumed_at
-    console.print(f"somebody in {found.num_detected} of {run} frames; {found.folder}", highlight=False)
+    console.print(f"a person in {found.num_detected} of {run} frames; {found.folder}", highlight=False)
     console.print(f"look at {found.folder / PREVIEW}", highlight=False)
     if found.num_announced > found.num_frames:
         console.print(

@@ -55,10 +55,10 @@ def recognize_frames(
         _show(f"stopped after {outcome.num_frames} frames")
     _show_outcome(recognizer, outcome, options.whole)
     if outcome.num_frames and not outcome.num_with_people:
-        _show(f"nobody is seen in any of the {outcome.num_frames} frames")
+        _show(f"no person is seen in any of the {outcome.num_frames} frames")
     elif not outcome.predictions:
         least = recognizer.model.windows.least
-        _show(f"nobody is seen for long enough: a prediction needs {least} frames of a person")
+        _show(f"no person is seen for long enough: a prediction needs {least} frames of a person")
     _show_costs(outcome)
     _show(*[f"film       {film}"] * bool(film), *[f"lines      {lines}"] * bool(lines))
 

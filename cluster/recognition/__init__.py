@@ -1,1 +1,1 @@
-"""From a video to an action: what is recognised frame by frame, and the film of it."""
+"""From a video to an action: what is recognized frame by frame, and the film of it."""

@@ -20,7 +20,7 @@ from nas.threads import torch_threads
 
 __all__ = ["pose_events", "source_events", "within_latency"]
 
-# The delay is the median of so many predictions: one slow one changes no stride.
+# The delay is the median of this many predictions: one slow one changes no stride.
 _DELAYS = 9
 
 
@@ -85,7 +85,7 @@ def pose_events(
 def within_latency(
     options: LiveOptions, windows: WindowConfig, fps: float, milliseconds: float
 ) -> LiveOptions:
-    """Options by which no frame waits longer than so long for the prediction that shows it.
+    """Options by which no frame waits longer than that for the prediction that shows it.
 
     A frame waits for the look-ahead of the gap filling and for the next prediction: first the stride is
     shortened, then the look-ahead is given up.

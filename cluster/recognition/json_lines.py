@@ -50,7 +50,7 @@ class JsonLines:
 
     def _write(self, content: dict[str, object]) -> None:
         self._file.write(json.dumps(content, ensure_ascii=False) + "\n")
-        self._file.flush()  # whoever follows the file sees each line when it comes
+        self._file.flush()  # a reader who follows the file sees each line when it comes
 
 
 def _window_line(window: WindowPrediction, names: tuple[str, ...]) -> dict[str, object]:

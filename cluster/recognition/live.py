@@ -37,7 +37,7 @@ Event = WindowPrediction | RecognizedFrame | ActionSpan
 
 @dataclass(frozen=True, kw_only=True)
 class LiveOptions:
-    """How a stream is recognised.
+    """How a stream is recognized.
 
     Attributes:
         windows: None takes the model's own.
@@ -80,7 +80,7 @@ class _Waiting:
 
 
 class LiveRecognizer:
-    """People in, frame by frame; recognised frames out, later by the look-ahead of the gap filling.
+    """People in, frame by frame; recognized frames out, later by the look-ahead of the gap filling.
 
     live = recognizer.stream(BODY_25, fps=30, image_size=(1280, 720))
     for people in detections:

@@ -63,7 +63,7 @@ class RecognitionModel:
     Attributes:
         classifier: poses to probabilities.
         lifter: keypoints to poses; None: the model takes poses alone.
-        windows: how long streams are cut up where nobody says otherwise.
+        windows: how streams are cut up unless other windows are given.
         notes: what else is worth knowing (run, data, accuracy), JSON values.
         logits: the classifier's network as it answers here: images float32 (N, 3, S, S) to (N, C). None
             computes with torch; a folder brings onnxruntime, whose answers agree within 1e-5.
@@ -154,7 +154,7 @@ class RecognitionModel:
         return model
 
     def _facts(self) -> dict[str, Any]:
-        """What model.json says of the parts, for whoever reads it without them."""
+        """What model.json says of the parts, for a reader without them."""
         lifter = self.lifter
         return {
             "class_names": self.classifier.class_names,

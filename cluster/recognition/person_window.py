@@ -33,7 +33,7 @@ class PersonWindow:
         whole: the window is all there was.
         fps: frames per second of the poses.
         source: layout of the poses that come.
-        times: hears what encoding and classifying cost.
+        times: takes the cost of encoding and classifying.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class PersonWindow:
         return self._predict(final=False)
 
     def _shows(self, least: int) -> bool:
-        """Whether so many frames show most of the joints, and every joint is seen in one of them at least.
+        """Whether `least` frames show most of the joints, and every joint is seen in one of them at least.
 
         Single joints that are missing are filled in time by the encoding; one that is never seen cannot be.
         """

@@ -1,4 +1,4 @@
-"""Files of poses to be recognised: one clip as `posenas lift run` writes it, or a data set of many."""
+"""Files of poses to be recognized: one clip as `posenas lift run` writes it, or a data set of many."""
 
 import zipfile
 from collections.abc import Sequence

@@ -55,7 +55,7 @@ class Recognizer:
     Every clip is classified by itself on one thread: its answer depends on nothing that comes with it.
 
     Args:
-        model: what recognises.
+        model: what recognizes.
     """
 
     def __init__(self, model: RecognitionModel) -> None:
@@ -93,7 +93,7 @@ class Recognizer:
 
         Raises:
             ValueError: the clip has another joint layout or number of people than the model needs, keypoints
-                came and the model has no lifter, or nobody is seen for two frames.
+                came and the model has no lifter, or no person is seen for two frames.
         """
         if isinstance(clip, Keypoints2D):
             return self.predict_poses(self.lift(clip, gaps=gaps, smoothing=smoothing))
@@ -163,7 +163,7 @@ class Recognizer:
         Args:
             source: as `lifting.open_source` gives it, or poses.
             options: how.
-            times: hears what each stage costs.
+            times: takes the cost of each stage.
             max_latency, stop: as `cluster.recognition.events.source_events`.
 
         Raises:
@@ -215,7 +215,7 @@ class Recognizer:
             if isinstance(event, WindowPrediction) and event.final
         ]
         if not windows:
-            raise ValueError("nobody is seen for two frames; somebody who acts is needed")
+            raise ValueError("no person is seen for two frames; one who acts is needed")
         longest = max(windows, key=lambda one: one.num_frames)
         return self._prediction(longest.image, longest.probabilities)
 

@@ -44,7 +44,7 @@ class RecognitionOutcome:
         spans: the actions of everyone, in the order of their beginnings.
         predictions: the last window of everyone (or of every pair).
         num_frames: of the source.
-        num_with_people: frames in which somebody was detected.
+        num_with_people: frames in which a person was detected.
         times: what each stage cost.
         frames_per_second: by which everything went.
         delays: milliseconds from a frame's arrival to the prediction that it caused.

@@ -23,7 +23,7 @@ __all__ = ["DetectionSummary", "detect_video"]
 MIN_CONFIDENCE = 0.2
 PREVIEW = "preview.png"
 _PREVIEW_FRAMES = 8
-# A detector follows people from frame to frame; after a break it is shown so many frames again to find them.
+# A detector follows people from frame to frame; after a break it is shown this many frames again to find them.
 _WARM_UP = 10
 
 
@@ -34,7 +34,7 @@ class DetectionSummary:
     Attributes:
         folder: of the JSON files.
         num_frames: of the video, as far as it could be decoded.
-        num_detected: frames of this run in which somebody was found.
+        num_detected: frames of this run in which a person was found.
         num_announced: frames that the video's header speaks of; 0 where it does not.
         resumed_at: the first frame of this run; `num_frames` where nothing was left to do.
     """
@@ -57,7 +57,7 @@ def detect_video(
 ) -> DetectionSummary:
     """Detect the people in every frame and write one OpenPose JSON file a frame.
 
-    A folder that an earlier run has begun is gone on with at its first missing frame. Beside the frames lie
+    A folder that an earlier run has begun is continued at its first missing frame. Beside the frames lie
     `source.json` (frame rate, image size, layout, detector) and `preview.png` (a few frames with what was
     found drawn in).
 
@@ -105,7 +105,7 @@ def _run(
         detected += bool(people)
         if (number - done) % step == step // 2 and len(sheet) < _PREVIEW_FRAMES:
             sheet.append(draw_people(frame, people, layout))
-        note = f"somebody in {detected} of {number + 1 - done}"
+        note = f"a person in {detected} of {number + 1 - done}"
         progress(phase, number + 1, video.num_frames, note)
     if sheet:
         write_atomically(folder.path / PREVIEW, encode_sheet(sheet))

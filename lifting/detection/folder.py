@@ -69,7 +69,7 @@ class DetectionFolder:
         write_atomically(self.path / frame_file_name(number), write_people(people))
 
     def finish(self, num_frames: int) -> None:
-        """Say that the video had so many frames."""
+        """Record the number of frames of the video: it is complete."""
         write_json(self.path / SOURCE_FILE, {**self.source, "num_frames": num_frames})
 
 

@@ -117,7 +117,7 @@ class MediaPipeDetector:
         self._errors.close()
 
     def detect(self, frame: NDArray[np.uint8]) -> tuple[DetectedPerson, ...]:
-        """The person in a frame (height, width, 3) BGR, as BODY_25; nobody where MediaPipe finds none."""
+        """The person in a frame (height, width, 3) BGR, as BODY_25; no person where MediaPipe finds none."""
         points = np.array(self._ask(frame.tobytes()), dtype=np.float64)
         return (
             () if points.size == 0 else person_from_mediapipe(points, self._image_size, self._min_confidence)
@@ -146,7 +146,7 @@ class MediaPipeDetector:
 def person_from_mediapipe(
     points: NDArray[np.float64], image_size: tuple[int, int], min_confidence: float
 ) -> tuple[DetectedPerson, ...]:
-    """(33, 3) shares of the image and visibility as one person of BODY_25; nobody if nothing is sure enough.
+    """(33, 3) shares of the image and visibility as one person of BODY_25; none if no joint is sure enough.
 
     MediaPipe also guesses joints outside the image; those are missing here.
     """

@@ -3,7 +3,7 @@
 MediaPipe 0.10.21 needs numpy below 2 and protobuf below 5, which cannot live beside posenas; this file
 therefore imports nothing of it. A first line of JSON with "width" and "height" comes in, then the raw bytes
 of one frame (height x width x 3, BGR) after the other; for each, a line of JSON goes out: a list of 33 [x,
-y, visibility] (x and y as shares of the image's width and height), empty where nobody is found.
+y, visibility] (x and y as shares of the image's width and height), empty where no person is found.
 """
 
 import json

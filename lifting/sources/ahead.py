@@ -17,7 +17,7 @@ _AHEAD = 8
 
 
 def made_ahead(frames: Callable[[], Generator[SourceFrame]], most: int = _AHEAD) -> Generator[SourceFrame]:
-    """The same frames, made in a thread that is at most so many ahead; its error is raised here."""
+    """The same frames, made in a thread that is at most `most` frames ahead; its error is raised here."""
     ready: queue.Queue[SourceFrame | BaseException | None] = queue.Queue(most)
     stop = threading.Event()
 

@@ -18,14 +18,14 @@ from lifting.stage_times import StageTimes
 
 __all__ = ["CameraSource"]
 
-# A camera that gives no frame for so long is taken for unplugged.
+# A camera that gives no frame for this time is taken for unplugged.
 _CAMERA_SECONDS = 5.0
 # A camera's driver may hold the thread that waits for it; after this long it is left to itself.
 _LEAVE_SECONDS = 1.0
 
 
 class CameraSource:
-    """A camera. It waits for nobody: what is not taken in time is replaced by the next frame.
+    """A camera. It does not wait: a frame that is not taken in time is replaced by the next one.
 
     Args:
         number: of the camera, from 0.

@@ -43,7 +43,7 @@ def detected_frame(
         picture: of any size.
         image_size: (width, height) that it is brought to.
         seconds: since the beginning of the source.
-        times: hears what detecting cost.
+        times: takes the cost of detecting.
         arrived: when the picture came, `time.perf_counter`; None: now.
     """
     here = time.perf_counter() if arrived is None else arrived

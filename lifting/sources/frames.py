@@ -44,7 +44,7 @@ class Source(Protocol):
         image_size: (width, height) in which keypoints are pixels.
         fps: frames per second.
         num_frames: as far as that is known; 0 where it is not.
-        live: frames come whether or not somebody takes them.
+        live: frames come whether or not they are taken.
         notes: sentences for the user on what was made of unusual input.
     """
 

@@ -22,10 +22,10 @@ class KeypointSource:
     """A folder of OpenPose JSON, perhaps with the video behind it.
 
     Args:
-        folder: the JSON files; frames that have none show nobody.
+        folder: the JSON files; a frame that has none shows no person.
         video: its pictures.
         layout: of the JSON, where "auto" should guess wrong.
-        fps: frames per second, where nobody says.
+        fps: frames per second, where the folder does not say.
         image_size: (width, height), pixels, of shares of a picture, where neither folder nor video says.
 
     Attributes:

@@ -34,7 +34,7 @@ def open_source(
         layout: of the JSON, where "auto" should guess wrong.
         fps: frames per second, in place of what the source says.
         video: pictures behind the keypoints of a folder.
-        times: hears what decoding and detecting cost.
+        times: takes the cost of decoding and detecting.
         detect_every: as in `VideoSource`.
         keypoints: detect all of a video into this folder first, where a run that was stopped continues, and
             read the folder. The source can then be read again without a detector. No camera is meant then.

@@ -18,16 +18,16 @@ __all__ = ["VideoSource"]
 class VideoSource:
     """A video through a detector, frame by frame.
 
-    Times are those in the file where it has them, so that a video whose frame rate varies is told rightly.
+    Times are those in the file where it has them, so that they are right for a video whose frame rate varies.
 
     Args:
-        path: the video; obeyed are its marks of rotation.
+        path: the video; its marks of rotation are obeyed.
         detector: an ONNX pose model; None: MediaPipe.
         fps: in place of what the video's header says.
         min_confidence: a keypoint below it is missing.
-        times: hears what decoding and detecting cost.
-        detect_every: the detector is asked in every so many frames alone; the others show nobody, and whoever
-            fills gaps fills these.
+        times: takes the cost of decoding and detecting.
+        detect_every: the detector sees every Nth frame alone; the others show no person, and the gap filling
+            fills them.
 
     Raises:
         FileNotFoundError: no such video or model, or MediaPipe's environment has not been built.

@@ -158,7 +158,7 @@ class _Ffmpeg:
 
     def __init__(self, program: str, path: Path, size: tuple[int, int], fps: float) -> None:
         self._path = path
-        # a file, since a pipe that nobody empties would block it
+        # a file, since a pipe that is not emptied would block it
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         raw = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}"]
         # yuv420p is the one colour format that every player has; the index goes to the front, so that a

@@ -64,7 +64,7 @@ def test_an_onnx_model_of_the_user_needs_no_environment(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0
-    assert "somebody in 12 of 12 frames" in " ".join(capsys.readouterr().out.split())
+    assert "a person in 12 of 12 frames" in " ".join(capsys.readouterr().out.split())
     folder = open_folder(out)
     assert folder.skeleton is COCO_18
     (person,) = next(folder.frames()).people

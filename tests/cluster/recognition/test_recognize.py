@@ -68,10 +68,10 @@ def test_a_clip_is_named_as_a_whole(model_folder: Path, tmp_path: Path) -> None:
 def test_nobody_and_somebody_for_too_short_is_said(model_folder: Path, tmp_path: Path) -> None:
     nobody = keypoint_folder(tmp_path / "nobody", lost=tuple(range(24)))
     text = said(["recognize", str(nobody), "--model", str(model_folder), "--layout", "body_25"])
-    assert "nobody is seen in any of the 23 frames" in text
+    assert "no person is seen in any of the 23 frames" in text
     brief = keypoint_folder(tmp_path / "brief", frames=1)
     text = said(["recognize", str(brief), "--model", str(model_folder)])
-    assert "nobody is seen for long enough: a prediction needs 6 frames of a person" in text
+    assert "no person is seen for long enough: a prediction needs 6 frames of a person" in text
 
 
 @pytest.mark.usefixtures("detector")
