@@ -23,7 +23,7 @@ __all__ = ["DetectionSummary", "detect_video"]
 MIN_CONFIDENCE = 0.2
 PREVIEW = "preview.png"
 _PREVIEW_FRAMES = 8
-# A detector follows people from frame to frame; after a break it is shown this many frames again to find them.
+# A detector follows people from frame to frame; after a break it sees this many frames again to find them.
 _WARM_UP = 10
 
 
