@@ -38,7 +38,7 @@ _LATER: dict[str, dict[str, Any]] = {
     "data": {"options": {}},
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
     "supernet": {"stem_keep": 0.7},
-    "search": {"space": "enas_micro"},
+    "search": {"space": "enas_micro", "strategy_options": {}},
     "network": {"stem_keep": 0.7},
     "encoding": {"bones": "own", "kind": "spmf", "images": None},
 }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nas.space import ENAS_MICRO, find_space
+from nas.strategy_table import check_strategy
 
 PresetName = Literal["paper", "released", "small", "temporal"]
 PRESETS: tuple[PresetName, ...] = ("paper", "released", "small", "temporal")
@@ -51,7 +52,13 @@ class SearchConfig(BaseModel):
     space: str = Field(
         default=ENAS_MICRO.name, description="search space: enas_micro, temporal, or module:name"
     )
-    strategy: Literal["enas", "random"] = Field(default="enas", description="who proposes architectures")
+    strategy: str = Field(
+        default="enas",
+        description="what proposes architectures: enas, random, evolution, local, or module:Class",
+    )
+    strategy_options: dict[str, Any] = Field(
+        default={}, description="settings of a strategy that no other has, as {population: 50}"
+    )
     num_shards: int = Field(default=1, ge=1, description="M: genotypes (and minibatches) of one weight step")
     weight_steps_per_epoch: int = Field(
         default=282, ge=1, description="updates of the shared weights in an epoch"
@@ -97,6 +104,11 @@ class SearchConfig(BaseModel):
     def _known_space(cls, name: str) -> str:
         find_space(name)
         return name
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, name: str) -> str:
+        return check_strategy(name)
 
     @classmethod
     def preset(cls, name: PresetName, **changes: Any) -> "SearchConfig":

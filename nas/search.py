@@ -88,9 +88,8 @@ class EpochMetrics:
         reward_spread: standard deviation of the rewards within a controller step, mean over steps.
         reward_collapsed: the spread is below `collapse_threshold`: rewards say nothing about architectures.
         validation_loss, validation_accuracy: means over all sampled genotypes.
-        entropy: nats, mean over the controller steps; None for a strategy that has none.
-        baseline: after the last controller step; None likewise.
-        controller_learning_rate, controller_gradient_norm: as entropy.
+        strategy: what the strategy reports, by its own names: means over the controller steps; a "baseline"
+            as after the last one.
         best_genotype: the sampled genotype of the highest reward, the earliest of equals.
         best_reward: its reward.
         records: every step, with every sampled architecture and its reward.
@@ -107,19 +106,16 @@ class EpochMetrics:
     reward_collapsed: bool
     validation_loss: float
     validation_accuracy: float
-    entropy: float | None
-    baseline: float | None
-    controller_learning_rate: float | None
-    controller_gradient_norm: float | None
+    strategy: Mapping[str, float]
     best_genotype: Genotype
     best_reward: float
     records: tuple[StepRecord, ...]
 
     def scalars(self) -> dict[str, float]:
         """All numbers by name, for a log."""
-        skipped = ("epoch", "best_genotype", "records")
+        skipped = ("epoch", "best_genotype", "records", "strategy")
         values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in skipped}
-        return {name: float(value) for name, value in values.items() if value is not None}
+        return {name: float(value) for name, value in {**self.strategy, **values}.items()}
 
 
 class Search:
@@ -272,19 +268,23 @@ def _summary(records: Sequence[StepRecord], config: SearchConfig) -> EpochMetric
         reward_collapsed=spread < config.collapse_threshold,
         validation_loss=_mean([metrics["validation_loss"] for metrics in controller]),
         validation_accuracy=_mean([metrics["validation_accuracy"] for metrics in controller]),
-        entropy=_reported(controller, "entropy"),
-        baseline=controller[-1].get("baseline"),
-        controller_learning_rate=_reported(controller, "controller_learning_rate"),
-        controller_gradient_norm=_reported(controller, "controller_gradient_norm"),
+        strategy=_reported(controller),
         best_genotype=best_genotype,
         best_reward=best_reward,
         records=tuple(records),
     )
 
 
-def _reported(metrics: Sequence[Mapping[str, float]], name: str) -> float | None:
-    """Mean of what the strategy reports, None where it reports no such thing."""
-    return _mean([one[name] for one in metrics]) if all(name in one for one in metrics) else None
+_OF_A_STEP = ("reward_mean", "reward_spread", "validation_loss", "validation_accuracy")
+
+
+def _reported(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """What the strategy reports at every controller step, summed up for the epoch."""
+    names = [name for name in metrics[0] if name not in _OF_A_STEP and all(name in one for one in metrics)]
+    return {
+        name: metrics[-1][name] if name == "baseline" else _mean([one[name] for one in metrics])
+        for name in names
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

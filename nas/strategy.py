@@ -1,11 +1,11 @@
-"""Who proposes architectures: ENAS's controller, or chance.
+"""Who proposes architectures: the interface of a strategy, ENAS's controller, and chance.
 
 A strategy is asked for genotypes and told their rewards. Its proposals depend on its state and on the key
 of the request alone: asking twice with one key gives the same genotypes.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,13 @@ from torch import Tensor
 from nas.config import ControllerConfig, SearchConfig
 from nas.controller import Controller
 from nas.genotype import Genotype
+from nas.outside import load_outside, unknown_name
 from nas.random import generator
 from nas.space import ENAS_MICRO, SearchSpace, find_space
+from nas.strategy_table import STRATEGIES
 from nas.threads import one_thread
+
+_METHODS = ("name", "from_search", "sample", "update", "state_dict", "load_state_dict")
 
 
 class Strategy(Protocol):
@@ -25,7 +29,7 @@ class Strategy(Protocol):
 
     @property
     def name(self) -> str:
-        """ "enas" or "random"."""
+        """The name in `nas.strategy_table`, or `module:Class`."""
         ...
 
     def sample(self, count: int, stream: str, step: int) -> list[Genotype]:
@@ -46,11 +50,47 @@ class Strategy(Protocol):
 
 
 def build_strategy(config: SearchConfig, num_nodes: int) -> Strategy:
-    """The strategy that a configuration names, at its beginning, over the space that it names."""
-    space = find_space(config.space)
-    if config.strategy == "random":
-        return RandomStrategy(num_nodes, config.seed, space)
-    return EnasStrategy(config.controller, num_nodes, config.seed, space)
+    """The strategy that a configuration names, at its beginning, over the space that it names.
+
+    Raises:
+        ValueError: its class cannot be loaded, lacks a method, or refuses `strategy_options`.
+    """
+    cls = load_outside(STRATEGIES.get(config.strategy, config.strategy), "strategy")
+    lacking = [name for name in _METHODS if not hasattr(cls, name)]
+    if lacking:
+        raise ValueError(
+            f"strategy {config.strategy!r} lacks {', '.join(lacking)}; a strategy has {', '.join(_METHODS)}"
+        )
+    strategy: Strategy = cls.from_search(config, num_nodes)
+    return strategy
+
+
+def options_of(config: SearchConfig, strategy: str, known: Sequence[str]) -> dict[str, Any]:
+    """`strategy_options` of a search, for a strategy that knows these.
+
+    Raises:
+        ValueError: there is another one; the nearest is named.
+    """
+    for name in config.strategy_options:
+        if name not in known:
+            raise unknown_name(f"option of the strategy {strategy!r} named", name, known or ("none",))
+    return dict(config.strategy_options)
+
+
+def check_rewards(rewards: Sequence[float]) -> None:
+    """Whether something can be learned from rewards.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    if not np.isfinite(rewards).all():
+        raise ValueError(f"rewards are {list(rewards)}; all must be finite")
+
+
+def draw_uniform(space: SearchSpace, count: int, rng: np.random.Generator) -> list[Genotype]:
+    """Genotypes whose decisions are all uniform."""
+    bounds = np.array(space.bounds)
+    return to_genotypes(rng.integers(bounds, size=(count, len(bounds))), space)
 
 
 class RandomStrategy:
@@ -68,11 +108,15 @@ class RandomStrategy:
         self._space = space.sized(num_nodes)
         self._seed = seed
 
+    @classmethod
+    def from_search(cls, config: SearchConfig, num_nodes: int) -> Self:
+        """As a search's settings say; it has no options."""
+        options_of(config, cls.name, ())
+        return cls(num_nodes, config.seed, find_space(config.space))
+
     def sample(self, count: int, stream: str, step: int) -> list[Genotype]:
         """Genotypes uniform over the search space."""
-        rng = generator(self._seed, f"genotypes of {stream}", step)
-        bounds = np.array(self._space.bounds)
-        return to_genotypes(rng.integers(bounds, size=(count, len(bounds))), self._space)
+        return draw_uniform(self._space, count, generator(self._seed, f"genotypes of {stream}", step))
 
     def update(self, genotypes: Sequence[Genotype], rewards: Sequence[float]) -> dict[str, float]:  # noqa: ARG002
         """Nothing to learn, nothing to report."""
@@ -88,7 +132,7 @@ class RandomStrategy:
         Raises:
             ValueError: the state is another strategy's.
         """
-        _check_name(state, self.name)
+        check_owner(state, self.name)
 
 
 class EnasStrategy:
@@ -121,6 +165,12 @@ class EnasStrategy:
         self._num_updates = 0
         self.baseline: float | None = 0.0 if config.baseline_start == "zero" else None
 
+    @classmethod
+    def from_search(cls, config: SearchConfig, num_nodes: int) -> Self:
+        """As a search's settings say; its options are the section `controller`."""
+        options_of(config, cls.name, ())
+        return cls(config.controller, num_nodes, config.seed, find_space(config.space))
+
     def sample(self, count: int, stream: str, step: int) -> list[Genotype]:
         """Genotypes drawn from the controller's distribution."""
         rng = generator(self._seed, f"genotypes of {stream}", step)
@@ -139,8 +189,7 @@ class EnasStrategy:
         Raises:
             ValueError: a reward is not finite; the controller is unchanged.
         """
-        if not np.isfinite(rewards).all():
-            raise ValueError(f"rewards are {list(rewards)}; all must be finite")
+        check_rewards(rewards)
         with one_thread():
             decisions = self.controller.replay(*to_numbers(genotypes))
             shaped = torch.tensor(rewards, dtype=torch.float64)
@@ -200,7 +249,7 @@ class EnasStrategy:
         Raises:
             ValueError: the state is another strategy's, or has other parameters or shapes.
         """
-        _check_name(state, self.name)
+        check_owner(state, self.name)
         current = self.controller.parameters
         for part in ("parameters", "second_moment"):
             shapes = {n: tuple(v.shape) for n, v in state[part].items()}
@@ -227,6 +276,11 @@ def to_numbers(genotypes: Sequence[Genotype]) -> tuple[Tensor, Tensor]:
     return flat[:, :cells].view(len(flat), 2, -1), flat[:, cells:]
 
 
-def _check_name(state: dict[str, Any], name: str) -> None:
+def check_owner(state: dict[str, Any], name: str) -> None:
+    """Whether a state belongs to a strategy.
+
+    Raises:
+        ValueError: it is another strategy's.
+    """
     if state.get("name") != name:
         raise ValueError(f"the checkpoint is of strategy {state.get('name')!r}; this search uses {name!r}")

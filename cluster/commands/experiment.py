@@ -60,7 +60,11 @@ def search(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="enas, or random.", rich_help_panel="Experiment", show_default=False),
+        typer.Option(
+            help="enas, random, evolution, local, or module:Class.",
+            rich_help_panel="Experiment",
+            show_default=False,
+        ),
     ] = None,
     seed: options.Seed = None,
     settings: options.Settings = None,

@@ -117,6 +117,9 @@ _SEARCH = (
     _Wanted("Idle share of the workers", (("idle_share", "mean", ""), *_WORKERS), (0.0, 1.0)),
 )
 
+_NO_CURVES = ("epoch", "timestamp", "best_reward", "reward_collapsed", "idle_share_worker")
+"""Numbers of a row that say nothing as a curve, or too much; names that begin so."""
+
 _TRAINING = (
     _Wanted("Loss", (("loss", "training", ""), ("validation_loss", "validation", ""))),
     _Wanted(
@@ -132,9 +135,24 @@ _TRAINING = (
 def search_panels(history: History) -> tuple[Panel, ...]:
     """The panels of a search; `history` holds one mapping an epoch, with the epoch under "epoch".
 
-    Metrics that the history does not hold, and panels without any curve, are left out.
+    Metrics that the history does not hold, and panels without any curve, are left out. What a strategy
+    reports under names of its own gets a panel for each.
     """
-    return _panels(history, _SEARCH)
+    return _panels(history, (*_SEARCH, *_own_panels(history)))
+
+
+def _own_panels(history: History) -> list[_Wanted]:
+    """A panel for every number that no other shows."""
+    shown = {name for panel in _SEARCH for curve in panel.curves for name in curve}
+    names = dict.fromkeys(
+        name
+        for row in history
+        for name, value in row.items()
+        if isinstance(value, int | float) and name not in shown and not name.startswith(_NO_CURVES)
+    )
+    return [
+        _Wanted(name.replace("_", " ").capitalize(), ((name, name.replace("_", " "), ""),)) for name in names
+    ]
 
 
 def operation_frequency_panels(sampled: Sequence[Mapping[str, object]]) -> tuple[Panel, ...]:
