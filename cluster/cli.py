@@ -7,6 +7,7 @@ signal when interrupted.
 Nothing heavy (torch, Ray, MLflow) is imported here or at the top of `cluster.commands`: help comes at once.
 """
 
+import io
 import os
 import re
 import sys
@@ -131,9 +132,17 @@ def main() -> None:
     # Threads that wait actively take the cores from those that work as soon as anything else runs here: two
     # torch threads on two busy cores were 20 times slower than with this.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _write_what_the_terminal_can()
     arguments = sys.argv[1:]
     others = [argument for argument in arguments if argument != "--verbose"]
     app(["--verbose", *others] if len(others) < len(arguments) else others)
+
+
+def _write_what_the_terminal_can() -> None:
+    """A terminal or a file of an old encoding gets "?" for a letter that it lacks; no command ends for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _exit_code(error: Exception) -> int:

@@ -5,8 +5,10 @@ a number too large, a nesting without end) is turned into the same kind of sente
 name, so that no caller meets an exception that only the code explains.
 """
 
+import errno
 import pickle
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,8 +20,9 @@ __all__ = ["MAX_TEXT_BYTES", "guarded", "number", "read_text"]
 # The largest text of motion or settings that is read at once; an hour of 120 Hz motion capture has 0.4 GB.
 MAX_TEXT_BYTES = 1 << 30
 _UNEXPECTED = (
-    LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, MemoryError, EOFError,
-    RuntimeError, struct.error, zlib.error, zipfile.BadZipFile, pickle.UnpicklingError,
+    LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError, MemoryError,
+    EOFError, RuntimeError, SyntaxError, tokenize.TokenError, struct.error, zlib.error, zipfile.BadZipFile,
+    pickle.UnpicklingError,
 )  # fmt: skip
 
 
@@ -37,8 +40,10 @@ def guarded(path: Path, kind: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError:
-        raise
+    except OSError as error:
+        if error.filename is not None or error.errno != errno.EINVAL:
+            raise  # else a damaged archive sends the reader to before its begin
+        raise ValueError(f"{path} is not {kind}, or it is damaged: a place in it is outside of it") from error
     except ValueError as error:
         if str(path) in str(error):  # a sentence of our own, with its place
             raise

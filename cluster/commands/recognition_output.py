@@ -54,11 +54,7 @@ def recognize_frames(
     if outcome.interrupted:
         _show(f"stopped after {outcome.num_frames} frames")
     _show_outcome(recognizer, outcome, options.whole)
-    if outcome.num_frames and not outcome.num_with_people:
-        _show(f"no person is seen in any of the {outcome.num_frames} frames")
-    elif not outcome.predictions:
-        least = recognizer.model.windows.least
-        _show(f"no person is seen for long enough: a prediction needs {least} frames of a person")
+    _show_why_nothing(recognizer, outcome)
     _show_costs(outcome)
     _show(*[f"film       {film}"] * bool(film), *[f"lines      {lines}"] * bool(lines))
 
@@ -74,6 +70,7 @@ def recognize_poses(recognizer: Recognizer, path: Path, options: LiveOptions, li
         output = RecognitionOutput(lines=lines)
         outcome = recognize_source(recognizer, clips[0].poses, options=options, output=output)
         _show_outcome(recognizer, outcome, options.whole)
+        _show_why_nothing(recognizer, outcome)
         _show_costs(outcome)
         return
     if lines is not None:
@@ -88,7 +85,8 @@ def _show_clips(recognizer: Recognizer, clips: list[NamedClip]) -> None:
         found = recognizer.predict(clip.poses)
         known += clip.action is not None
         right += clip.action == found.label
-        table.add_row(clip.name, found.label, f"{found.probability:.2f}", clip.action or "")
+        cells = clip.name, found.label, f"{found.probability:.2f}", clip.action or ""
+        table.add_row(*map(Text, cells))  # names are the user's, and no markup
     Console(highlight=False).print(table)
     if known:
         _show(f"{right} of {known} as the file says")
@@ -104,11 +102,24 @@ def _show_outcome(recognizer: Recognizer, outcome: RecognitionOutcome, whole: bo
     table = Table("from", "to", "who", "action", "probability", box=None, header_style="bold")
     for span in outcome.spans:
         who = _who((span.track,) if span.partner is None else (span.track, span.partner))
-        table.add_row(_clock(span.begin), _clock(span.end), who, span.label, f"{span.probability:.2f}")
+        cells = _clock(span.begin), _clock(span.end), who, span.label, f"{span.probability:.2f}"
+        table.add_row(*map(Text, cells))
     if outcome.spans:
         Console(highlight=False).print(table)
     elif outcome.predictions:
         _show("no action is likely enough to be decided for; --enter lowers the threshold")
+
+
+def _show_why_nothing(recognizer: Recognizer, outcome: RecognitionOutcome) -> None:
+    """Where there was no prediction: what is missing."""
+    if outcome.num_frames and not outcome.num_with_people:
+        _show(f"no person is seen in any of the {outcome.num_frames} frames")
+    elif not outcome.predictions:
+        least = recognizer.model.windows.least
+        _show(
+            f"a person is seen in {outcome.num_with_people} of {outcome.num_frames} frames; "
+            f"a prediction needs {least} frames of one person"
+        )
 
 
 def _show_costs(outcome: RecognitionOutcome) -> None:

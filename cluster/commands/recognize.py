@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -215,7 +216,7 @@ def study(
 
     with opened_progress() as progress:
         outcome = run_study(tuple(runs), out, lifter=lifter, progress=progress)
-    table = Table("", *outcome.accuracies, box=None, header_style="bold")
+    table = Table("", *map(escape, outcome.accuracies), box=None, header_style="bold")
     for condition in next(iter(outcome.accuracies.values())):
         table.add_row(condition, *(f"{values[condition]:.4f}" for values in outcome.accuracies.values()))
     Console(highlight=False).print(table)

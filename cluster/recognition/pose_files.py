@@ -1,6 +1,5 @@
 """Files of poses to be recognized: one clip as `posenas lift run` writes it, or a data set of many."""
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from encoding.datasets.npz import LAYOUT, load_clips, read_skeleton
+from lifting.npz import read_npz
 from lifting.poses import PoseSequence3D
+from lifting.reading import guarded
 from lifting.skeleton import Skeleton
 
 __all__ = ["NamedClip", "read_pose_file"]
@@ -42,30 +43,22 @@ def read_pose_file(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip
         FileNotFoundError: no such file.
         ValueError: it is no .npz, is cut off, lacks an array, or holds what is no pose.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and tell how to read that
-        raise ValueError(f"{path} is no .npz of poses, or is cut off")
-    try:
-        # opened here: of a file that is cut off, numpy would leave it open
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            names = set(archive.files)
-            arrays = {name: archive[name] for name in (*NEEDED, *LAYOUT) if name in names}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no .npz of poses, or is cut off: {error}") from error
-    if "offsets" in names:
+    kind = "a readable .npz of poses"
+    arrays = read_npz(path, kind, {"offsets", *NEEDED, *LAYOUT})
+    if "offsets" in arrays:
         split = load_clips(path, validation_fraction=0)
         return [
             NamedClip(name=clip.name, poses=clip.poses, action=split.class_names[clip.label])
             for clip in split.clips
         ]
-    missing = sorted(set(NEEDED) - names)
+    missing = sorted(set(NEEDED) - set(arrays))
     if missing:
         raise ValueError(
             f"{path} lacks {', '.join(missing)}; a clip needs xyz (T, J, 3) in millimetres, skeleton and "
             "fps, as `posenas lift run` writes them"
         )
-    poses = PoseSequence3D(
-        xyz=arrays["xyz"], fps=float(arrays["fps"]), skeleton=read_skeleton(path, arrays, known)
-    )
+    with guarded(path, kind):
+        skeleton = read_skeleton(path, arrays, known)
+        xyz = np.asarray(arrays["xyz"], np.float32)
+        poses = PoseSequence3D(xyz=xyz, fps=float(arrays["fps"]), skeleton=skeleton)
     return [NamedClip(name=path.stem, poses=poses, action=None)]

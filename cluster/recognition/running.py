@@ -7,6 +7,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.json_lines import JsonLines
 from cluster.recognition.live import Event, LiveOptions
@@ -133,7 +135,9 @@ class _Account:
 
     def begin(self, source: Source | PoseSequence3D) -> None:
         if isinstance(source, PoseSequence3D):  # which has no frames that come one by one
-            self.num_frames = self.num_with_people = source.num_frames
+            self.num_frames = source.num_frames
+            seen = np.isfinite(source.xyz).reshape(source.num_frames, -1).any(axis=1)
+            self.num_with_people = int(seen.sum())
             return
         self.total = source.num_frames
         self.progress("recognition", 0, self.total)

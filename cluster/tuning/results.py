@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from rich.table import Table
+from rich.text import Text
 
 from cluster.files import write_atomically, write_json
 from cluster.tracking.facts import as_csv
@@ -50,7 +51,7 @@ def trials_table(records: Sequence[TrialRecord], most: int = 10) -> Table:
     for row in rows[:most]:
         error = "" if row[SCORE] == "" else f"{row[SCORE]:.1f}"
         settings = " ".join(f"{name.rpartition('.')[2]}={in_words(row[name])}" for name in names)
-        table.add_row(f"{row['trial']:04d}", error, str(row["epochs"]), str(row["state"]), settings)
+        table.add_row(f"{row['trial']:04d}", error, str(row["epochs"]), str(row["state"]), Text(settings))
     if len(rows) > most:
         table.caption = f"and {len(rows) - most} more in trials.csv"
     return table

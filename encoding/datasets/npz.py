@@ -5,8 +5,6 @@ No pickles: every array is numbers or fixed-width text, read with allow_pickle=F
 
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +35,9 @@ from encoding.datasets.splits import HoldOutBy, hold_out
 from encoding.datasets.validation import PARTS, Finding, Report, grouped
 from encoding.flat import from_pixels, without_depth
 from encoding.posture import Up, turned
+from lifting.npz import read_npz
 from lifting.poses import PoseSequence3D
+from lifting.reading import guarded
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton
 
 HOW_TO_GET = (
@@ -110,6 +110,18 @@ def load_clips(
     """
     path = Path(path)
     arrays = _read(path)
+    with guarded(path, "a data set of clips"):
+        return _split(path, arrays, validation_fraction, validation_by, seed, split)
+
+
+def _split(
+    path: Path,
+    arrays: Arrays,
+    validation_fraction: float,
+    validation_by: HoldOutBy,
+    seed: int,
+    split: str | None,
+) -> Split:
     report = check_arrays(path, arrays)
     if not report.ok:
         raise ValueError(
@@ -155,14 +167,16 @@ def check(path: Path) -> Report:
     path = Path(path)
     try:
         arrays = _read(path)
-        report = check_arrays(path, arrays)
-        if report.num_clips:
-            skeleton = _skeleton(path, arrays)
-            up = up_axis(arrays)
-            bodies = (
-                () if is_flat(arrays) else body_findings(clip_names(arrays), clips_of(arrays), skeleton, up)
-            )
-            report = replace(report, findings=grouped([*report.findings, *bodies]))
+        with guarded(path, "a data set of clips"):
+            report = check_arrays(path, arrays)
+            if report.num_clips:
+                skeleton, up = _skeleton(path, arrays), up_axis(arrays)
+                bodies = (
+                    ()
+                    if is_flat(arrays)
+                    else body_findings(clip_names(arrays), clips_of(arrays), skeleton, up)
+                )
+                report = replace(report, findings=grouped([*report.findings, *bodies]))
     except ValueError as error:
         finding = Finding(severity="error", message=str(error))
         return Report(source=str(path), num_clips=0, num_frames=0, findings=(finding,))
@@ -172,15 +186,8 @@ def check(path: Path) -> Report:
 def _read(path: Path) -> Arrays:
     if not path.is_file():
         raise FileNotFoundError(f"no clips at {path}: {HOW_TO_GET}")
-    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and tell how to read that
-        raise ValueError(
-            f"{path} is not a readable .npz without pickles: it is cut off, or another kind of file"
-        )
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return _in_millimeters({key: file[key] for key in file.files})
-    except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a readable .npz without pickles: {error}") from error
+    with guarded(path, "a data set of clips"):
+        return _in_millimeters(read_npz(path, "a readable .npz without pickles"))
 
 
 def _in_millimeters(arrays: dict[str, NDArray[Any]]) -> Arrays:

@@ -3,7 +3,6 @@ what is in them (lifting.pickles).
 """
 
 import io
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lifting.pickles import load_arrays
+from lifting.reading import guarded
 
 
 def read_object(path: Path, name: str) -> Any:
@@ -21,17 +21,11 @@ def read_object(path: Path, name: str) -> Any:
         ValueError: no .npz, nothing of that name in it, or something else than arrays, dictionaries and
             lists.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [entry.removesuffix(".npy") for entry in archive.namelist()]
-            if name not in names:
-                raise ValueError(f"it holds {', '.join(names)}; {name} is needed")
-            stream = io.BytesIO(archive.read(f"{name}.npy"))
-        return _read_array(stream)
-    except FileNotFoundError:
-        raise
-    except (zipfile.BadZipFile, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+    with guarded(path, "a .npz of numpy's"), zipfile.ZipFile(path) as archive:
+        names = [entry.removesuffix(".npy") for entry in archive.namelist()]
+        if name not in names:
+            raise ValueError(f"it holds {', '.join(names)}; {name} is needed")
+        return _read_array(io.BytesIO(archive.read(f"{name}.npy")))
 
 
 def _read_array(stream: io.BytesIO) -> Any:

@@ -221,3 +221,20 @@ def test_places_devices_and_seeds_are_checked(arguments: list[str], sentence: st
     result = posenas(*arguments)
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+def test_a_letter_that_the_terminal_lacks_ends_no_command(tmp_path: Path) -> None:
+    """The lines of a search hold a plus-minus sign; here a setting's name holds one."""
+    program = (
+        "import sys; from cluster.cli import main; "
+        "sys.argv = ['posenas', 'encode', '--set', 'a\xb1b=1', '--out', sys.argv[1]]; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "out")],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "there is no setting 'a?b'" in done.stderr
+    assert "UnicodeEncodeError" not in done.stderr

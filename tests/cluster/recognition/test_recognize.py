@@ -71,7 +71,7 @@ def test_nobody_and_somebody_for_too_short_is_said(model_folder: Path, tmp_path:
     assert "no person is seen in any of the 23 frames" in text
     brief = keypoint_folder(tmp_path / "brief", frames=1)
     text = said(["recognize", str(brief), "--model", str(model_folder)])
-    assert "no person is seen for long enough: a prediction needs 6 frames of a person" in text
+    assert "a person is seen in 1 of 1 frames; a prediction needs 6 frames of one person" in text
 
 
 @pytest.mark.usefixtures("detector")
@@ -153,7 +153,7 @@ def test_poses_of_a_file_are_named(
     text = said(["recognize", str(single), "--model", str(tmp_path / "nothing")], code=2)
     assert "there is no model folder" in text
     (tmp_path / "cut.npz").write_bytes(single.read_bytes()[:100])
-    assert "cut.npz is no .npz of poses, or is cut off" in said(
+    assert "cut.npz is not a readable .npz of poses, or it is damaged: it is cut off" in said(
         ["recognize", str(tmp_path / "cut.npz"), "--model", str(model_folder)], code=2
     )
 

@@ -171,5 +171,5 @@ def test_a_pickle_that_calls_functions_is_refused_unrun(
 def test_a_file_that_is_cut_off_is_named(root: Path) -> None:
     data = (root / POSES_FILE).read_bytes()
     (root / POSES_FILE).write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"data_3d_h36m.npz cannot be read"):
+    with pytest.raises(ValueError, match=r"data_3d_h36m.npz is not a .npz of numpy's, or it is damaged"):
         load_pairs(config(root))
