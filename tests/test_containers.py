@@ -69,13 +69,13 @@ def test_every_port_is_published_on_loopback_alone() -> None:
 
 def test_no_secret_is_written_in_the_compose_file() -> None:
     text = (FOLDER / "compose.yaml").read_text()
-    for name in ("POSTGRES_PASSWORD", "RAY_AUTH_TOKEN"):
+    for name in ("POSTGRES_PASSWORD", "PGPASSWORD", "RAY_AUTH_TOKEN", "POSENAS_TOKEN"):
         values = re.findall(rf"^\s+{name}: (.+)$", text, re.MULTILINE)
         assert values
         assert all(value.startswith("${") for value in values)
 
 
-@pytest.mark.parametrize("name", ["migrate", "queue-worker"])
+@pytest.mark.parametrize("name", ["migrate", "queue-worker", "queue-page"])
 def test_the_command_knows_what_a_service_runs(name: str) -> None:
     match = re.search(r"\bposenas ((?:[a-z]+ )*[a-z]+)((?: --[a-z-]+)*)", words(services()[name]["command"]))
     assert match is not None
@@ -96,3 +96,19 @@ def test_everything_that_the_image_copies_reaches_the_builder() -> None:
     }
     assert copied <= allowed
     assert all((root / source).exists() for source in copied)
+
+
+def test_every_image_is_pinned() -> None:
+    assert all(re.search(r":\d+\.\d+", service["image"]) for service in services().values())
+
+
+def test_no_password_stands_in_an_address_or_a_command_line() -> None:
+    for service in services().values():
+        text = words(service.get("command", [])) + str(service["environment"].get("POSENAS_DATABASE", ""))
+        assert "PASSWORD" not in text
+        assert not re.search(r"://[^/@]*:[^/@]*@", text)
+
+
+def test_the_image_holds_a_compiler_for_the_kernels() -> None:
+    _, _, final = (FOLDER / "Dockerfile").read_text().rpartition("FROM ")
+    assert {"gcc", "libc6-dev"} <= set(final.split())

@@ -80,11 +80,57 @@ def test_every_mounted_volume_is_there_and_claims_what_is_made() -> None:
         assert set(volumes.values()) <= made
 
 
-def test_the_job_is_a_shell_line_whose_options_exist() -> None:
+def entrypoint() -> str:
     (job,) = documents(REPOSITORY / "examples" / "kubernetes" / "rayjob.yaml")
-    line = job["spec"]["entrypoint"]
-    assert subprocess.run(["sh", "-n", "-c", line], check=False).returncode == 0
-    options = {word for word in shlex.split(line) if word.startswith("--")}
+    return str(job["spec"]["entrypoint"])
+
+
+def submitted(entry: str, folder: Path) -> list[str]:
+    """The words that `ray job submit` gets of an entrypoint, after bash has read KubeRay's line.
+
+    KubeRay 1.5 puts the entrypoint between these words, unquoted, and runs all of it with `bash -ce`
+    (ray-operator/controllers/ray/common/job.go). Here `ray` is a stand-in that notes its words.
+    """
+    words = folder / "words"
+    ray = folder / "ray"
+    ray.write_text(
+        f"#!/bin/sh\n[ $2 = status ] && exit 1\n[ $2 = submit ] && printf '%s\\n' \"$@\" > {words}\nexit 0\n"
+    )
+    ray.chmod(0o755)
+    line = (
+        "until true >/dev/null 2>&1 ; do echo waiting ; sleep 2 ; done ; "
+        "if ! ray job status --address http://head:8265 ID >/dev/null 2>&1 ; "
+        "then ray job submit --address http://head:8265 --no-wait --submission-id ID -- "
+        f"{entry.strip()} ; fi ; ray job logs --address http://head:8265 --follow ID"
+    )
+    path = f"{folder}:/usr/bin:/bin"
+    subprocess.run(["/bin/bash", "-ce", "--", line], check=True, env={"PATH": path}, capture_output=True)
+    said = words.read_text().splitlines()
+    return said[said.index("--") + 1 :]
+
+
+def test_bash_reads_kuberays_line_as_one_submission_of_our_command(tmp_path: Path) -> None:
+    words = submitted(entrypoint(), tmp_path)
+    assert words == shlex.split(entrypoint())
+    assert words[:3] == ["posenas", "search", "--resume=auto"]
+
+
+def test_an_entrypoint_that_is_shell_itself_is_torn_apart(tmp_path: Path) -> None:
+    """The control."""
+    with pytest.raises(subprocess.CalledProcessError):
+        submitted("if true; then posenas search; fi", tmp_path)
+
+
+def test_the_options_of_the_command_exist() -> None:
+    options = {word.partition("=")[0] for word in shlex.split(entrypoint()) if word.startswith("--")}
     assert options == {"--resume", "--out", "--address", "--workers", "--config"}
     shown = CliRunner().invoke(app, ["search", "--help"], env={"COLUMNS": "200"}).stdout
     assert all(option in shown for option in options)
+    assert "--resume=auto" in shown
+
+
+def test_images_are_pinned_and_the_images_user_may_write_the_volume() -> None:
+    for cluster in clusters():
+        assert all(re.fullmatch(r"posenas:\d+\.\d+\.\d+", one["image"]) for one in containers(cluster))
+        pod = cluster["headGroupSpec"]["template"]["spec"]
+        assert pod["securityContext"] == {"fsGroup": 1000}

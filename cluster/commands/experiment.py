@@ -8,7 +8,14 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.commands import options
-from cluster.commands.options import changes, data_changes, numbers, opened_progress, place_changes
+from cluster.commands.options import (
+    changes,
+    data_changes,
+    is_resumed,
+    numbers,
+    opened_progress,
+    place_changes,
+)
 
 if TYPE_CHECKING:
     from cluster.config import ExperimentConfig
@@ -20,7 +27,9 @@ PANEL = "Find, train, score"
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (demo, search, train, evaluate, baseline):
+    app.command(rich_help_panel=PANEL)(demo)
+    app.command(rich_help_panel=PANEL, cls=options.ResumableCommand)(search)
+    for command in (train, evaluate, baseline):
         app.command(rich_help_panel=PANEL)(command)
     app.command("register", rich_help_panel=PANEL)(register_model)
 
@@ -30,7 +39,10 @@ def search(
         Path | None,
         typer.Option("--out", help="Run folder; by default runs/ and the data set.", show_default=False),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out; --resume=auto: if there is one.")
+    ] = False,
+    resume_auto: options.ResumeAuto = False,
     data: options.Data = None,
     root: options.Root = None,
     subset: options.Subset = None,
@@ -85,7 +97,8 @@ def search(
 
     On poses lifted from 2D: [bold]posenas search --data msr --poses lifted --lifter runs/lift-msr[/bold]
 
-    Killed? [bold]posenas search --resume --out runs/as1[/bold] goes on to exactly the same result.
+    Killed? [bold]posenas search --resume --out runs/as1[/bold] goes on to exactly the same result. With
+    [bold]--resume=auto[/bold] one line begins a search and continues it.
 
     From Python: cluster.worker.run_search(config, folder, resume=False).
     """
@@ -107,10 +120,11 @@ def search(
     )
     if not mlflow:
         given["tracking"] = None
-    if resume and out is None:
-        raise ValueError("--resume needs --out, the folder of the run to go on with")
+    resume = is_resumed(out, resume, resume_auto, "experiment.json")
     from cluster.worker import run_search
 
+    if resume and resume_auto:  # the run has kept its settings; the file may have changed since
+        config = preset = None
     experiment = _experiment(config, preset, given, out if resume else None)
     folder = out or Path("runs") / experiment.data_label
     with opened_progress() as progress:

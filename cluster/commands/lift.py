@@ -48,10 +48,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(lift, name="lift", rich_help_panel="Find, train, score")
 
 
-@lift.command()
+@lift.command(cls=options.ResumableCommand)
 def train(
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default=False)] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out; --resume=auto: if there is one.")
+    ] = False,
+    resume_auto: options.ResumeAuto = False,
     data: Data = None,
     root: options.Root = None,
     preset: Preset = None,
@@ -99,8 +102,9 @@ def train(
     )
     if not mlflow:
         given["tracking"] = None
-    if resume and out is None:
-        raise ValueError("--resume needs --out, the folder of the run to go on with")
+    resume = options.is_resumed(out, resume, resume_auto, "lifting.json")
+    if resume and resume_auto:  # the run has kept its settings; the file may have changed since
+        config = preset = None
     from cluster.lifter.training import run_lift_training
     from cluster.progress import duration
 

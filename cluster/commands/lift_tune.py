@@ -20,12 +20,15 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 def register(_: typer.Typer) -> None:
     """Add the command to the group `lift`, which `cluster.commands.lift` registers."""
-    lift.command()(tune)
+    lift.command(cls=options.ResumableCommand)(tune)
 
 
 def tune(
     out: Annotated[Path, typer.Option("--out", help="Folder of the tuning.")] = Path("runs/tuning"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the tuning in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the tuning in --out; --resume=auto: if there is one.")
+    ] = False,
+    resume_auto: options.ResumeAuto = False,
     space: Annotated[
         Path | None,
         typer.Option(
@@ -150,6 +153,9 @@ def tune(
     from cluster.tuning.results import trials_table
     from cluster.tuning.run import run_tuning
 
+    resume = options.is_resumed(out, resume, resume_auto, "tuning.json")
+    if resume and resume_auto:  # the tuning has kept its settings; the files may have changed since
+        config = preset = space = None
     tuning = _settings(out if resume else None, config, preset, space, given)
     with opened_progress() as progress:
         outcome = run_tuning(tuning, out, resume=resume, progress=progress)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from lifting.yaml_text import load_yaml
 
@@ -14,11 +15,66 @@ if TYPE_CHECKING:
     from lifting.trained_lifter import Runtime
 
 __all__ = [
-    "Address", "Config", "Data", "Device", "FileList", "Fold", "Gpus", "LifterRuntime", "Mlflow", "Placement",
-    "PlacementTimeout", "Precision", "Preset", "Protocol", "Root", "Seed", "Settings", "Subset", "Threads",
-    "Tracking", "Workers", "changes", "data_changes", "image_size", "lifter_runtime", "numbers",
-    "opened_progress", "parse_settings", "place_changes",
+    "Address",
+    "Config",
+    "Data",
+    "Device",
+    "FileList",
+    "Fold",
+    "Gpus",
+    "LifterRuntime",
+    "Mlflow",
+    "Placement",
+    "PlacementTimeout",
+    "Precision",
+    "Preset",
+    "Protocol",
+    "ResumableCommand",
+    "ResumeAuto",
+    "Root",
+    "Seed",
+    "Settings",
+    "Subset",
+    "Threads",
+    "Tracking",
+    "Workers",
+    "changes",
+    "data_changes",
+    "image_size",
+    "is_resumed",
+    "lifter_runtime",
+    "numbers",
+    "opened_progress",
+    "parse_settings",
+    "place_changes",
 ]  # fmt: skip
+
+_AUTO = "--resume=auto"
+
+
+class ResumableCommand(TyperCommand):
+    """A command whose `--resume` may be `--resume=auto`: one line that begins a run, or continues it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The option with a value becomes a flag of its own."""
+        return super().parse_args(ctx, [f"--{_AUTO_FLAG}" if one == _AUTO else one for one in args])
+
+
+_AUTO_FLAG = "resume-if-begun"
+
+ResumeAuto = Annotated[bool, typer.Option(f"--{_AUTO_FLAG}", hidden=True)]
+
+
+def is_resumed(out: Path | None, resume: bool, auto: bool, file: str) -> bool:
+    """Whether a run continues: as asked for, or with `--resume=auto` where `file` lies in its folder.
+
+    Raises:
+        ValueError: no folder is named.
+    """
+    if (resume or auto) and out is None:
+        raise ValueError("--resume needs --out, the folder of the run to go on with")
+    return resume or (auto and out is not None and (out / file).exists())
+
 
 _DATA, _WHERE, _EXPERIMENT = "Data", "Where it runs", "Experiment"
 

@@ -1,10 +1,12 @@
 """Joining a Ray cluster, or starting one on this machine, and finding room for workers in it."""
 
+import contextlib
 import logging
 import math
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +37,10 @@ HEALTH_CHECK = {
 
 A cluster that others started keeps its own; docs/cluster.md says how to give these to `ray start`.
 """
+
+
+_PACKAGES = ("cluster", "nas", "lifting", "encoding")
+"""What our workers import."""
 
 
 @dataclass(frozen=True)
@@ -201,16 +207,37 @@ def token_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 def _start(num_cpus: int | None) -> None:
     """Start Ray on this machine. It turns token authentication on by itself and keeps its token at home."""
-    with own_process_groups():
+    with own_process_groups(), _own_code_first():
         ray.init(
             address="local",
             num_cpus=num_cpus,
+            # Ray listens on every interface unless its node is loopback. A cluster of machines is begun by
+            # `ray start --head`, and joined.
+            _node_ip_address="127.0.0.1",
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
             # nobody reads Ray's own metrics where there is no dashboard
             _system_config={**HEALTH_CHECK, "enable_metrics_collection": False},
         )
+    with contextlib.suppress(OSError):  # none was needed, or it is not ours
+        token_file().chmod(0o600)
+
+
+@contextmanager
+def _own_code_first() -> Iterator[None]:
+    """Let no folder of the user's own shadow our packages in Ray's workers.
+
+    Ray puts the folder in which it is started first on the import path of its workers, so that a package
+    `cluster` or `nas` there would be imported instead of ours. In such a folder Ray is started from ours.
+    """
+    ours = Path(__file__).resolve().parents[2]
+    own_names = [name for name in _PACKAGES if Path(name).is_dir() or Path(f"{name}.py").exists()]
+    if not own_names or Path().resolve() == ours:
+        yield
+        return
+    with contextlib.chdir(ours):
+        yield
 
 
 def _join(address: str) -> None:
@@ -219,7 +246,8 @@ def _join(address: str) -> None:
         _check_reachable(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     _use_token_at_hand()
-    _connect(address, lambda: ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR))
+    with _own_code_first():
+        _connect(address, lambda: ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR))
 
 
 def _use_token_at_hand() -> None:

@@ -1,5 +1,6 @@
 """The training of both streams as a run that can be killed at any moment and taken up again."""
 
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 from cluster.checkpoints.store import Checkpoints
 from cluster.files import write_json
 from cluster.interruption import Interruption
+from cluster.last_words import LastWords
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun
 from cluster.lifter.recording import record_lifter, start_lifter
@@ -102,9 +104,8 @@ def _train_streams(
 ) -> tuple[dict[Stream, LifterTraining], dict[Stream, list[Row]]]:
     trainings: dict[Stream, LifterTraining] = {}
     rows: dict[Stream, list[Row]] = {}
-    with Interruption(
-        f"`posenas lift train --resume --out {run.path}` continues exactly here"
-    ) as interruption:
+    advice = f"`posenas lift train --resume --out {shlex.quote(str(run.path))}` continues exactly here"
+    with LastWords(advice), Interruption(advice) as interruption:
         for stream in STREAMS:
             training = LifterTraining(
                 config.stream(stream),

@@ -11,7 +11,10 @@ from cluster.registry.models import ControlRow, DependencyRow, EventRow, Experim
 from cluster.registry.records import Event, Experiment, Job, Mode, State, Worker
 from cluster.registry.statements import ADD_EVENT
 
-__all__ = ["Registry", "job_record", "note_event", "skip_dependants"]
+__all__ = ["LARGEST_ID", "Registry", "job_record", "note_event", "skip_dependants"]
+
+LARGEST_ID = 2**31 - 1
+"""What an integer column of PostgreSQL holds."""
 
 _HIDDEN = ("claim_token",)
 _JOB_COLUMNS = [column for column in JobRow.__table__.columns if column.name not in _HIDDEN]
@@ -228,6 +231,8 @@ def job_record(row: RowMapping, after: Sequence[int] = ()) -> Job:
 
 
 def _job(connection: Connection, job_id: int, lock: bool = False) -> Job:
+    if not 0 < job_id <= LARGEST_ID:  # no column holds it
+        raise ValueError(f"there is no job {job_id}; `posenas queue --all` lists them")
     statement = select(*_JOB_COLUMNS).where(JobRow.id == job_id)
     found = _jobs(connection, statement.with_for_update() if lock else statement)
     if not found:

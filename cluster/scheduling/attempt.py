@@ -67,7 +67,7 @@ class Attempt:
         self._killed_at = float("inf")
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "cluster.scheduling.supervisor",
+                sys.executable, "-P", "-m", "cluster.scheduling.supervisor",
                 str(claim.lease_seconds), str(claimed_at), str(self.log), *command,
             ],
             stdin=subprocess.PIPE,

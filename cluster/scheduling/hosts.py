@@ -102,7 +102,7 @@ class _Probe:
     def __init__(self, address: str, listen: Callable[[str], None]) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cluster.scheduling.hosts", address],
+            [sys.executable, "-P", "-m", "cluster.scheduling.hosts", address],
             stdin=subprocess.PIPE,  # its end tells the probe that the worker is gone
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -13,8 +13,8 @@ from cluster.registry.records import Job
 
 __all__ = ["COMMANDS", "POSENAS"]
 
-POSENAS = (sys.executable, "-m", "cluster.cli")
-"""The `posenas` of this environment."""
+POSENAS = (sys.executable, "-P", "-m", "cluster.cli")
+"""The `posenas` of this environment; -P: whatever the folder in which it runs calls its own packages."""
 
 
 def _search_command(job: Job, desk: Path, address: str | None) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from cluster.registry.database import now
 from cluster.registry.models import DependencyRow, ExperimentRow, JobRow
 from cluster.registry.records import ENDED, Experiment, Job
-from cluster.registry.registry import Registry, note_event
+from cluster.registry.registry import LARGEST_ID, Registry, note_event
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.times import check_cron, drawn_once, local_timezone, next_time
 
@@ -186,7 +186,8 @@ def _job_values(job: PlannedJob, options: Options, moment: float) -> dict[str, A
 
 def _check_after(connection: Connection, after: Sequence[int]) -> None:
     """The jobs are locked until the new ones are there: none ends unnoticed in between."""
-    statement = select(JobRow.id, JobRow.state).where(JobRow.id.in_(after)).with_for_update()
+    possible = [job_id for job_id in after if 0 < job_id <= LARGEST_ID]
+    statement = select(JobRow.id, JobRow.state).where(JobRow.id.in_(possible)).with_for_update()
     states = {job_id: state for job_id, state in connection.execute(statement)}  # noqa: C416 - rows, not pairs
     for job_id in after:
         if job_id not in states:

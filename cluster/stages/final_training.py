@@ -1,5 +1,6 @@
 """The final training of a run: the genotype found, at its full size, on all training sequences."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 from cluster.config import ExperimentConfig
 from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
 from cluster.files import write_json
+from cluster.last_words import LastWords
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.model_folder import RecognitionModel
@@ -101,9 +103,10 @@ def run_training(
         run.note_environment("training", environment(plan.threads))
         tracker = tracker or open_tracker(config, run, progress)
         start_training(tracker, run, experiment, size)
-        with watched(tracker):
+        command = f"posenas train {shlex.quote(str(run.path))}"
+        with watched(tracker), LastWords(f"`{command}` continues exactly here"):
             training_runs = _courses(run, experiment, plan)
-            training_runs.train(f"posenas train {run.path}", progress, tracker)
+            training_runs.train(command, progress, tracker)
             classifier = _save(run, experiment, training_runs)
             write_results(run, experiment, "training")
             record_model(tracker, run, experiment, classifier, _packing(experiment, classifier))

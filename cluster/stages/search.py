@@ -1,5 +1,6 @@
 """The search of a run: its outer loop, which logs, saves and ends, and then the choice of the genotype."""
 
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from cluster.checkpoints.store import Checkpoints
 from cluster.config import ExperimentConfig
 from cluster.files import read_json, write_atomically, write_json
 from cluster.interruption import Interruption
+from cluster.last_words import LastWords
 from cluster.progress import Progress, SilentProgress, duration
 from cluster.schedule import Remaining
 from cluster.settings import configuration_hash, difference
@@ -93,7 +95,7 @@ def run_search(
         require_device(config.compute)
     if not resume:
         RunFolder.create(run.path, config)
-    with run.locked(), torch_threads(1):
+    with run.locked(), torch_threads(1), LastWords(_advice(run)):
         run.replace_config(config)
         keep_fingerprint(run, experiment)
         found = _finished_search(run, config)
@@ -112,13 +114,16 @@ def run_search(
         return outcome
 
 
+def _advice(run: RunFolder) -> str:
+    return f"`posenas search --resume --out {shlex.quote(str(run.path))}` continues exactly here"
+
+
 def _search(
     run: RunFolder, experiment: PreparedExperiment, progress: Progress, tracker: Tracker
 ) -> SearchOutcome:
     """All steps that are left, then the derivation."""
     config = experiment.config
-    advice = f"`posenas search --resume --out {run.path}` continues exactly here"
-    with open_search_backend(experiment, progress) as backend, Interruption(advice) as interruption:
+    with open_search_backend(experiment, progress) as backend, Interruption(_advice(run)) as interruption:
         search, history = Search(config.search, backend.strategy, backend.children), SearchHistory()
         checkpoints = Checkpoints(run.checkpoints, configuration=configuration_hash(config.search_settings()))
         _load(checkpoints, search, history, progress, tracker)

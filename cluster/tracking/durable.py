@@ -196,7 +196,7 @@ class DurableTracker:
 
     def _start_courier(self) -> subprocess.Popen[bytes]:
         """A process of its own session: Ctrl-C is for this one, and it is told of the end by its stdin."""
-        command = [sys.executable, "-m", "cluster.tracking.courier", str(self._folder.absolute())]
+        command = [sys.executable, "-P", "-m", "cluster.tracking.courier", str(self._folder.absolute())]
         with (self._folder / "courier.log").open("wb") as log:
             courier = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, bufsize=0, start_new_session=True

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ def server_command(uri: str, port: int) -> list[str]:
 
     MLflow's default of four workers and a job runner takes 13 processes and 2.7 GB; so it is two and 0.5 GB.
     """
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", resolve(uri)]
+    command = [sys.executable, "-P", "-m", "mlflow", "server", "--backend-store-uri", resolve(uri)]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level warning"]
     root = artifact_root(uri)
@@ -42,22 +43,30 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, **ours}
 
 
-def free_port(wanted: int) -> int:
-    """`wanted`, or the first port after it that nobody listens on.
+def free_port(wanted: int, host: str = HOST) -> int:
+    """`wanted`, or the first port after it on which no program listens.
 
     Raises:
-        ValueError: none of 50 ports is free.
+        ValueError: none of 50 ports is free, or the host is no address of this machine.
     """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.bind((address[0], 0))
+    except OSError as error:
+        raise ValueError(f"{host!r} is no address of this machine ({error}); give another --host") from error
     for port in range(wanted, min(wanted + _PORTS_TRIED, 65536)):
-        with socket.socket() as probe:
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((address[0], port))
             except OSError:
                 continue
             return port
     last = min(wanted + _PORTS_TRIED, 65536) - 1
-    raise ValueError(f"no port from {wanted} to {last} is free on {HOST}; give another one with --port")
+    raise ValueError(
+        f"no port from {wanted} to {last} is free on {host}: other programs listen there; give another --port"
+    )
 
 
 def serve(
@@ -67,7 +76,7 @@ def serve(
     experiment: str = "posenas",
     say: Callable[[str], None] = print,
 ) -> int:
-    """Show the store at `uri` until Ctrl-C; the address is said first. Returns the server's exit code.
+    """Show the store at `uri` until Ctrl-C; its address is said when it listens. The server's exit code.
 
     A store that is itself a server needs none: its address is said, and that is all.
 
@@ -90,13 +99,14 @@ def serve(
     chosen = free_port(port)
     if chosen != port:
         say(f"port {port} is taken, so it is {chosen}")
-    say(f"MLflow shows {resolve(uri)} at http://{HOST}:{chosen}/{page}  (Ctrl-C ends it)")
     command, environment = server_command(uri, chosen), server_environment(os.environ)
     # a session of its own: MLflow's server has children, and all of them end together
     server = subprocess.Popen(command, env=environment, start_new_session=True)
     # SIGINT too: a shell starts background jobs with it ignored, and Python then leaves it so
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        if _listens(server, chosen):
+            say(f"MLflow shows {resolve(uri)} at http://{HOST}:{chosen}/{page}  (Ctrl-C ends it)")
         return server.wait()
     except KeyboardInterrupt:
         return 0
@@ -104,6 +114,17 @@ def serve(
         for number, handler in before.items():
             signal.signal(number, handler)
         _stop(server)
+
+
+def _listens(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server takes connections; False if it ends before."""
+    while server.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex((HOST, port)) == 0:
+                return True
+        time.sleep(0.1)
+    return False
 
 
 def _interrupt(*_: object) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.distributed.runtime import Runtime
 from cluster.interruption import Interruption
+from cluster.last_words import LastWords
 from cluster.progress import Progress
 from cluster.tuning.config import TrialResources, TuningConfig
 from cluster.tuning.folder import TuningFolder
@@ -72,7 +73,11 @@ def run_trials(
         return callback.records
     progress.say("starting Ray" if resources.address is None else "joining Ray")
     runtime_config = resources.runtime(len(os.sched_getaffinity(0)))
-    with Runtime(runtime_config, num_cpus=_cpus(resources)) as runtime, Interruption(advice) as interruption:
+    with (
+        LastWords(advice),
+        Runtime(runtime_config, num_cpus=_cpus(resources)) as runtime,
+        Interruption(advice) as interruption,
+    ):
         _check_room(runtime, resources)
         progress.say(f"Ray has {runtime.describe()}")
         tuner = _tuner(folder, config, space, task, resources, scheduler, callback, open_trials, interruption)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from cluster.cli import app
 from cluster.commands.options import place_changes
+from cluster.config import ExperimentConfig
+from cluster.stages.folder import RunFolder
 
 TINY_FILE = Path(__file__).parent / "tiny.yaml"
 
@@ -123,6 +125,24 @@ def test_what_is_no_bad_input_ends_with_code_1_and_verbose_shows_where(
     assert result.exit_code == 1
     assert result.stderr.strip() == "RuntimeError: the weather (--verbose shows where)"
     assert "in broken" in posenas("--verbose", "evaluate", "x").stderr
+
+
+def test_resume_auto_begins_a_run_and_then_continues_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def note(config: object, folder: Path, *, resume: bool, **_: object) -> None:
+        calls.append((folder.name, resume, config.search.seed))  # type: ignore[attr-defined]
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr("cluster.worker.run_search", note)
+    command = ("search", "--resume=auto", "--config", TINY_FILE, "--out", tmp_path / "run")
+    posenas(*command, "--seed", 3)
+    RunFolder.create(tmp_path / "run", ExperimentConfig.preset("small", {"search.seed": 5}))
+    posenas(*command)
+    assert calls == [("run", False, 3), ("run", True, 5)]
+    assert "--resume needs --out" in posenas("search", "--resume=auto").stderr
 
 
 @pytest.mark.parametrize(

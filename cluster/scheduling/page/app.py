@@ -34,6 +34,7 @@ def create_app(
     app.middleware("http")(Guard(token))
     app.exception_handler(ValueError)(_bad_request)
     app.exception_handler(OperationalError)(_unreachable)
+    app.exception_handler(ConnectionError)(_no_mlflow)
     _add_pages(app, registry, run_address)
     _add_actions(app, registry)
     return app
@@ -84,6 +85,10 @@ def _add_actions(app: FastAPI, registry: Registry) -> None:
 
 async def _bad_request(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error)}, HTTPStatus.CONFLICT)
+
+
+async def _no_mlflow(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": f"MLflow does not answer: {error}"}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _unreachable(_request: Request, _error: Exception) -> Response:

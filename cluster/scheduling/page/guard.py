@@ -77,8 +77,14 @@ class Guard:
 def _meant(request: Request) -> bool:
     """Whether an action comes from our own page, or from a program, and not from another site."""
     origin = request.headers.get("Origin")
-    own = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
-    return own and ACTION_HEADER in request.headers
+    return _is_own(origin, request) and ACTION_HEADER in request.headers
+
+
+def _is_own(origin: str | None, request: Request) -> bool:
+    try:
+        return origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+    except ValueError:  # it is no address at all
+        return False
 
 
 def _no(status: HTTPStatus, sentence: str) -> Response:

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from cluster.registry.registry import Registry
@@ -45,17 +47,30 @@ def serve_page(
     if mlflow is None and _is_server(os.environ.get("MLFLOW_TRACKING_URI", "")):
         mlflow = os.environ["MLFLOW_TRACKING_URI"]
     addresses = None if mlflow is None else mlflow_addresses(mlflow)
-    chosen = free_port(port)
+    chosen = free_port(port, host)
     with Registry.open(database) as registry:
         app = create_app(registry, token=token, run_address=addresses)
         shown = f"[{host}]" if ":" in host else host
-        say(
+        lines = [
             f"the queue is at http://{shown}:{chosen}/{'' if token is None else f'?token={token}'}"
             "  (Ctrl-C ends it)"
-        )
+        ]
         if host not in LOOPBACK:
-            say("who has this address may cancel jobs, and it travels unencrypted: for networks you trust")
-        uvicorn.run(app, host=host, port=chosen, log_level="warning")
+            lines.append(
+                "any person who has this address can cancel jobs, and it travels unencrypted: "
+                "use it on networks that you trust"
+            )
+
+        class Server(uvicorn.Server):
+            """Says its address when it listens, not before."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                for line in lines if self.started else ():
+                    say(line)
+
+        with suppress(KeyboardInterrupt):
+            Server(uvicorn.Config(app, host=host, port=chosen, log_level="warning")).run()
 
 
 def mlflow_addresses(uri: str) -> Callable[[str], str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from cluster.registry.records import Job, JobProgress
 from cluster.registry.registry import Registry
@@ -165,3 +166,34 @@ def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_gets(guarde
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert guarded.get("/api/queue").status_code == 200
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**31, 2**63, 10**30])
+def test_a_number_that_no_job_can_have_is_answered_in_a_sentence(page: TestClient, number: int) -> None:
+    for answer in (
+        page.get(f"/api/jobs/{number}"),
+        page.get(f"/mlflow/{number}"),
+        page.post(f"/api/jobs/{number}/cancel", headers={ACTION_HEADER: "1"}),
+    ):
+        assert answer.status_code == 409
+        assert answer.json()["detail"].startswith(f"there is no job {number}")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "//", "http://]:80"])
+def test_an_origin_that_is_no_address_is_refused(page: TestClient, add: Add, origin: str) -> None:
+    (job,) = add("a")
+    answer = page.post(f"/api/jobs/{job.id}/cancel", headers={ACTION_HEADER: "1", "Origin": origin})
+    assert answer.status_code == 403
+
+
+def test_an_mlflow_that_does_not_answer_is_a_sentence(registry: Registry, add: Add) -> None:
+    def away(_run: str) -> str:
+        raise ConnectionError("no MLflow server answers")
+
+    (job,) = add("a")
+    with registry.database.writing() as connection:
+        connection.execute(text("UPDATE job SET mlflow_run_id = 'abc'"))
+    with TestClient(create_app(registry, run_address=away), base_url="http://127.0.0.1") as page:
+        answer = page.get(f"/mlflow/{job.id}")
+    assert answer.status_code == 503
+    assert "no MLflow server answers" in answer.json()["detail"]

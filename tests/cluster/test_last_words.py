@@ -1,0 +1,38 @@
+"""What is said of a run whose process is ended without a chance to speak."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+RUN = """
+import os, signal, sys
+from cluster.last_words import LastWords
+with LastWords("`posenas search --resume --out RUN` continues exactly here"):
+    if sys.argv[1] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if sys.argv[1] == "exit":  # as Ray ends a process that has lost its head
+        os._exit(1)
+    if sys.argv[1] == "error":
+        raise SystemExit(3)
+"""
+
+
+def said(fate: str) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, "-c", RUN, fate], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(("fate", "code"), [("killed", -signal.SIGKILL), ("exit", 1)])
+def test_a_process_that_vanishes_leaves_how_to_continue(fate: str, code: int) -> None:
+    assert said(fate) == (
+        code,
+        "ended from outside (killed, out of memory, or its Ray cluster was lost): "
+        "`posenas search --resume --out RUN` continues exactly here\n",
+    )
+
+
+@pytest.mark.parametrize(("fate", "code"), [("end", 0), ("error", 3)])
+def test_one_that_ends_by_itself_leaves_nothing(fate: str, code: int) -> None:
+    assert said(fate) == (code, "")
