@@ -69,6 +69,7 @@ class ReportContent:
         confusion: counts (K, K), row = the true class, column = the predicted class.
         clips: those behind the counts.
         images: contact sheet, example images.
+        further: pictures of a table of their own.
         configuration: the whole of it, nested.
         commands: to get the same again, and to go on from here.
         environment: versions and machine.
@@ -91,6 +92,7 @@ class ReportContent:
     confusion: ArrayLike | None = None
     clips: Sequence[ShownClip] = ()
     images: Sequence[Picture] = ()
+    further: Sequence[Picture] = ()
     configuration: Mapping[str, object] = field(default_factory=dict)
     commands: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +120,7 @@ def render(content: ReportContent) -> str:
         ("Operations sampled, by epoch", _operation_frequencies(content)),
         ("Final training", _charts(content.training)),
         ("Test", _test(content)),
+        ("Further pictures", _pictures(content.further, "stack")),
         ("What the network sees", _pictures(content.images, "stack")),
         ("How to get this again", commands),
         ("Configuration and environment", _settings(content)),

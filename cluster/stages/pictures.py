@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,7 +20,9 @@ from cluster.report.figures import (
 )
 from cluster.report.page import Picture, ReportContent, ShownClip, picture_of_file, write_report
 from cluster.stages.folder import RunFolder
+from cluster.stages.picture_table import REPORT_PICTURES
 from cluster.stages.preparation import PreparedExperiment
+from cluster.stages.report_picture import Stage
 from encoding.contact_sheets import as_pictures
 from encoding.datasets import Clip
 from encoding.spmf import encode_all
@@ -29,8 +31,6 @@ from nas.genotype import Genotype
 
 __all__ = ["sheet_of_clips", "write_results"]
 
-Stage = Literal["search", "training", "evaluation"]
-
 SHEET, DARK = "contact_sheet.png", "-dark"
 MILESTONES = 5
 COUNTED = "Accuracies count every original test sequence once; nothing is augmented when scoring."
@@ -38,7 +38,7 @@ COUNTED = "Accuracies count every original test sequence once; nothing is augmen
 
 def write_results(run: RunFolder, experiment: PreparedExperiment, stage: Stage) -> None:
     """Draw what a stage has found, as SVG and PNG, and write report.html from all that is there by now."""
-    for name, figure in _FIGURES[stage](run, experiment):
+    for name, figure in (*_FIGURES[stage](run, experiment), *_further_figures(run, experiment, stage)):
         (run.pictures / name).parent.mkdir(parents=True, exist_ok=True)
         save_figure(figure, run.pictures / f"{name}.svg")
         if not name.endswith(DARK):
@@ -53,6 +53,14 @@ def sheet_of_clips(experiment: PreparedExperiment, clips: Sequence[Clip]) -> NDA
     statistics = experiment.statistics(experiment.split.train)
     images = encode_all([clip.poses for clip in clips], experiment.config.encoding, statistics)
     return experiment.contact_sheet(clips, images)
+
+
+def _further_figures(
+    run: RunFolder, experiment: PreparedExperiment, stage: Stage
+) -> Iterator[tuple[str, Figure]]:
+    for picture in REPORT_PICTURES:
+        if picture.stage == stage:
+            yield picture.name, picture.draw(run, experiment)
 
 
 def _search_figures(run: RunFolder, experiment: PreparedExperiment) -> Iterator[tuple[str, Figure]]:
@@ -136,6 +144,11 @@ def _content(run: RunFolder, experiment: PreparedExperiment) -> ReportContent:
         confusion=score["confusion"] if score else None,
         clips=_clips(experiment, score["predictions"]) if score else [],
         images=[picture_of_file("Training clips as images", run.pictures / SHEET, caption="Rows by class.")],
+        further=[
+            picture_of_file(picture.title, path)
+            for picture in REPORT_PICTURES
+            if (path := run.pictures / f"{picture.name}.svg").exists()
+        ],
         configuration=experiment.config.to_dict(),
         commands=_commands(run),
         environment=_environment(run),
