@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -13,25 +12,16 @@ from onnx import TensorProto, helper, numpy_helper
 from cluster.cli import main
 from lifting.openpose import SOURCE_FILE, open_folder
 from lifting.skeleton import COCO_18
-
-SIZE = (64, 48)
+from source_files import video
 
 
 @pytest.fixture
-def video(tmp_path: Path) -> Path:
-    return write_video(tmp_path / "walk.avi", [100] * 12)
-
-
-def write_video(path: Path, levels: list[int]) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, SIZE)
-    for level in levels:
-        writer.write(np.full((SIZE[1], SIZE[0], 3), level, np.uint8))
-    writer.release()
-    return path
+def walk(tmp_path: Path) -> Path:
+    return video(tmp_path / "walk.avi", frames=12)
 
 
 def test_an_onnx_model_of_the_user_needs_no_environment(
-    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    walk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A MoveNet that sees every keypoint in the middle: 0.5 + 0 times the mean of the image."""
     nodes = [
@@ -59,7 +49,7 @@ def test_an_onnx_model_of_the_user_needs_no_environment(
     monkeypatch.setattr(
         sys,
         "argv",
-        ["posenas", "detect", str(video), "--out", str(out), "--model", str(tmp_path / "movenet.onnx")],
+        ["posenas", "detect", str(walk), "--out", str(out), "--model", str(tmp_path / "movenet.onnx")],
     )
     with pytest.raises(SystemExit) as ended:
         main()
@@ -74,10 +64,10 @@ def test_an_onnx_model_of_the_user_needs_no_environment(
 
 
 def test_without_the_environment_the_command_says_how_to_build_it(
-    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    walk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POSENAS_DETECTOR", str(tmp_path / "nowhere"))
-    monkeypatch.setattr(sys, "argv", ["posenas", "detect", str(video), "--out", str(tmp_path / "json")])
+    monkeypatch.setattr(sys, "argv", ["posenas", "detect", str(walk), "--out", str(tmp_path / "json")])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
