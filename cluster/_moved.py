@@ -14,7 +14,6 @@ __all__ = ["MOVED", "install"]
 MOVED = {
     "cluster.classifier": "cluster.recognition.classifier",
     "cluster.detection": "lifting.detection",
-    "cluster.detection.detect": "lifting.detection.detect",
     "cluster.lifter.running": "lifting.run",
     "cluster.lifter.trained": "lifting.trained_lifter",  # models registered before the move ask for it too
     "cluster.recognition.batch": "cluster.distributed.prediction",
@@ -44,18 +43,26 @@ class _MovedModules(MetaPathFinder, Loader):
         path: Sequence[str] | None,  # noqa: ARG002  the import system's signature
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        """A spec for the names of `MOVED` alone."""
-        return spec_from_loader(fullname, self) if fullname in MOVED else None
+        """A spec for the names of `MOVED` and the modules of packages among them alone."""
+        return spec_from_loader(fullname, self) if _present(fullname) else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Put the moved module in the place of the empty one; the import system takes what lies there."""
         old = module.__name__
+        new = _present(old)
+        assert new is not None, "`find_spec` answers no other name"
         warnings.warn(
-            f"{old} is {MOVED[old]} now; the old name goes with the next release",
+            f"{old} is {new} now; the old name goes with the next release",
             DeprecationWarning,
             stacklevel=2,
         )
-        sys.modules[old] = import_module(MOVED[old])
+        sys.modules[old] = import_module(new)
+
+
+def _present(name: str) -> str | None:
+    """Where a module lies now that has moved, by itself or with its package; None: it has not moved."""
+    package, _, module = name.rpartition(".")
+    return MOVED.get(name) or (f"{MOVED[package]}.{module}" if package in MOVED else None)
 
 
 def install() -> None:
