@@ -88,6 +88,10 @@ def import_command(
     to: Annotated[
         str | None, typer.Option("--to", help="Joint layout to convert to, as coco_17.", show_default=False)
     ] = None,
+    lifter: Annotated[
+        Path | None,
+        typer.Option(help="A trained lifter's folder, to lift 2D clips to 3D.", show_default=False),
+    ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="The split that trains by default.", show_default=False)
     ] = None,
@@ -112,6 +116,13 @@ def import_command(
         "up": up, "image_size": image_size, "keypoints": keypoints, "unusable": unusable, "people": people,
     }  # fmt: skip
     wanted = ImportOptions.from_words({name: value for name, value in given.items() if value is not None})
+    conversion = None
+    if lifter is not None:
+        if to is not None:
+            raise ValueError("--lifter makes poses of the lifter's own joints; leave out --to")
+        from cluster.stages.lifted_import import lifting_conversion
+
+        conversion = lifting_conversion(lifter)
     with opened_progress() as progress, Interruption("run the same command again to continue") as stop:
         begun = False
 
@@ -129,6 +140,7 @@ def import_command(
             wanted,
             format_name=format_name,
             layout=find_skeleton(to).skeleton if to else None,
+            conversion=conversion,
             protocol=protocol,
             processes=len(os.sched_getaffinity(0)),
             on_progress=on_progress,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from encoding.datasets.formats.entry import ImportOptions, RawClip, Recordings
 from encoding.datasets.formats.table import open_recordings
@@ -21,7 +21,7 @@ from encoding.datasets.import_writer import Imported, write_clips
 from lifting.mapping import joint_means, map_confidence, map_joints
 from lifting.skeleton import Skeleton
 
-__all__ = ["ImportReport", "import_clips"]
+__all__ = ["Conversion", "ImportReport", "import_clips"]
 
 # Items of one part: about 2 MB of NTU files, a second or two of work.
 PART_ITEMS = 200
@@ -29,10 +29,28 @@ PART_ITEMS = 200
 _MIN_ITEMS_FOR_PROCESSES = 4 * PART_ITEMS
 
 OnProgress = Callable[[int, int], None]
+Change = Callable[[RawClip], RawClip]
 
 
 def _silent(_done: int, _total: int) -> None:
     """No progress is shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What is done with every clip on its way, in the process of the import.
+
+    Attributes:
+        skeleton: of the clips that come out.
+        change: a clip's skeleton and the clip -> the clip that is kept. A ValueError leaves the clip out.
+        name: says what is done; an import begun with another is not continued.
+        people: how many it keeps; None: all.
+    """
+
+    skeleton: Skeleton
+    change: Callable[[Skeleton, RawClip], RawClip]
+    name: str
+    people: Literal[1, 2] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +108,7 @@ def import_clips(
     *,
     format_name: str | None = None,
     layout: Skeleton | None = None,
+    conversion: Conversion | None = None,
     protocol: str | None = None,
     processes: int = 1,
     on_progress: OnProgress = _silent,
@@ -102,6 +121,7 @@ def import_clips(
         options: what the files do not say.
         format_name: a format of `FORMATS`; None recognizes it by content.
         layout: joint layout to map to; None keeps the source's.
+        conversion: in place of a layout, what else is done with every clip, as lifting it.
         protocol: name of the split that is the file's default; None takes the first.
         processes: that read at the same time, where it pays.
         on_progress: called with items done and items in all.
@@ -110,14 +130,23 @@ def import_clips(
         FileNotFoundError: no such source.
         ValueError: the format is not known, an option does not fit it, or no clip could be read.
     """
-    chosen, recordings = open_recordings(source, options or ImportOptions(), format_name)
+    wanted = options or ImportOptions()
+    if conversion is not None and conversion.people is not None:
+        wanted = replace(wanted, people=conversion.people)
+    chosen, recordings = open_recordings(source, wanted, format_name)
     if protocol is not None and protocol not in recordings.protocols:
         known = ", ".join(recordings.protocols) or "none"
         raise ValueError(f"{source} has no split {protocol!r}; the splits of this source are: {known}")
-    skeleton = layout or recordings.skeleton
-    joint_means(recordings.skeleton, skeleton)  # raises where there is no mapping, before anything is read
-    folder = PartFolder(out, _plan(source, chosen.name, options, skeleton, recordings.items))
-    change = partial(_mapped, source=recordings.skeleton, target=skeleton)
+    if conversion is None:
+        skeleton = layout or recordings.skeleton
+        joint_means(recordings.skeleton, skeleton)  # no mapping: refused before anything is read
+        change: Change = partial(_mapped, source=recordings.skeleton, target=skeleton)
+    else:
+        skeleton = conversion.skeleton
+        change = partial(conversion.change, recordings.skeleton)
+        processes = 1
+    note = "" if conversion is None else conversion.name
+    folder = PartFolder(out, _plan(source, chosen.name, wanted, skeleton, recordings.items, note))
     parts = _read_parts(recordings, folder, change, processes, on_progress)
     damaged = tuple(reason for part in parts for reason in part.left_out)
     if not any(part.clips for part in parts):
@@ -146,7 +175,12 @@ def import_clips(
 
 
 def _plan(
-    source: Path, format_name: str, options: ImportOptions | None, skeleton: Skeleton, items: Sequence[Any]
+    source: Path,
+    format_name: str,
+    options: ImportOptions,
+    skeleton: Skeleton,
+    items: Sequence[Any],
+    note: str,
 ) -> str:
     """What the parts depend on: names, sizes and times of the files among it."""
     digest = hashlib.sha256()
@@ -156,7 +190,7 @@ def _plan(
             status = path.stat()
             digest.update(f"{status.st_size} {status.st_mtime_ns} ".encode())
         digest.update(f"{item!r}\n".encode())
-    content = [str(source.absolute()), format_name, repr(options), repr(skeleton), digest.hexdigest()]
+    content = [str(source.absolute()), format_name, repr(options), repr(skeleton), note, digest.hexdigest()]
     return json.dumps(content)
 
 
