@@ -115,6 +115,8 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not readable as JSON: {error}") from error
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply to be read as JSON") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a JSON {type(content).__name__}; an object is needed")
     return content

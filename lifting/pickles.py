@@ -163,14 +163,27 @@ def _no_bytes() -> bytes:
     return b""
 
 
-def _refused(*_: Any) -> Any:
-    raise ValueError("it wants to make an array by itself; numpy's own form is read")
+def _of_buffer(shape: Any = None, code: Any = None, content: Any = None) -> "np.ndarray[Any, Any]":
+    """`numpy.ndarray(shape, type, bytes)`, as our own exports write an array."""
+    if not isinstance(code, str) or not isinstance(content, bytes):
+        raise ValueError("it wants to make an array without its content; numpy's own form is read")
+    kind = _Type(code.lstrip("<>|="))
+    kind.order = code[0] if code[0] in "<>|" else "="
+    return _from_buffer(content, kind, shape, "C")
 
 
-_NDARRAY = _Function(_refused)
+def _same_array(array: Any = None, *others: Any) -> "np.ndarray[Any, Any]":
+    """`numpy.array(array)`, as our own exports write it."""
+    if not isinstance(array, np.ndarray) or others:
+        raise ValueError("it wants to make an array of something else; numpy's own form is read")
+    return array
+
+
+_NDARRAY = _Function(_of_buffer)
 # What numpy's own pickles of arrays, scalars and types refer to, under its old and its new name.
 _STAND_INS: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "array"): _Function(_same_array),
     ("numpy", "dtype"): _Function(_Type),
     ("_codecs", "encode"): _Function(_latin1),
     ("builtins", "bytes"): _Function(_no_bytes),

@@ -28,6 +28,7 @@ from lifting.normalize import FloatArray, KeypointNormalizer, PoseNormalizer
 from lifting.one_euro import OneEuroConfig
 from lifting.people import PersonChoice, follow_person, person_keypoints
 from lifting.poses import Keypoints2D, PoseSequence3D
+from lifting.reading import guarded
 from lifting.skeleton import Skeleton
 from lifting.sources.frames import Source
 from lifting.tracking import PeopleFrame
@@ -213,22 +214,26 @@ class TwoStreamLifter:
             ValueError: a part was changed since it was written, or is of another format.
         """
         folder = lifter_folder(Path(folder))
-        description = _read_description(folder)
-        check_parts(
-            folder,
-            _files(),
-            description.sha256,
-            model="lifter",
-            described=DESCRIPTION,
-            remedy="train again",
-        )
-        streams = {name: _read_stream(folder, name, description.streams[name]) for name in STREAMS}
-        if runtime == "torch":
-            return cls.of(streams, description.notes)
-        gt, detected = (
-            streams[name].lifter(_onnx_predict(folder / _onnx(name), runtime, threads)) for name in STREAMS
-        )
-        return cls(streams=streams, two_stream=TwoStream(gt=gt, detected=detected), notes=description.notes)
+        with guarded(folder, "a trained lifter"):
+            description = _read_description(folder)
+            check_parts(
+                folder,
+                _files(),
+                description.sha256,
+                model="lifter",
+                described=DESCRIPTION,
+                remedy="train again",
+            )
+            streams = {name: _read_stream(folder, name, description.streams[name]) for name in STREAMS}
+            if runtime == "torch":
+                return cls.of(streams, description.notes)
+            gt, detected = (
+                streams[name].lifter(_onnx_predict(folder / _onnx(name), runtime, threads))
+                for name in STREAMS
+            )
+            return cls(
+                streams=streams, two_stream=TwoStream(gt=gt, detected=detected), notes=description.notes
+            )
 
 
 def _weights(stream: Stream) -> str:

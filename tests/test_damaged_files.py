@@ -8,15 +8,18 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import time
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.pose_files import read_pose_file
 from cluster.settings import read_settings_file
 from encoding.datasets.npz import check, load_clips
@@ -25,8 +28,10 @@ from lifting.bvh import read_bvh
 from lifting.datasets.object_npz import read_object
 from lifting.openpose import open_folder
 from lifting.pickles import read_pickle
+from lifting.trained_lifter import TwoStreamLifter
 from lifting.video_orientation import read_orientation
 from nas.genotype import Genotype
+from recognition_models import small_classifier
 
 ROUNDS = int(os.environ.get("POSENAS_FUZZ_ROUNDS", "150"))
 SECONDS = 5.0
@@ -252,3 +257,45 @@ def test_a_damaged_file_ends_in_one_sentence_that_names_it(tmp_path: Path, kind:
         assert time.perf_counter() - begin < SECONDS
     assert refused or kind in ("display matrix", "data check"), "the damage must be felt"
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES
+
+
+def changed(content: object, draw: np.random.Generator) -> object:
+    """JSON with one of its values in another form, or gone."""
+    if isinstance(content, dict) and content:
+        name = list(content)[int(draw.integers(len(content)))]
+        if draw.random() < 0.15:
+            return {key: value for key, value in content.items() if key != name}
+        return {**content, name: changed(content[name], draw)}
+    if isinstance(content, list) and content and draw.random() < 0.7:
+        place = int(draw.integers(len(content)))
+        return [*content[:place], changed(content[place], draw), *content[place + 1 :]]
+    return [None, "x", [], {}, -1, True, [[1]], {"a": 1}][int(draw.integers(8))]
+
+
+@pytest.mark.parametrize("kind", ["classifier", "lifter"])
+def test_a_changed_description_of_a_model_ends_in_one_sentence(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    folder = tmp_path / kind
+    if kind == "classifier":
+        small_classifier().save(folder)
+        read: Callable[[Path], object] = TrainedClassifier.load
+    else:
+        shutil.copytree(request.getfixturevalue("trained_run") / "lifter", folder)
+        read = partial(TwoStreamLifter.load, runtime="torch")
+    description = folder / f"{kind}.json"
+    content = json.loads(description.read_text())
+    draw = np.random.default_rng(1)
+    refused = 0
+    for _ in range(ROUNDS):
+        description.write_text(json.dumps(changed(content, draw)))
+        try:
+            read(folder)
+            sentence = None
+        except (ValueError, OSError) as error:
+            sentence = str(error)
+        if sentence is not None:
+            refused += 1
+            assert tmp_path.name in sentence, f"no place in {sentence!r}"
+            assert "\n" not in sentence, f"several lines in {sentence!r}"
+    assert refused

@@ -23,6 +23,7 @@ from lifting.checked_settings import check_settings
 from lifting.files import read_json, write_atomically, write_folder
 from lifting.model_parts import check_parts, origin, write_weights
 from lifting.poses import PoseSequence3D
+from lifting.reading import guarded
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton, skeleton_difference
 from nas.genotype import Genotype
 from nas.images import to_network
@@ -162,28 +163,29 @@ class TrainedClassifier:
             ValueError: a part was changed since it was written, or is of another format.
         """
         folder = Path(folder)
-        description = _read_description(folder)
-        check_parts(
-            folder,
-            PARTS,
-            description.sha256,
-            model="classifier",
-            described=DESCRIPTION,
-            remedy="train again",
-        )
-        genotype = Genotype.from_json((folder / GENOTYPE).read_text(encoding="utf-8"))
-        network = Network(genotype, description.network)
-        network.load_state_dict(safetensors.torch.load((folder / WEIGHTS).read_bytes()))
-        network.eval()
-        return cls(
-            network=network,
-            class_names=description.class_names,
-            skeleton=description.the_skeleton(),
-            num_people=description.num_people,
-            encoding=description.encoding,
-            statistics=EncodingStatistics.from_dict(description.statistics),
-            notes=description.notes,
-        )
+        with guarded(folder, "a trained classifier"):
+            description = _read_description(folder)
+            check_parts(
+                folder,
+                PARTS,
+                description.sha256,
+                model="classifier",
+                described=DESCRIPTION,
+                remedy="train again",
+            )
+            genotype = Genotype.from_json((folder / GENOTYPE).read_text(encoding="utf-8"))
+            network = Network(genotype, description.network)
+            network.load_state_dict(safetensors.torch.load((folder / WEIGHTS).read_bytes()))
+            network.eval()
+            return cls(
+                network=network,
+                class_names=description.class_names,
+                skeleton=description.the_skeleton(),
+                num_people=description.num_people,
+                encoding=description.encoding,
+                statistics=EncodingStatistics.from_dict(description.statistics),
+                notes=description.notes,
+            )
 
 
 def _read_description(folder: Path) -> _Description:

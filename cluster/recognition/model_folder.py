@@ -27,6 +27,7 @@ from lifting.files import read_json, write_atomically, write_folder
 from lifting.lifter_folder import DESCRIPTION as LIFTER_DESCRIPTION
 from lifting.mapping import can_map
 from lifting.model_parts import check_parts, origin
+from lifting.reading import guarded
 from lifting.trained_lifter import Runtime, TwoStreamLifter
 from nas.export import save_onnx
 from nas.images import to_network
@@ -127,31 +128,32 @@ class RecognitionModel:
             ValueError: a part was changed since it was written, or the format is not known.
         """
         folder = find_model(Path(folder))
-        description = _read_description(folder / DESCRIPTION)
-        check_parts(
-            folder,
-            description.sha256,
-            description.sha256,
-            model="recognition model",
-            described=DESCRIPTION,
-            remedy="pack the model again",
-        )
-        model = cls(
-            classifier=TrainedClassifier.load(folder / CLASSIFIER),
-            lifter=TwoStreamLifter.load(folder / LIFTER, runtime=runtime)
-            if description.lifted_skeleton
-            else None,
-            windows=description.windows,
-            notes=description.notes,
-            logits=_onnx_logits(folder / ONNX),
-        )
-        for name, value in model._facts().items():
-            if getattr(description, name) != value:
-                raise ValueError(
-                    f"{folder / DESCRIPTION} says {name} {getattr(description, name)!r}, and the parts say "
-                    f"{value!r}: restore it, or pack the model again"
-                )
-        return model
+        with guarded(folder, "a recognition model"):
+            description = _read_description(folder / DESCRIPTION)
+            check_parts(
+                folder,
+                description.sha256,
+                description.sha256,
+                model="recognition model",
+                described=DESCRIPTION,
+                remedy="pack the model again",
+            )
+            model = cls(
+                classifier=TrainedClassifier.load(folder / CLASSIFIER),
+                lifter=TwoStreamLifter.load(folder / LIFTER, runtime=runtime)
+                if description.lifted_skeleton
+                else None,
+                windows=description.windows,
+                notes=description.notes,
+                logits=_onnx_logits(folder / ONNX),
+            )
+            for name, value in model._facts().items():
+                if getattr(description, name) != value:
+                    raise ValueError(
+                        f"{folder / DESCRIPTION} says {name} {getattr(description, name)!r}, and the parts "
+                        f"say {value!r}: restore it, or pack the model again"
+                    )
+            return model
 
     def _facts(self) -> dict[str, Any]:
         """What model.json says of the parts, for a reader without them."""

@@ -47,7 +47,7 @@ class _Made:
         (_Made(print, "run"), "it wants to use __builtin__.print; .* nothing in it was run"),
         (_Made(np.dtype, "V8"), "it has an array of type 'V8'; numbers or text are needed"),
         (np.zeros(2, [("a", "i4")]), "it has an array of type 'V4'; numbers or text are needed"),
-        (_Made(np.ndarray, (2,)), "it wants to make an array by itself"),
+        (_Made(np.ndarray, (2,)), "it wants to make an array without its content"),
         (np.array(["2026-01-31"], dtype="datetime64[D]"), "it has an array of type 'M8'"),
         (np.dtype("f8"), "it holds a type or a function"),
     ],
