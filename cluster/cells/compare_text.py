@@ -38,6 +38,8 @@ def comparison_text(comparison: Comparison) -> Group:
             *(Text(line) for line in lines),
             Text(f"unbeaten in accuracy and {title}: {best}"),
         ]
+    if any(one.genotype.label for one in comparison.cells):
+        parts += [Text(""), _choices(comparison)]
     for kind in ("normal", "reduction"):
         cells = [getattr(one.genotype, kind) for one in comparison.cells]
         parts += [
@@ -139,6 +141,16 @@ def _node(cell: Cell, number: int, differs: bool) -> Text:
     ]
     text = f"{'≠' if differs else '='} {terms[0]} + {terms[1]}"
     return Text(text, style="bold yellow" if differs else "")
+
+
+def _choices(comparison: Comparison) -> Table:
+    """Space, stem and head of each network."""
+    table = _table("network", *comparison.letters)
+    genotypes = [one.genotype for one in comparison.cells]
+    table.add_row(Text("space"), *(Text(genotype.space.name) for genotype in genotypes))
+    table.add_row(Text("stem"), *(Text(genotype.stem) for genotype in genotypes))
+    table.add_row(Text("head"), *(Text(genotype.head) for genotype in genotypes))
+    return table
 
 
 def _settings(comparison: Comparison) -> Table:
