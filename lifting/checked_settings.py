@@ -28,8 +28,8 @@ def check_settings(
         line: tells the line of a setting in a file; None: it has none.
 
     Raises:
-        ValueError: one sentence for the first setting that is wrong: its dotted name, what came, what is
-            allowed, the nearest right name, and how many more are wrong.
+        ValueError: a sentence for every setting that is wrong: its dotted name, what came, what is allowed,
+            the nearest right name.
     """
     try:
         return model.model_validate(content)
@@ -37,11 +37,12 @@ def check_settings(
         wrong: dict[str, list[Mapping[str, Any]]] = {}
         for one in error.errors():
             wrong.setdefault(_dotted(model, one["loc"]), []).append(dict(one))
-        name, first = next(iter(wrong.items()))
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        number = line(_place(name, first))
-        where = source if number is None else f"{source}, line {number}"
-        raise ValueError(f"{where}: {_sentence(model, name, first)}{more}") from error
+        sentences = []
+        for name, errors in wrong.items():
+            number = line(_place(name, errors))
+            where = source if number is None else f"{source}, line {number}"
+            sentences.append(f"{where}: {_sentence(model, name, errors)}")
+        raise ValueError(" | ".join(sentences)) from error
 
 
 def _place(name: str, errors: list[Mapping[str, Any]]) -> tuple[str | int, ...]:

@@ -121,6 +121,11 @@ def search(
     if not mlflow:
         given["tracking"] = None
     resume = is_resumed(out, resume, resume_auto, "experiment.json")
+    if not resume and config is None and preset is None and not {*given} - {"tracking", "tracking.uri"}:
+        raise ValueError(
+            "posenas search needs data: --data msr --root PATH, or --config FILE; --data synthetic tries it "
+            "on built-in data, and --resume --out RUN continues a run"
+        )
     from cluster.worker import run_search
 
     if resume and resume_auto:  # the run has kept its settings; the file may have changed since

@@ -1,6 +1,8 @@
 """From an experiment file to the plan of its jobs: the steps of each variant."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cluster.scheduling.experiment_file import read_experiment
 from cluster.scheduling.kinds import FILE_KINDS
@@ -29,6 +31,7 @@ def plan_of(path: Path) -> Plan:
     for variant in variants(file):
         run = f"{name}-{variant.label}" if variant.label else name
         for number, step in enumerate(kind.steps(file, variant, source)):
+            _check_data(step.settings, source)
             jobs.append(
                 PlannedJob(
                     name=run if step.kind == file.kind else f"{run}:{step.kind}",
@@ -43,3 +46,16 @@ def plan_of(path: Path) -> Plan:
     plan = Plan(name=name, kind=file.kind, source=path.read_text(encoding="utf-8"), jobs=tuple(jobs))
     plan.refuse_shared_folders()
     return plan
+
+
+def _check_data(settings: Mapping[str, Any], source: SettingOrigin) -> None:
+    """The data are looked for before anything is queued.
+
+    Raises:
+        ValueError: nothing lies where they should.
+    """
+    root = settings.get("config", {}).get("data", {}).get("root")
+    if root is not None and not Path(root).exists():
+        raise source.error(
+            ("data", "root"), f"data.root is {root}, where nothing lies; the path of the data is needed"
+        )

@@ -88,6 +88,7 @@ def test_the_version_is_shown() -> None:
         (["search", "--config", TINY_FILE, "--preset", "small"], "give --config or --preset"),
         (["search", "--resume", "--out", "none"], "none holds no run"),
         (["search", "--resume"], "--resume needs --out"),
+        (["search"], "posenas search needs data: --data msr --root PATH, or --config FILE"),
         (["train", "none"], "none holds no run"),
         (["evaluate", "none"], "none holds no run"),
         (["data", "check"], "name one thing to check"),

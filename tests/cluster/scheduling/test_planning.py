@@ -9,7 +9,7 @@ import pytest
 from cluster.registry.records import Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.experiment_file import read_experiment
-from cluster.scheduling.jobs import COMMANDS
+from cluster.scheduling.jobs import COMMANDS, POSENAS
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.submission import Options, submit
@@ -122,7 +122,7 @@ def test_a_pipeline_trains_the_genotype_from_several_seeds(
     assert plan.jobs[1].needs == plan.jobs[0].needs
     _, training, *_ = submit(registry, plan, Options(out=str(tmp_path))).jobs
     assert training.settings == {"seeds": [0, 1, 2]}
-    assert COMMANDS["train"](training, tmp_path, "auto")[3:] == [
+    assert COMMANDS["train"](training, tmp_path, "auto")[len(POSENAS) :] == [
         "train", training.folder, "--seeds", "0,1,2", "--address", "auto",
     ]  # fmt: skip
     with pytest.raises(
@@ -147,7 +147,7 @@ def test_every_baseline_is_a_job_in_a_folder_of_its_own(
     ]  # fmt: skip
     assert plan.jobs[0].settings["config"]["training"]["epochs"] == 9
     job, _ = submit(registry, plan, Options(out=str(tmp_path))).jobs
-    assert COMMANDS["baseline"](job, tmp_path, None)[3:] == [
+    assert COMMANDS["baseline"](job, tmp_path, None)[len(POSENAS) :] == [
         "baseline", "densenet", "--config", str(tmp_path / "experiment.json"), "--out", job.folder,
         "--seeds", "0,1",
     ]  # fmt: skip
@@ -254,7 +254,7 @@ def test_a_search_begins_from_its_file_and_is_resumed_from_its_folder(
     (job,) = submit(registry, plan_of(write("kind: search")), Options(out=str(tmp_path))).jobs
     desk = tmp_path / "desk"
     first = COMMANDS["search"](job, desk, "10.0.0.1:6379")
-    assert first[3:] == [
+    assert first[len(POSENAS) :] == [
         "search",
         "--config",
         str(desk / "experiment.json"),
@@ -265,4 +265,25 @@ def test_a_search_begins_from_its_file_and_is_resumed_from_its_folder(
     ]
     Path(job.folder).mkdir(parents=True)
     (Path(job.folder) / "experiment.json").write_text("{}")
-    assert COMMANDS["search"](job, desk, None)[3:] == ["search", "--resume", "--out", job.folder]
+    assert COMMANDS["search"](job, desk, None)[len(POSENAS) :] == ["search", "--resume", "--out", job.folder]
+
+
+def test_data_that_are_not_there_are_missed_before_anything_is_queued(write: Write, tmp_path: Path) -> None:
+    lines = ("kind: search", "data:", "  name: npz", f"  root: {tmp_path / 'none.npz'}")
+    with pytest.raises(
+        ValueError, match=r"mine\.yaml, line 4: data\.root is .*none\.npz, where nothing lies"
+    ):
+        plan_of(write(*lines))
+
+
+def test_all_mistakes_of_a_file_are_named_with_their_lines(write: Write) -> None:
+    for lines, sentences in (
+        (("kind: serch", "sedes: [1]"), ("line 1: kind is 'serch'", "line 2: there is no setting 'sedes'")),
+        (
+            ("kind: search", "configuration:", "  search: {epochs: x}", "  supernet: {channels: -1}"),
+            ("line 3: search.epochs is 'x'", "line 4: supernet.channels is -1"),
+        ),
+    ):
+        with pytest.raises(ValueError, match="mine.yaml") as caught:
+            plan_of(write(*lines))
+        assert all(sentence in str(caught.value) for sentence in sentences)
