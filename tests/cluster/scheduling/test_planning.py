@@ -284,6 +284,6 @@ def test_all_mistakes_of_a_file_are_named_with_their_lines(write: Write) -> None
             ("line 3: search.epochs is 'x'", "line 4: supernet.channels is -1"),
         ),
     ):
-        with pytest.raises(ValueError, match="mine.yaml") as caught:
+        with pytest.raises(ValueError, match=r"mine\.yaml") as caught:
             plan_of(write(*lines))
         assert all(sentence in str(caught.value) for sentence in sentences)
