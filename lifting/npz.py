@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lifting.npz_members import stored_array
 from lifting.reading import guarded
 
 __all__ = ["check_text", "read_npz"]
@@ -33,7 +34,9 @@ def read_npz(path: Path, kind: str, only: Collection[str] | None = None) -> dict
             raise ValueError("it is cut off, or another kind of file")
         # opened here: of a file that is cut off, numpy would leave it open
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            found = {key: file[key] for key in file.files if only is None or key in only}
+            wanted = [key for key in file.files if only is None or key in only]
+            direct = {key: stored_array(stream, file.zip, key) for key in wanted}
+            found = {key: file[key] if value is None else value for key, value in direct.items()}
         for key, value in found.items():
             if not isinstance(value, np.ndarray):
                 raise ValueError(f"its entry {key!r} is no array")

@@ -29,8 +29,8 @@ FROM_LIFTING = {
     f"lifting.{name}"
     for name in (
         "asf_amc", "body", "bvh", "bvh_motion", "bvh_text", "frame_numbers", "joint_names", "keypoint_form",
-        "mapping", "mocap_skeletons", "motions", "msr_files", "npz", "openpose", "pickles", "poses",
-        "reading", "skeleton", "skeleton_file", "tracking", "yaml_text",
+        "mapping", "mocap_skeletons", "motions", "msr_files", "npz", "npz_members", "openpose",
+        "pickles", "poses", "reading", "skeleton", "skeleton_file", "tracking", "yaml_text",
     )
 }  # fmt: skip
 
