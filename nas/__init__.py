@@ -1,4 +1,4 @@
-"""Image tensors to a genotype and the classifier built from it: ENAS micro search."""
+"""Image tensors to a genotype and the classifier built from it: search over ENAS micro and other spaces."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nas.genotype import OPERATIONS, Cell, Genotype, Node
     from nas.images import ImageSource, TensorImages, fixed_copies
     from nas.network import Network, NetworkConfig
+    from nas.operation_table import Operation, find_operation
     from nas.random import generator, torch_generator
     from nas.search import EpochMetrics, Position, Search, StepRecord
     from nas.shards import (
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         score_shard,
         train_shard,
     )
+    from nas.space import ENAS_MICRO, TEMPORAL, SearchSpace, find_space
     from nas.strategy import EnasStrategy, RandomStrategy, Strategy, build_strategy
     from nas.supernet import Supernet, SupernetConfig
     from nas.threads import one_thread
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from nas.weights import SharedWeights, TreeSum, UpdateMetrics
 
 __all__ = [
+    "ENAS_MICRO",
     "OPERATIONS",
     "PRESETS",
+    "TEMPORAL",
     "Candidate",
     "Cell",
     "Children",
@@ -44,10 +48,12 @@ __all__ = [
     "NetworkConfig",
     "Node",
     "NonFiniteLossError",
+    "Operation",
     "Position",
     "RandomStrategy",
     "Search",
     "SearchConfig",
+    "SearchSpace",
     "ShardGradient",
     "ShardScore",
     "SharedWeights",
@@ -63,6 +69,8 @@ __all__ = [
     "UpdateMetrics",
     "build_strategy",
     "evaluate_genotype",
+    "find_operation",
+    "find_space",
     "fixed_copies",
     "generator",
     "one_thread",
@@ -79,9 +87,11 @@ _PLACES = {
     "nas.genotype": "Cell Genotype Node OPERATIONS",
     "nas.images": "ImageSource TensorImages fixed_copies",
     "nas.network": "Network NetworkConfig",
+    "nas.operation_table": "Operation find_operation",
     "nas.random": "generator torch_generator",
     "nas.search": "EpochMetrics Position Search StepRecord",
     "nas.shards": "NonFiniteLossError ShardGradient ShardScore evaluate_genotype score_shard train_shard",
+    "nas.space": "ENAS_MICRO SearchSpace TEMPORAL find_space",
     "nas.strategy": "EnasStrategy RandomStrategy Strategy build_strategy",
     "nas.supernet": "Supernet SupernetConfig",
     "nas.threads": "one_thread",
