@@ -33,7 +33,11 @@ STREAMS: tuple[Stream, ...] = get_args(Stream)
 Loss = Literal["huber", "mse", "l1", "mpjpe"]
 
 # Purposes of random numbers: each has its own key, so that none depends on how many another has drawn.
-_ORDER, _DROPOUT, _HIDE, _WEIGHTS = range(4)
+_ORDER, _DROPOUT, _HIDE, _WEIGHTS, _WILD = range(5)
+
+# Where a keypoint goes that a detector has put elsewhere: this many standard deviations of its coordinate;
+# the root, from which the others count, goes this many sizes of the person.
+_WILD_DEVIATIONS, _WILD_ROOT_SIZES = 3.0, 0.5
 
 _SCORED = 4096  # frames of one forward pass of validation
 
@@ -69,6 +73,13 @@ class LifterTrainingConfig(BaseModel):
     mirror: bool = Field(default=False, description="add every pair once more with left and right exchanged")
     hide_keypoints: float = Field(
         default=0.0, ge=0, lt=1, description="probability that a keypoint is hidden, anew in every step"
+    )
+    wild_keypoints: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="probability that a keypoint is put elsewhere, anew in every step: a stream that has "
+        "seen only true keypoints answers a detector's errors with poses that no person has",
     )
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32", description="of the matrix products; weights and sums stay fp32"
@@ -165,8 +176,9 @@ class LifterTraining:
         key = (self.config.seed, self.epoch)
         dropped = DropoutMasks((_DROPOUT, *key), self.device)
         hidden = DropoutMasks((_HIDE, *key), self.device) if self.config.hide_keypoints else None
+        wild = np.random.Generator(np.random.SFC64(np.random.SeedSequence((_WILD, *key))))
         batches = self._batches(np.random.default_rng((_ORDER, *key)))
-        losses = [self._step(rows, dropped, hidden) for rows in batches]
+        losses = [self._step(rows, dropped, hidden, wild) for rows in batches]
         loss = float(torch.stack(losses).mean())
         if not math.isfinite(loss):
             raise ValueError(
@@ -209,9 +221,13 @@ class LifterTraining:
                 key: value.to(self.device, copy=True) for key, value in values.items()
             }
 
-    def _step(self, rows: Tensor, dropped: DropoutMasks, hidden: DropoutMasks | None) -> Tensor:
+    def _step(
+        self, rows: Tensor, dropped: DropoutMasks, hidden: DropoutMasks | None, wild: np.random.Generator
+    ) -> Tensor:
         """One update; returns the loss, still on the device: asking for its number would wait for it."""
         features, targets = self._features[rows], self._targets[rows]
+        if self.config.wild_keypoints:
+            features = self._with_wild(features, wild)
         if hidden is not None:
             features = features * self._shown(hidden, len(rows))
         self._optimizer.zero_grad()
@@ -230,6 +246,18 @@ class LifterTraining:
         orders = [generator.permutation(pairs) for _ in range(-(-needed // pairs))]
         rows = torch.from_numpy(np.concatenate(orders)[:needed]).to(self.device)
         return list(torch.split(rows, size))
+
+    def _with_wild(self, features: Tensor, draw: np.random.Generator) -> Tensor:
+        """The features with some keypoints put elsewhere; a root that is moves all others against it."""
+        rows, J = len(features), self.keypoints.skeleton.num_joints
+        put = draw.random((rows, J, 1), np.float32) < self.config.wild_keypoints
+        place = _WILD_DEVIATIONS * draw.standard_normal((rows, J, 2), np.float32)
+        shift = _WILD_ROOT_SIZES * draw.standard_normal((rows, 1, 2), np.float32) / self.keypoints.spread
+        rooted = put[:, [self.keypoints.skeleton.root]] & (self.keypoints.config.kind != "z")
+        xy = features[:, : 2 * J].reshape(rows, J, 2)
+        xy = xy + self._on_device(np.where(rooted, shift, 0).astype(np.float32))
+        xy = torch.where(torch.from_numpy(put).to(self.device), self._on_device(place), xy)
+        return torch.cat([xy.reshape(rows, 2 * J), features[:, 2 * J :]], dim=1)
 
     def _shown(self, hidden: DropoutMasks, rows: int) -> Tensor:
         """1 for every input of a keypoint that stays, 0 (the mean) for those of one that is hidden."""

@@ -98,6 +98,8 @@ class LiftConfig(BaseModel):
         """The settings that the result depends on: not where the work is done, nor where the data lies."""
         settings = {name: value for name, value in self.to_dict().items() if name not in _OUTSIDE_RESULT}
         settings["data"].pop("root")
+        if not self.training.wild_keypoints:  # as before there was this setting
+            del settings["training"]["wild_keypoints"]
         return settings
 
     def stream(self, name: Stream) -> LifterTrainingConfig:

@@ -104,6 +104,7 @@ def demo_lift_config(threads: int | None = None) -> LiftConfig:
             "training.steps_per_epoch": 200,
             "training.learning_rate": 2e-3,
             "training.halve_every": 2,
+            "training.wild_keypoints": 0.03,
             "resources.threads": threads,
             "tracking": None,
         },

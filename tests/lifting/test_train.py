@@ -158,6 +158,26 @@ def test_hidden_keypoints_are_at_the_mean_and_marked_as_not_seen() -> None:
     assert torch.equal(shown[:, 1:34:2], shown[:, 34:])
 
 
+def test_wild_keypoints_are_put_elsewhere_and_nothing_else_is() -> None:
+    task = LifterTraining(
+        LifterTrainingConfig(wild_keypoints=0.2),
+        SMALL,
+        NormalizationConfig(kind="root", inputs="xy_seen"),
+        made_up(20),
+    )
+    features = torch.zeros(400, 51)
+    wild = task._with_wild(features, np.random.default_rng(0))
+    assert torch.equal(wild[:, 34:], features[:, 34:])  # what says which keypoints were seen
+    moved = wild[:, :34].reshape(400, 17, 2).abs().amax(dim=2) > 0
+    # a root that is put elsewhere, in a fifth of the frames, moves all others of its frame
+    rooted = moved.all(dim=1)
+    assert rooted.float().mean() == pytest.approx(0.2, abs=0.06)
+    assert moved[~rooted].float().mean() == pytest.approx(0.2 * 16 / 17, abs=0.03)
+    assert (features == 0).all()
+    again = task._with_wild(features, np.random.default_rng(0))
+    assert torch.equal(wild, again)
+
+
 def test_place_and_size_of_the_person_are_never_hidden() -> None:
     task = LifterTraining(
         LifterTrainingConfig(hide_keypoints=0.5), SMALL, NormalizationConfig(kind="root_place"), made_up(20)

@@ -143,3 +143,9 @@ def test_a_file_of_tuned_settings_is_a_configuration(tmp_path: Path) -> None:
     config = LiftConfig.from_file(file)
     assert (config.model.activation, config.normalization.kind) == ("silu", "root")
     assert config.training.learning_rate == 0.002
+
+
+def test_settings_of_earlier_trainings_keep_their_hash() -> None:
+    """As it was before there was `wild_keypoints`; a training with it has another."""
+    assert LiftConfig.preset("best").hash.startswith("0e3c572a34da0e5a")
+    assert LiftConfig.preset("best", {"training.wild_keypoints": 0.03}).hash[:16] != "0e3c572a34da0e5a"
