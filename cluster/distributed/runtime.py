@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -207,7 +208,7 @@ def token_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 def _start(num_cpus: int | None) -> None:
     """Start Ray on this machine. It turns token authentication on by itself and keeps its token at home."""
-    with own_process_groups(), _own_code_first():
+    with own_process_groups(), _own_code_first(), _short_paths():
         ray.init(
             address="local",
             num_cpus=num_cpus,
@@ -222,6 +223,21 @@ def _start(num_cpus: int | None) -> None:
         )
     with contextlib.suppress(OSError):  # none was needed, or it is not ours
         token_file().chmod(0o600)
+
+
+@contextmanager
+def _short_paths() -> Iterator[None]:
+    """Turn what Ray says of a folder for temporary files whose path is too long into a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if "AF_UNIX" not in str(error):
+            raise
+        place = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+        raise ValueError(
+            f"Ray keeps its sockets in {place} (from TMPDIR), whose path of {len(place)} characters is too "
+            "long for them: set RAY_TMPDIR=/tmp"
+        ) from error
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """What tells the runs of an experiment apart: words for grid values that also name folders."""
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NAME_LENGTH", "distinct", "grid_words", "name_of_file", "shortened"]
+from cluster.file_names import distinct, shortened
+
+__all__ = ["NAME_LENGTH", "grid_words", "name_of_file"]
 
 NAME_LENGTH = 100
 """Longest name of an experiment, and longest label of a variant: together they name a folder."""
@@ -25,33 +26,9 @@ def grid_words(grid: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, Any]]]
     return columns
 
 
-def distinct(labels: Iterable[str]) -> list[str]:
-    """The labels, those that came before with a number behind: a, a, b -> a, a.2, b.
-
-    Labels that differ in upper and lower case only count as equal: on some file systems they are.
-    """
-    found: list[str] = []
-    taken: set[str] = set()
-    for label in labels:
-        number, free = 1, label
-        while free.casefold() in taken:
-            number += 1
-            free = f"{label}.{number}"
-        taken.add(free.casefold())
-        found.append(free)
-    return found
-
-
-def shortened(label: str, length: int = NAME_LENGTH) -> str:
-    """A label of `length` characters at most; a longer one ends in a digest of the whole."""
-    if len(label) <= length:
-        return label
-    return f"{label[: length - 9]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
-
-
 def name_of_file(path: Path) -> str:
     """The name of an experiment whose file names none: the file's, as a folder can be called."""
-    return shortened(_OTHER.sub("-", path.stem).strip("-.")) or "experiment"
+    return shortened(_OTHER.sub("-", path.stem).strip("-."), NAME_LENGTH) or "experiment"
 
 
 def _short_names(dotted: list[str]) -> dict[str, str]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cluster.file_names import distinct, shortened
 from cluster.scheduling.experiment_file import ExperimentFile
-from cluster.scheduling.labels import distinct, grid_words, shortened
+from cluster.scheduling.labels import NAME_LENGTH, grid_words
 from cluster.setting_lines import SettingLines
 
 __all__ = ["SettingOrigin", "Variant", "variants"]
@@ -81,5 +82,5 @@ def variants(file: ExperimentFile) -> list[Variant]:
         parts += [words for words, _ in values]
         changes = dict(zip(file.grid, (value for _, value in values), strict=True))
         found.append(Variant(label="-".join(parts), seed=seed, changes=changes, baseline=baseline))
-    labels = distinct(shortened(variant.label) for variant in found)
+    labels = distinct(shortened(variant.label, NAME_LENGTH) for variant in found)
     return [replace(variant, label=label) for variant, label in zip(found, labels, strict=True)]

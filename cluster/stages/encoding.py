@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.config import ExperimentConfig
+from cluster.file_names import file_names
 from cluster.images import write_image
 from cluster.stages.preparation import PreparedExperiment
 from encoding.contact_sheets import as_pictures
@@ -56,16 +57,13 @@ def encode_clips(config: ExperimentConfig, folder: Path) -> EncodingOutcome:
     seconds = time.perf_counter() - begin
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
     named = [(part, clip) for part, clips in parts.items() for clip in clips]
-    for (part, clip), image in zip(named, images, strict=True):
-        place = folder / _file_name(split.class_names[clip.label])
-        write_image(place / f"{part}-{_file_name(clip.name)}.png", as_pictures(image))
+    classes = file_names(split.class_names)
+    # over all clips: what two of them are called may differ in a character that no file name can hold
+    clips = file_names(f"{part}-{clip.name}" for part, clip in named)
+    for (_, clip), name, image in zip(named, clips, images, strict=True):
+        write_image(folder / classes[clip.label] / f"{name}.png", as_pictures(image))
     sheet = folder / "contact_sheet.png"
     write_image(sheet, experiment.contact_sheet(split.clips, images))
     return EncodingOutcome(
         description=experiment.describe(), num_images=len(images), seconds=seconds, contact_sheet=sheet
     )
-
-
-def _file_name(name: str) -> str:
-    """A class or clip name as a file name: letters, digits, '.', '_' and '-' stay."""
-    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
