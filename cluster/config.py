@@ -35,7 +35,7 @@ PRESETS: tuple[Preset, ...] = ("small", "released", "paper", "temporal")
 _FROM_DATA = ("num_classes", "image_size")
 # Settings that came later, with what happened before: runs that were begun when there was no choice go on.
 _LATER: dict[str, dict[str, Any]] = {
-    "data": {"options": {}},
+    "data": {"options": {}, "test_part": 1, "folds": 5, "repeat": 0},
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
     "supernet": {"stem_keep": 0.7},
     "search": {"space": "enas_micro", "strategy_options": {}},

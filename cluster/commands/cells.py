@@ -1,10 +1,11 @@
-"""`posenas cells list`, `show`, `compare` and `export`."""
+"""`posenas cells list`, `show`, `compare`, `pool` and `export`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from cluster.commands.queue import DatabaseOption
@@ -108,6 +109,32 @@ def compare_command(
     if html is not None:
         write_page(html, comparison_page(comparison))
         _say_page(html)
+
+
+@cells.command("pool")
+def pool_command(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tested runs, each on other test clips.")],
+) -> None:
+    """The table of a cross-validation: each run's accuracy, and the scores of all clips together.
+
+    Example: [bold]posenas cells pool runs/clips-part1 runs/clips-part2 runs/clips-part3[/bold]
+
+    From Python: cluster.cells.pooled.pool_answers(tables).
+    """
+    from cluster.cells.pooled import pool_answers, read_tables
+    from cluster.scores import score_lines
+
+    pooled = pool_answers(read_tables(runs))
+    table = Table("run", "right", "of", "accuracy", box=None, header_style="bold")
+    for name, total, right, accuracy in pooled.rows:
+        table.add_row(Text(name), str(right), str(total), f"{accuracy:.4f}")
+    lines = [
+        f"{pooled.mean:.4f} ± {pooled.spread:.4f} over {len(pooled.rows)} runs",
+        f"{pooled.scores['accuracy']:.4f} of {sum(row[1] for row in pooled.rows)} clips together",
+        *score_lines(pooled.scores),
+    ]
+    Console(highlight=False).print(table)
+    Console(highlight=False).print(Text("\n".join(lines)), soft_wrap=True)
 
 
 def _say_page(html: Path) -> None:

@@ -1,6 +1,7 @@
 """What `posenas recognize` does with a source, and what it shows of it."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from rich.text import Text
 from cluster.commands.options import opened_progress
 from cluster.interruption import Interruption
 from cluster.progress import by_phase
+from cluster.recognition.clip_answers import write_answers
 from cluster.recognition.live import LiveOptions
-from cluster.recognition.pose_files import NamedClip, read_pose_file
-from cluster.recognition.recognizer import Recognizer
+from cluster.recognition.pose_files import NamedClip, in_learned_axes, read_pose_files
+from cluster.recognition.recognizer import Prediction, Recognizer
 from cluster.recognition.running import RecognitionOutcome, RecognitionOutput, recognize_source
 from lifting.sources import open_source
 from lifting.stage_times import StageTimes
@@ -60,36 +62,65 @@ def recognize_frames(
 
 
 def recognize_poses(recognizer: Recognizer, path: Path, options: LiveOptions, lines: Path | None) -> None:
-    """The timeline of a file with one clip of poses; of many clips the action of each.
+    """The timeline of a file or folder with one clip of poses; of many clips the action of each.
 
     Raises:
-        ValueError: lines are asked for, and the file holds many clips.
+        FileNotFoundError, ValueError: as `read_pose_files`.
     """
-    clips = read_pose_file(path, (recognizer.model.classifier.skeleton,))
-    if len(clips) == 1:
-        output = RecognitionOutput(lines=lines)
-        outcome = recognize_source(recognizer, clips[0].poses, options=options, output=output)
-        _show_outcome(recognizer, outcome, options.whole)
-        _show_why_nothing(recognizer, outcome)
-        _show_costs(outcome)
+    classifier = recognizer.model.classifier
+    clips, note = in_learned_axes(read_pose_files(path, (classifier.skeleton,)), classifier.learned)
+    _show(*[f"note: {note}"] * (note is not None))
+    if len(clips) > 1:
+        _recognize_clips(recognizer, clips, lines)
         return
-    if lines is not None:
-        raise ValueError(f"`lines` is for one clip; {path} holds {len(clips)}, which are named one by one")
-    _show_clips(recognizer, clips)
+    output = RecognitionOutput(lines=lines)
+    outcome = recognize_source(recognizer, clips[0].poses, options=options, output=output)
+    _show_outcome(recognizer, outcome, options.whole)
+    _show_why_nothing(recognizer, outcome)
+    _show_costs(outcome)
+    _show(*[f"lines      {lines}"] * bool(lines))
 
 
-def _show_clips(recognizer: Recognizer, clips: list[NamedClip]) -> None:
+def _recognize_clips(recognizer: Recognizer, clips: list[NamedClip], lines: Path | None) -> None:
+    """A table of the clips' actions, and where it is asked for a file of them."""
     table = Table("clip", "action", "probability", "file says", box=None, header_style="bold")
-    right = known = 0
-    for clip in clips:
-        found = recognizer.predict(clip.poses)
-        known += clip.action is not None
-        right += clip.action == found.label
-        cells = clip.name, found.label, f"{found.probability:.2f}", clip.action or ""
-        table.add_row(*map(Text, cells))  # names are the user's, and no markup
+    labeled: list[tuple[NamedClip, Prediction]] = []
+
+    def answers() -> Iterator[tuple[NamedClip, Prediction]]:
+        for clip in clips:
+            found = recognizer.predict(clip.poses)
+            table.add_row(
+                Text(clip.name), Text(found.label), f"{found.probability:.2f}", Text(clip.action or "")
+            )
+            labeled.extend([(clip, found)] if clip.action is not None else [])
+            yield clip, found
+
+    if lines is None:
+        deque(answers(), maxlen=0)
+    else:
+        write_answers(lines, answers(), recognizer.class_names)
     Console(highlight=False).print(table)
-    if known:
-        _show(f"{right} of {known} as the file says")
+    _show(*_counts(labeled, recognizer.class_names))
+    _show(*[f"lines      {lines}"] * bool(lines))
+
+
+def _counts(labeled: list[tuple[NamedClip, Prediction]], class_names: tuple[str, ...]) -> list[str]:
+    """How many answers are as the file says, part by part, and actions that the model does not know."""
+    lines = []
+    for part in ("train", "validation", "test", None):
+        of_part = [(clip, found) for clip, found in labeled if clip.part == part]
+        if of_part:
+            right = sum(clip.action == found.label for clip, found in of_part)
+            words = {None: "", "train": " training", "test": " test"}.get(part, f" {part}")
+            lines.append(f"{right} of {len(of_part)}{words} clips as the file says")
+    strange = sorted({str(clip.action) for clip, _ in labeled} - set(class_names))
+    if strange:
+        count = sum(clip.action in strange for clip, _ in labeled)
+        lines.append(
+            f"{count} clips show actions that the model has not learned: {', '.join(strange)}; "
+            f"it knows {', '.join(class_names)}"
+        )
+    return lines
 
 
 def _show_outcome(recognizer: Recognizer, outcome: RecognitionOutcome, whole: bool) -> None:

@@ -72,10 +72,17 @@ MaxLatency = Annotated[
         show_default=False,
     ),
 ]
-Film = Annotated[Path | None, typer.Option("--film", help="Annotated .mp4 to write.", show_default=False)]
+Film = Annotated[
+    Path | None, typer.Option("--film", "--save-video", help="Annotated .mp4 to write.", show_default=False)
+]
 Lines = Annotated[
     Path | None,
-    typer.Option("--lines", help="JSON lines to write: every window, every action.", show_default=False),
+    typer.Option(
+        "--lines",
+        "--jsonl",
+        help="JSON lines of every window and action; of many clips, of each clip (.csv: CSV).",
+        show_default=False,
+    ),
 ]
 DetectEvery = Annotated[
     int,
@@ -107,7 +114,9 @@ def register(app: typer.Typer) -> None:
 def recognize(
     source: Annotated[
         str,
-        typer.Argument(help="A video, a camera's number, a folder of OpenPose JSON, or a .npz of poses."),
+        typer.Argument(
+            help="A video, a camera's number, a folder of OpenPose JSON, or poses: .npz, or a folder."
+        ),
     ],
     model: Annotated[
         str,
@@ -158,7 +167,7 @@ def recognize(
         smoothing=OneEuroConfig() if smooth else None,
         focal=focal,
     )
-    if Path(source).suffix == ".npz":
+    if _holds_poses(Path(source)):
         wrong = {"film": film, "detector": detector, "video": video, "max_latency": max_latency}
         _refuse_with_poses(source, wrong | {"detect_every": detect_every if detect_every > 1 else None})
         shown.recognize_poses(recognizer, Path(source), wanted, lines)
@@ -188,9 +197,9 @@ def pack(
     from cluster.recognition.model_lookup import pack_model
     from cluster.recognition.windows import WindowConfig
 
-    model = pack_model(
-        source, out, lifter=lifter, windows=_windows(WindowConfig(), window, stride, enter, leave)
-    )
+    asked = any(value is not None for value in (window, stride, enter, leave))
+    windows = _windows(WindowConfig(), window, stride, enter, leave) if asked else None
+    model = pack_model(source, out, lifter=lifter, windows=windows)
     names = model.classifier.class_names
     taken = "3D poses" if model.lifter is None else f"2D keypoints ({model.lifter.keypoint_skeleton.name})"
     _show(
@@ -235,6 +244,11 @@ def _windows(
     if "window" in changes:  # a short window cannot wait for more frames than it has
         changes["least"] = min(base.least, changes["window"])
     return check_settings(type(base), {**base.model_dump(), **changes}, "the options")
+
+
+def _holds_poses(source: Path) -> bool:
+    """Whether a source is a .npz, or a folder of them."""
+    return source.suffix == ".npz" or (source.is_dir() and any(source.rglob("*.npz")))
 
 
 def _refuse_with_poses(source: str, given: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from cluster.recognition.learned import LearnedPoses
 from encoding.spmf import EncodingConfig, EncodingStatistics, encode_all
 from lifting.checked_settings import check_settings
 from lifting.files import read_json, write_atomically, write_folder
@@ -50,6 +51,8 @@ class _Description(BaseModel):
     encoding: EncodingConfig
     statistics: dict[str, Any]
     network: NetworkConfig
+    # Models from before this was kept are used as they are: poses in their own axes and at their own rate.
+    learned: LearnedPoses | None = None
     notes: dict[str, Any]
     versions: dict[str, str]
     sha256: dict[str, str]
@@ -75,6 +78,7 @@ class TrainedClassifier:
         encoding: how poses become an image.
         statistics: of the encoding, fitted on the training clips.
         notes: what else is worth knowing (run, accuracy, data), JSON values.
+        learned: axes, frame rate and length of the clips that it learned from; None where that is not known.
 
     Raises:
         ValueError: the number of class names is not the network's.
@@ -87,6 +91,7 @@ class TrainedClassifier:
     encoding: EncodingConfig
     statistics: EncodingStatistics
     notes: dict[str, Any]
+    learned: LearnedPoses | None = None
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.network.config.num_classes:
@@ -149,6 +154,7 @@ class TrainedClassifier:
             encoding=self.encoding,
             statistics=self.statistics.to_dict(),
             network=self.network.config,
+            learned=self.learned,
             notes=self.notes,
             **origin(folder, PARTS, ("torch", "numpy", "opencv-python")),
         )
@@ -185,6 +191,7 @@ class TrainedClassifier:
                 encoding=description.encoding,
                 statistics=EncodingStatistics.from_dict(description.statistics),
                 notes=description.notes,
+                learned=description.learned,
             )
 
 

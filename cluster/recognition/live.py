@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.recognition.learned import scaled_windows
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.person_window import PersonWindow
 from cluster.recognition.records import PersonView, RecognizedFrame, Who, WindowPrediction
@@ -114,7 +115,8 @@ class LiveRecognizer:
                 "(`posenas pack`)"
             )
         self.model, self.skeleton, self.options = model, skeleton, options or LiveOptions()
-        self.windows = self.options.windows or model.windows
+        windows = self.options.windows or model.windows
+        self.windows = scaled_windows(windows, fps, model.classifier.learned)
         self._asked_stride = self.windows.stride
         self.times = StageTimes()
         self.timeline = Timeline(model.classifier.class_names)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cluster.recognition.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
 from cluster.recognition.classifier import TrainedClassifier
+from cluster.recognition.learned import window_config
 from cluster.recognition.model_folder import DESCRIPTION, RecognitionModel
 from cluster.recognition.windows import WindowConfig
 from lifting.trained_lifter import Runtime, TwoStreamLifter
@@ -89,7 +90,12 @@ def _read(folder: Path, name: str, runtime: Runtime = "onnx") -> RecognitionMode
     for place in (folder, folder / "model"):
         if (place / CLASSIFIER_DESCRIPTION).is_file():
             classifier = TrainedClassifier.load(place)
-            return RecognitionModel(classifier=classifier, lifter=None, notes=classifier.notes)
+            return RecognitionModel(
+                classifier=classifier,
+                lifter=None,
+                windows=window_config(classifier.learned),
+                notes=classifier.notes,
+            )
     raise FileNotFoundError(
         f"{name} holds neither a recognition model nor a trained classifier; `posenas train RUN` makes a "
         "classifier, `posenas pack` a model of it"

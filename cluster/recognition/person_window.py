@@ -80,12 +80,9 @@ class PersonWindow:
         return self._predict(final=False)
 
     def _shows(self, least: int) -> bool:
-        """Whether `least` frames show most of the joints, and every joint is seen in one of them at least.
-
-        Single joints that are missing are filled in time by the encoding; one that is never seen cannot be.
-        """
+        """Whether `least` frames show half of the joints or more; the encoding fills what is missing."""
         seen = np.stack(self._seen).reshape(len(self._seen), -1)
-        return bool((seen.mean(axis=1) > 0.5).sum() >= least and seen.any(axis=0).all())
+        return bool((seen.mean(axis=1) >= 0.5).sum() >= least)
 
     def finish(self) -> WindowPrediction | None:
         """A last prediction, where a pose came after the one before; of a whole clip in any case."""
@@ -97,6 +94,8 @@ class PersonWindow:
         poses = PoseSequence3D(
             xyz=np.stack(self._poses), fps=self._fps, skeleton=self._model.classifier.skeleton
         )
+        if (learned := self._model.classifier.learned) is not None:
+            poses = learned.at_rate(poses)
         with self._times.measured("encode"):
             self.image = self._model.classifier.images([poses])[0]
         with self._times.measured("classify"):

@@ -1,18 +1,21 @@
 """Files of poses to be recognized: one clip as `posenas lift run` writes it, or a data set of many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from encoding.datasets.npz import LAYOUT, load_clips, read_skeleton
+from cluster.recognition.learned import LearnedPoses, common_axis
+from encoding.datasets.npz import LAYOUT, read_clips, read_skeleton
+from encoding.datasets.schema import AXES, MILLIMETERS
+from encoding.posture import turned
 from lifting.npz import read_npz
 from lifting.poses import PoseSequence3D
 from lifting.reading import guarded
 from lifting.skeleton import Skeleton
 
-__all__ = ["NamedClip", "read_pose_file"]
+__all__ = ["NamedClip", "in_learned_axes", "read_pose_file", "read_pose_files"]
 
 NEEDED = ("xyz", "skeleton", "fps")
 
@@ -25,11 +28,46 @@ class NamedClip:
         name: of the clip; of a single one the file's.
         poses: millimetres.
         action: what the file says that it shows; None where it does not.
+        part: "train", "validation" or "test", as the file says; None where it does not.
     """
 
     name: str
     poses: PoseSequence3D
     action: str | None
+    part: str | None = None
+
+
+def in_learned_axes(
+    clips: Sequence[NamedClip], learned: LearnedPoses | None
+) -> tuple[list[NamedClip], str | None]:
+    """The clips of one file with the axis up that a model learned, and a sentence where they were turned."""
+    axes = common_axis([clip.poses for clip in clips], learned)
+    if axes is None:
+        return list(clips), None
+    came, wanted = axes
+    alike = [replace(clip, poses=turned(clip.poses, came, wanted)) for clip in clips]
+    came_words, wanted_words = (f"{up[-1]} {'down' if up.startswith('-') else 'up'}" for up in axes)
+    return alike, f"the poses have {came_words}; they are turned to {wanted_words}, as the model learned"
+
+
+def read_pose_files(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip]:
+    """The clips of a .npz, or of every .npz in a folder; those of a folder bear the names of their files.
+
+    Raises:
+        FileNotFoundError: no such file, or the folder holds none.
+        ValueError: as `read_pose_file`.
+    """
+    if not path.is_dir():
+        return read_pose_file(path, known)
+    files = sorted(file for file in path.rglob("*.npz") if not file.name.startswith("."))
+    if not files:
+        raise FileNotFoundError(f"{path} holds no .npz of poses")
+    clips = []
+    for file in files:
+        found = read_pose_file(file, known)
+        stem = file.relative_to(path).with_suffix("").as_posix()
+        clips += [replace(clip, name=stem if len(found) == 1 else f"{stem}: {clip.name}") for clip in found]
+    return clips
 
 
 def read_pose_file(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip]:
@@ -44,12 +82,11 @@ def read_pose_file(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip
         ValueError: it is no .npz, is cut off, lacks an array, or holds what is no pose.
     """
     kind = "a readable .npz of poses"
-    arrays = read_npz(path, kind, {"offsets", *NEEDED, *LAYOUT})
+    arrays = read_npz(path, kind, {"offsets", "unit", "axes", *NEEDED, *LAYOUT})
     if "offsets" in arrays:
-        split = load_clips(path, validation_fraction=0)
         return [
-            NamedClip(name=clip.name, poses=clip.poses, action=split.class_names[clip.label])
-            for clip in split.clips
+            NamedClip(name=clip.name, poses=clip.poses, action=action, part=part)
+            for clip, action, part in read_clips(path)
         ]
     missing = sorted(set(NEEDED) - set(arrays))
     if missing:
@@ -58,7 +95,15 @@ def read_pose_file(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip
             "fps, as `posenas lift run` writes them"
         )
     with guarded(path, kind):
+        unit, up = str(arrays.get("unit", "mm")), str(arrays.get("axes", "y up"))
+        if unit not in MILLIMETERS or up not in AXES:
+            raise ValueError(
+                f"{path} has unit {unit!r} and axes {up!r}; one of {', '.join(MILLIMETERS)} and one of "
+                f"{', '.join(AXES)} are needed"
+            )
         skeleton = read_skeleton(path, arrays, known)
-        xyz = np.asarray(arrays["xyz"], np.float32)
+        xyz = np.asarray(arrays["xyz"], np.float32) * np.float32(MILLIMETERS[unit])
         poses = PoseSequence3D(xyz=xyz, fps=float(arrays["fps"]), skeleton=skeleton)
+    if up[0] != "y":  # as in a data set
+        poses = turned(poses, AXES[up], "y")
     return [NamedClip(name=path.stem, poses=poses, action=None)]

@@ -196,6 +196,12 @@ class Recognizer:
         return in_order(event for event in events if isinstance(event, ActionSpan))
 
     def _as_learned(self, poses: PoseSequence3D) -> PoseSequence3D:
+        """The poses in the classifier's layout, its axes and at its rate."""
+        learned = self.model.classifier.learned
+        mapped = self._in_layout(poses)
+        return mapped if learned is None else learned.standing(learned.at_rate(mapped))
+
+    def _in_layout(self, poses: PoseSequence3D) -> PoseSequence3D:
         """The poses in the classifier's layout."""
         needed = self.model.classifier.skeleton
         if poses.skeleton == needed:

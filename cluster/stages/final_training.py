@@ -13,6 +13,7 @@ from cluster.files import write_json
 from cluster.last_words import LastWords
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.classifier import TrainedClassifier
+from cluster.recognition.learned import LearnedPoses, window_config
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.settings import difference
 from cluster.stages.data_identity import keep_fingerprint, load_to_learn
@@ -127,7 +128,12 @@ def _packing(experiment: PreparedExperiment, classifier: TrainedClassifier) -> P
     def pack(folder: Path) -> PoseSequence3D | Keypoints2D:
         poses, clip = experiment.config.poses, experiment.split.train[0]
         lifter = open_lifter(poses) if poses.source == "lifted" else None
-        RecognitionModel(classifier=classifier, lifter=lifter, notes=classifier.notes).save(folder)
+        RecognitionModel(
+            classifier=classifier,
+            lifter=lifter,
+            windows=window_config(classifier.learned),
+            notes=classifier.notes,
+        ).save(folder)
         if lifter is None:
             return clip.poses
         data = experiment.config.located().data
@@ -217,4 +223,5 @@ def _classifier(experiment: PreparedExperiment, training_run: TrainingRun[Genoty
             "seed": training_run.spec.config.seed,
             "configuration": experiment.config.hash,
         },
+        learned=LearnedPoses.of([clip.poses for clip in split.development]),
     )

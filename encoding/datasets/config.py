@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from encoding.datasets import msr
+from encoding.datasets.cross_validation import CROSS_PROTOCOLS, CrossProtocol, cross_validated
 from encoding.datasets.entry import DataSet
 from encoding.datasets.records import Split
 from encoding.datasets.splits import HoldOutBy
@@ -30,7 +31,18 @@ class DataConfig(BaseModel):
     file_list: FileList = Field(
         default="557", description="msr: the 557 sequences of Wang et al. 2012, or all 567."
     )
-    protocol: msr.Protocol = Field(default="cross-subject", description="msr: by subject, or a random test.")
+    protocol: msr.Protocol | CrossProtocol = Field(
+        default="cross-subject",
+        description="msr: by subject, or a random test; any set: leave-one-subject-out, leave-one-group-out, "
+        "folds-by-subject or folds-by-group.",
+    )
+    test_part: int = Field(
+        default=1, ge=1, description="Cross-validation: which subject, group or fold is the test part."
+    )
+    folds: int = Field(default=5, ge=2, description="Cross-validation: number of folds.")
+    repeat: int = Field(
+        default=0, ge=0, description="Cross-validation: another number divides people into other folds."
+    )
     fold: int = Field(default=1, ge=1, le=5, description="sbu: the fold that is the test part.")
     people: Literal[1, 2] = Field(
         default=1, description="synthetic: actions of one person or interactions of two."
@@ -69,11 +81,18 @@ class DataConfig(BaseModel):
         for owner in DATA_SETS.values():
             for field in owner.settings:
                 value = getattr(self, field)
+                if field == "protocol" and value in CROSS_PROTOCOLS:
+                    continue
                 foreign = field not in self.data_set.settings
                 if foreign and value != type(self).model_fields[field].default:
                     raise ValueError(
                         f"{field}={value!r} is for the data set {owner.name!r}; the data set is {self.name!r}"
                     )
+        if self.test_part > 1 and self.protocol not in CROSS_PROTOCOLS:
+            raise ValueError(
+                f"test_part is {self.test_part}, and protocol {self.protocol!r} has one test part; the "
+                f"protocols with several are {', '.join(CROSS_PROTOCOLS)}"
+            )
         unknown = [name for name in self.options if name not in self.data_set.options]
         if unknown:
             known = ", ".join(self.data_set.options) or "none"
@@ -94,15 +113,19 @@ class DataConfig(BaseModel):
     @property
     def own_settings(self) -> dict[str, Any]:
         """What this data set's loader takes beside root and validation, by name."""
-        return {**{name: getattr(self, name) for name in self.data_set.settings}, **self.options}
+        own = {**{name: getattr(self, name) for name in self.data_set.settings}, **self.options}
+        if own.get("protocol") in CROSS_PROTOCOLS and "protocol" in self.data_set.settings:
+            own["protocol"] = type(self).model_fields["protocol"].default
+        return own
 
     @property
     def label(self) -> str:
         """The data set's name with the part that tells runs apart, as "msr-as1"; a file's own name."""
+        tested = f"-part{self.test_part}" if self.protocol in CROSS_PROTOCOLS else ""
         if self.data_set.folder is None and self.root is not None:
-            return _slug(self.root.stem) or self.name
+            return (_slug(self.root.stem) or self.name) + tested
         part = self.data_set.label.format(**self.own_settings).lower()
-        return f"{self.name}-{part}" if part else self.name
+        return (f"{self.name}-{part}" if part else self.name) + tested
 
 
 def _slug(text: str) -> str:
@@ -119,9 +142,22 @@ def load(config: DataConfig) -> Split:
         ValueError: the data cannot be read or split as asked.
     """
     where = () if config.data_set.how_to_get is None else (_root(config),)
-    return config.data_set.load(
+    split = config.data_set.load(
         *where,
         **config.own_settings,
+        validation_fraction=config.validation_fraction,
+        validation_by=config.validation_by,
+        seed=config.seed,
+    )
+    protocol = next((one for one in CROSS_PROTOCOLS if one == config.protocol), None)
+    if protocol is None:
+        return split
+    return cross_validated(
+        split,
+        protocol,
+        test_part=config.test_part,
+        folds=config.folds,
+        repeat=config.repeat,
         validation_fraction=config.validation_fraction,
         validation_by=config.validation_by,
         seed=config.seed,

@@ -31,6 +31,7 @@ from encoding.datasets.schema import (
     is_flat,
     up_axis,
 )
+from encoding.datasets.set_checks import UNTRAINED
 from encoding.datasets.splits import HoldOutBy, hold_out
 from encoding.datasets.validation import PARTS, Finding, Report, grouped
 from encoding.flat import from_pixels, without_depth
@@ -156,6 +157,32 @@ def _named_split(path: Path, arrays: Arrays, split: str) -> list[str]:
         known = ", ".join(names) or "none"
         raise ValueError(f"{path} has no split {split!r}; its named splits are: {known}")
     return [str(part) for part in arrays["protocol_parts"][names.index(split)]]
+
+
+def read_clips(path: Path) -> list[tuple[Clip, str | None, str | None]]:
+    """The clips of a plain .npz that is not to be learned from: labels, and training clips, may lack.
+
+    Returns:
+        Each clip with the name of its class and its part, None where the file does not say.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the first error that `check` finds, but for classes that could not be learned.
+    """
+    arrays = dict(_read(Path(path)))
+    labeled = {"labels", "class_names"} <= set(arrays)
+    if not labeled and "offsets" in arrays:
+        arrays["labels"] = np.zeros(max(arrays["offsets"].size - 1, 0), np.int64)
+        arrays["class_names"] = np.array([""])
+    report = check_arrays(Path(path), arrays)
+    errors = [one for one in report.errors if not one.kind.startswith(UNTRAINED)]
+    if errors:
+        raise ValueError(f"{path}: {errors[0].text}")
+    names, parts = class_names(arrays), clip_parts(arrays) if "split" in arrays else None
+    return [
+        (clip, names[clip.label] if labeled else None, (parts[n] or None) if parts else None)
+        for n, clip in enumerate(_clips(Path(path), arrays))
+    ]
 
 
 def check(path: Path) -> Report:

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from encoding.datasets.validation import PARTS, Finding, error, warning
 
-__all__ = ["class_findings", "part_findings", "rate_findings", "subject_findings"]
+__all__ = ["UNTRAINED", "class_findings", "part_findings", "rate_findings", "subject_findings"]
+
+UNTRAINED = "untrained"
+"""The kind of finding that a class cannot be learned; it does not matter where clips are only recognized."""
 
 # Rates within this share of each other count as one.
 SAME_RATE = 0.05
@@ -30,7 +33,10 @@ def part_findings(
     }
     for label, class_name in enumerate(class_names):
         if label not in in_part["train"]:
-            yield error(f"class {class_name!r} has no training clip; at least 1 is needed")
+            yield error(
+                f"class {class_name!r} has no training clip; at least 1 is needed",
+                kind=f"{UNTRAINED} {label}",
+            )
         for part in ("validation", "test"):
             if in_part[part] and label not in in_part[part]:
                 yield warning(f"class {class_name!r} has no {part} clip")

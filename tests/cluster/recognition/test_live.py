@@ -124,7 +124,9 @@ def test_joints_that_are_missing_now_and_then_do_not_stop_the_predictions(
     gappy = PoseSequence3D(xyz=poses, fps=30, skeleton=H36M_17)
     assert len(windows(recognizer.events(gappy))) >= 4
     poses[:, 3] = np.nan
-    assert windows(recognizer.events(PoseSequence3D(xyz=poses, fps=30, skeleton=H36M_17))) == []
+    assert windows(recognizer.events(PoseSequence3D(xyz=poses, fps=30, skeleton=H36M_17)))
+    nothing = np.full_like(poses, np.nan)
+    assert windows(recognizer.events(PoseSequence3D(xyz=nothing, fps=30, skeleton=H36M_17))) == []
 
 
 def test_nobody_gives_nothing(recognizer: Recognizer) -> None:

@@ -1,0 +1,98 @@
+"""What the clips that a classifier learned from were like, and new poses made like them: axes and rate."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from cluster.recognition.windows import WindowConfig
+from encoding.posture import Posture, Up, posture_of, turned
+from encoding.resample import resampled
+from lifting.poses import PoseSequence3D
+
+__all__ = ["LearnedPoses", "common_axis", "scaled_windows", "window_config"]
+
+# A rate within this share of those that were learned counts as one of them.
+SAME_RATE = 0.05
+# Clips of one file from which on their common axis is believed though it is not a vertical one: a single
+# recording whose body is along z may show a person who lies.
+MANY = 5
+_WINDOWS = range(8, 601)
+
+
+class LearnedPoses(BaseModel):
+    """Kept in classifier.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    up: Up | None = Field(description="the axis that points up; none where the bodies do not say")
+    fps: float = Field(gt=0, description="median frames per second")
+    fps_range: tuple[float, float] = Field(description="lowest and highest frames per second")
+    clip_seconds: float = Field(ge=0, description="median length of a clip")
+
+    @classmethod
+    def of(cls, clips: Sequence[PoseSequence3D]) -> Self:
+        """Measure training clips of one layout, at least one."""
+        rates = [clip.fps for clip in clips]
+        return cls(
+            up=posture_of((clip.xyz for clip in clips), clips[0].skeleton).up,
+            fps=float(np.median(rates)),
+            fps_range=(min(rates), max(rates)),
+            clip_seconds=float(np.median([clip.num_frames / clip.fps for clip in clips])),
+        )
+
+    def at_rate(self, poses: PoseSequence3D) -> PoseSequence3D:
+        """The poses at a rate that was learned: their own if it is one, else the median."""
+        low, high = self.fps_range
+        known = low * (1 - SAME_RATE) <= poses.fps <= high * (1 + SAME_RATE)
+        return poses if known else resampled(poses, self.fps)
+
+    def standing(self, poses: PoseSequence3D) -> PoseSequence3D:
+        """One clip with the axis up that was learned, where it is plainly upside down to that."""
+        if self.up is None:
+            return poses
+        found = posture_of([poses.xyz], poses.skeleton).up
+        opposite = found is not None and found != self.up and found[-1] == self.up[-1]
+        return turned(poses, found, self.up) if opposite and found is not None else poses
+
+
+def common_axis(clips: Sequence[PoseSequence3D], learned: LearnedPoses | None) -> tuple[Up, Up] | None:
+    """The axis that points up in clips of one file, and the one that was learned, where they differ.
+
+    None where they agree, or cannot be told apart.
+    """
+    if learned is None or learned.up is None or not clips:
+        return None
+    found: Posture = posture_of((clip.xyz for clip in clips), clips[0].skeleton)
+    if found.up is None or found.up == learned.up:
+        return None
+    if found.up[-1] != learned.up[-1] and len(clips) < MANY:
+        return None
+    return found.up, learned.up
+
+
+def window_config(learned: LearnedPoses | None) -> WindowConfig:
+    """Windows as long as the median clip that was learned; of a model that does not say, the usual ones."""
+    if learned is None:
+        return WindowConfig()
+    window = min(max(round(learned.clip_seconds * learned.fps), _WINDOWS.start), _WINDOWS.stop - 1)
+    return WindowConfig(window=window, stride=max(1, window // 6), least=max(2, window // 3))
+
+
+def scaled_windows(windows: WindowConfig, fps: float, learned: LearnedPoses | None) -> WindowConfig:
+    """Windows of as many seconds at another rate than the learned one."""
+    if learned is None:
+        return windows
+    low, high = learned.fps_range
+    if low * (1 - SAME_RATE) <= fps <= high * (1 + SAME_RATE):
+        return windows
+    factor = fps / learned.fps
+    window = max(2, round(windows.window * factor))
+    return windows.model_copy(
+        update={
+            "window": window,
+            "stride": max(1, round(windows.stride * factor)),
+            "least": min(window, max(2, round(windows.least * factor))),
+        }
+    )
