@@ -124,8 +124,11 @@ def read_bodies(path: Path) -> dict[str, NDArray[np.float32]]:
         ValueError: the file is cut off, or a line is not what it should be; says which.
     """
     lines = path.read_bytes().split(b"\n")
+    at = 0
     try:
         T = int(lines[0])
+        if not 0 <= T < len(lines):  # every frame has a line of its own
+            raise IndexError
         bodies: dict[str, NDArray[np.float32]] = {}
         at = 1
         for t in range(T):

@@ -146,6 +146,13 @@ def test_a_cut_off_file_alone_is_an_error_that_names_the_line(tmp_path: Path) ->
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [path.name]
 
 
+def test_more_frames_than_lines_are_a_damaged_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "S001C001P001R001A010.skeleton", [("1", standing(1)[0])])
+    path.write_bytes(path.read_bytes().replace(b"1\r\n", b"999999999999\r\n", 1))
+    with pytest.raises(ValueError, match="cut off or damaged at line 1: the file ends there"):
+        import_clips(path, tmp_path / "x.npz")
+
+
 def test_a_name_without_numbers_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "walk.skeleton", [("1", standing(1)[0])])
     with pytest.raises(ValueError, match=r"walk\.skeleton is not named SsssCcccPpppRrrrAaaa"):
