@@ -18,11 +18,12 @@ from cluster.settings import check_settings, configuration_hash, override, read_
 from cluster.tracking.config import TrackingConfig
 from encoding.augmentation import AugmentationConfig
 from encoding.datasets import DataConfig
-from encoding.spmf import EncodingConfig
+from encoding.spmf import EncodingConfig, ImageKind
 from nas.compute import ComputeConfig
 from nas.config import SearchConfig
 from nas.derive import DeriveConfig
 from nas.network import NetworkConfig
+from nas.random_kernels import KernelsConfig
 from nas.supernet import SupernetConfig
 from nas.train import TrainingConfig
 
@@ -36,7 +37,7 @@ _FROM_DATA = ("num_classes", "image_size")
 # Settings that came later, with what happened before: runs that were begun when there was no choice go on.
 _LATER: dict[str, dict[str, Any]] = {
     "data": {"options": {}, "test_part": 1, "folds": 5, "repeat": 0},
-    "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0},
+    "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0, "duration_spread": 0},
     "supernet": {"stem_keep": 0.7},
     "search": {"space": "enas_micro", "strategy_options": {}},
     "network": {"stem_keep": 0.7},
@@ -71,6 +72,16 @@ _TEMPORAL: dict[str, Any] = {
     "derivation": {"num_samples": 50, "num_retrained": 3, "parameters": 100_000, "epochs": 30},
     "parameters": 150_000,
 }
+# Changes that keep a clip close to itself, which suit what is fitted in closed form (docs/results.md).
+_WEAK: dict[str, float] = {
+    "temporal_crop": 0.85,
+    "rotation_degrees": 20.0,
+    "tilt_degrees": 10.0,
+    "joint_noise_mm": 10.0,
+    "bone_spread": 0.1,
+    "time_warp": 0.3,
+    "duration_spread": 0.15,
+}
 _OUTSIDE_RESULT = ("resources", "tracking")
 _SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
 
@@ -80,6 +91,17 @@ class DerivationConfig(DeriveConfig):
 
     parameters: int = Field(default=150_000, ge=1000, description="parameter budget of a retrained network")
     epochs: int = Field(default=20, ge=1, description="epochs of each retraining")
+
+
+class KernelSettings(KernelsConfig):
+    """Random kernels with a ridge: what they read, and the weak changes of their clips."""
+
+    images: tuple[ImageKind, ...] = Field(
+        default=("spmf", "motion"), min_length=1, description="images that they read; never equalized"
+    )
+    augmentation: AugmentationConfig = Field(
+        default_factory=lambda: AugmentationConfig(**_WEAK), description="how the copies of a clip differ"
+    )
 
 
 class ResourcesConfig(RuntimeConfig):
@@ -146,6 +168,9 @@ class ExperimentConfig(BaseModel):
     )
     network: NetworkConfig = Field(description="the final network")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="the final training")
+    kernels: KernelSettings = Field(
+        default_factory=KernelSettings, description="random kernels, as a baseline or as a network's partner"
+    )
     resources: ResourcesConfig = Field(default_factory=ResourcesConfig, description="workers and threads")
     tracking: TrackingConfig | None = Field(
         default_factory=TrackingConfig, description="MLflow; none: no record"
@@ -274,6 +299,8 @@ class ExperimentConfig(BaseModel):
                     del settings[section][name]
         if self.final_augmentation is None:
             del settings["final_augmentation"]
+        if self.kernels == KernelSettings():
+            del settings["kernels"]
         if self.poses.source == "sensor":
             del settings["poses"]
         else:
@@ -313,8 +340,9 @@ class ExperimentConfig(BaseModel):
         return chosen
 
     def genotype_settings(self) -> dict[str, Any]:
-        """The settings that the genotype found depends on: all but the size of the final network."""
-        return {name: value for name, value in self.result_settings().items() if name != "parameters"}
+        """The settings that the genotype found depends on: not the final network's size, nor its partner."""
+        settings = self.result_settings()
+        return {name: value for name, value in settings.items() if name not in ("parameters", "kernels")}
 
     @property
     def data_label(self) -> str:

@@ -64,6 +64,12 @@ class AugmentationConfig(BaseModel):
         le=1,
         description="standard deviation of the logarithm of the speed, drawn for each quarter of the clip",
     )
+    duration_spread: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="standard deviation of the logarithm of the duration's change, which motion images show",
+    )
     image_flip: float = Field(
         default=0.0, ge=0, le=1, description="probability of flipping the finished image, which reverses time"
     )
@@ -78,9 +84,10 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
     """A changed copy of the clip.
 
     In this order: temporal crop, time warp, mirror, bone lengths, tilt and rotation about the vertical
-    through the centre of all joints, scale about that centre, joint noise. Two people are turned and scaled
-    together, about their common centre; each has bones of their own. A joint stays missing where it was,
-    between its frames too; a crop that would lose all sight of a joint is not made.
+    through the centre of all joints, scale about that centre, joint noise, duration. Two
+    people are turned and scaled together, about their common centre; each has bones of their own. A joint
+    stays missing where it was, between its frames too; a crop that would lose all sight of a joint is not
+    made.
 
     Every call draws the same count of random numbers for clips of the same shape, whatever the options, so
     that switching one option off leaves the others' draws as they were.
@@ -101,6 +108,7 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
     extra = np.random.default_rng(int(length * 2**53))
     speeds, tilts = extra.standard_normal(WARPED_PARTS), extra.random(2)
     bones = extra.standard_normal(poses.xyz.shape[1:-1], dtype=np.float32)
+    slower = float(np.exp(config.duration_spread * extra.standard_normal()))
     if config.time_warp:
         xyz = _warped(xyz, np.exp(config.time_warp * speeds))
     if side < config.mirror:
@@ -116,7 +124,7 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
         rotation = _tilt(forwards, sideways) @ rotation
     changed = (xyz - centre) @ (factor * rotation.T).astype(np.float32) + centre
     changed += np.float32(config.joint_noise_mm) * noise[first:last]
-    return replace(poses, xyz=changed)
+    return replace(poses, xyz=changed, fps=poses.fps / slower)
 
 
 def mirror(poses: PoseSequence3D) -> PoseSequence3D:

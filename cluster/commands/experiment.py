@@ -159,6 +159,10 @@ def train(
         str | None,
         typer.Option(help="Several trainings, as 0,1,2; evaluate tells their spread.", show_default=False),
     ] = None,
+    partner: Annotated[
+        str | None,
+        typer.Option("--with", help="kernels: they and the networks answer as one.", show_default=False),
+    ] = None,
     settings: options.Settings = None,
     threads: options.Threads = None,
     workers: options.Workers = None,
@@ -179,6 +183,8 @@ def train(
     [bold]posenas train runs/as1-seed-2 --from runs/as1 --seed 2[/bold]
 
     Three seeds on two workers: [bold]posenas train runs/as1 --seeds 0,1,2 --workers 2[/bold]
+
+    Random kernels with a ridge as a partner, in seconds: [bold]posenas train runs/as1 --with kernels[/bold]
 
     From Python: cluster.worker.run_training(folder, seeds=[0, 1, 2], changes={"training.epochs": 100}).
     """
@@ -205,7 +211,11 @@ def train(
         branch_run(source, run)
     with opened_progress() as progress:
         outcome = run_training(
-            run, seeds=None if seeds is None else numbers("--seeds", seeds), changes=given, progress=progress
+            run,
+            seeds=None if seeds is None else numbers("--seeds", seeds),
+            changes=given,
+            partner=partner,  # type: ignore[arg-type]
+            progress=progress,
         )
     _show(
         f"trained   {outcome.num_parameters:,} parameters, {len(outcome.epochs)} epochs, "
@@ -217,10 +227,16 @@ def train(
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder with a trained classifier.")],
+    baselines: Annotated[
+        bool, typer.Option(help="Compare with random kernels and other baselines; takes seconds.")
+    ] = True,
 ) -> None:
     """Score the trained classifier on the original test sequences, each once.
 
     Example: [bold]posenas evaluate runs/as1[/bold]
+
+    It says how the network stands against random kernels, the nearest neighbor and the baselines whose
+    folders lie beside the run's.
 
     From Python: cluster.worker.run_evaluation(folder).
     """
@@ -229,12 +245,18 @@ def evaluate(
     from cluster.worker import run_evaluation
 
     with opened_progress() as progress:
-        outcome = run_evaluation(run, progress=progress)
+        outcome = run_evaluation(run, baselines=baselines, progress=progress)
     _show(
         *class_lines(outcome),
         *(f"scores    {line}" for line in score_lines(outcome.scores)),
         f"accuracy  {outcome.accuracy:.4f} ({outcome.correct} of {outcome.total} original test sequences)",
         *([f"seeds     {seed_line(outcome)}"] if len(outcome.seeds) > 1 else []),
+        *(
+            []
+            if outcome.with_kernels is None
+            else [f"committee {outcome.with_kernels:.4f} with random kernels, half and half"]
+        ),
+        *([] if outcome.standing is None else [f"standing  {outcome.standing}"]),
         f"report    {run / 'report.html'}",
         "compare   posenas cells list; posenas ui",
     )
@@ -276,7 +298,9 @@ def demo(
 
 
 def baseline(
-    comparison: Annotated[str, typer.Argument(help="residual, densenet or neighbour.", metavar="BASELINE")],
+    comparison: Annotated[
+        str, typer.Argument(help="kernels, residual, densenet or neighbour.", metavar="BASELINE")
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Its folder; by default runs/, data and baseline.", show_default=False),
@@ -302,10 +326,15 @@ def baseline(
     address: options.Address = None,
     tracking: options.Tracking = None,
     mlflow: options.Mlflow = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
-    """Train a network made by hand, or take the nearest neighbour, on the same data, and score it.
+    """Score what a search must beat on the same data: random kernels, a network made by hand, a neighbor.
 
-    Example: [bold]posenas baseline densenet --data msr --root PATH --subset AS1 --seeds 0,1,2[/bold]
+    In seconds: [bold]posenas baseline kernels --data msr --root PATH --subset AS1 --seeds 0,1,2[/bold]
+
+    Kernels over small windows: [bold]posenas baseline kernels --set kernels.reading=windows[/bold]
+
+    A DenseNet: [bold]posenas baseline densenet --data msr --root PATH --subset AS1 --seeds 0,1,2[/bold]
 
     With the settings of a run: [bold]posenas baseline residual --config runs/as1/experiment.json[/bold]
 
@@ -336,8 +365,12 @@ def baseline(
             seeds=None if seeds is None else numbers("--seeds", seeds),
             progress=progress,
         )
+    if as_json:
+        typer.echo((folder / "baseline.json").read_text(encoding="utf-8"))
+        return
     each = ", ".join(f"seed {seed}: {accuracy:.4f}" for seed, accuracy in outcome.seeds.items())
-    trained = [f"network   {outcome.num_parameters:,} parameters; {each}"] if outcome.num_parameters else []
+    what = "ridge  " if comparison == "kernels" else "network"
+    trained = [f"{what}   {outcome.num_parameters:,} parameters; {each}"] if outcome.num_parameters else []
     _show(
         f"accuracy  {outcome.mean:.4f} of {outcome.total} test sequences",
         *trained,

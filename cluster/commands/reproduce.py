@@ -39,7 +39,7 @@ def reproduce(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="enas, random, residual, densenet, neighbour; all.", show_default=False),
+        typer.Option(help="enas, random, kernels, residual, densenet, neighbour; all.", show_default=False),
     ] = None,
     searches: Annotated[str, typer.Option(help="Seeds of ENAS searches.")] = "0",
     random_searches: Annotated[str, typer.Option(help="Seeds of random searches.")] = "0,1,2",

@@ -30,7 +30,7 @@ from nas.genotype import Genotype
 from nas.images import to_network
 from nas.network import Network, NetworkConfig
 
-__all__ = ["TrainedClassifier"]
+__all__ = ["TrainedClassifier", "check_clips", "own_layout"]
 
 DESCRIPTION, GENOTYPE, WEIGHTS = "classifier.json", "genotype.json", "weights.safetensors"
 PARTS = (GENOTYPE, WEIGHTS)
@@ -111,14 +111,7 @@ class TrainedClassifier:
         Raises:
             ValueError: a clip has another skeleton or another number of people.
         """
-        for number, clip in enumerate(clips):
-            if clip.skeleton != self.skeleton:
-                who = {"subject": f"clip {number} has", "needs": "this classifier needs"}
-                raise ValueError(skeleton_difference(clip.skeleton, self.skeleton, **who))
-            if clip.num_people != self.num_people:
-                raise ValueError(
-                    f"clip {number} shows {clip.num_people} people; this classifier needs {self.num_people}"
-                )
+        check_clips(clips, self.skeleton, self.num_people)
         return encode_all(clips, self.encoding, self.statistics)
 
     def predict(self, clips: Sequence[PoseSequence3D]) -> NDArray[np.float32]:
@@ -149,7 +142,7 @@ class TrainedClassifier:
         description = _Description(
             class_names=self.class_names,
             skeleton=self.skeleton.name,
-            layout=None if SKELETONS.get(self.skeleton.name) == self.skeleton else self.skeleton.to_dict(),
+            layout=own_layout(self.skeleton),
             num_people=self.num_people,
             encoding=self.encoding,
             statistics=self.statistics.to_dict(),
@@ -192,6 +185,27 @@ class TrainedClassifier:
                 statistics=EncodingStatistics.from_dict(description.statistics),
                 notes=description.notes,
                 learned=description.learned,
+            )
+
+
+def own_layout(skeleton: Skeleton) -> dict[str, Any] | None:
+    """The whole layout where its name alone does not say it: one that a data set brought along."""
+    return None if SKELETONS.get(skeleton.name) == skeleton else skeleton.to_dict()
+
+
+def check_clips(clips: Sequence[PoseSequence3D], skeleton: Skeleton, num_people: int) -> None:
+    """Whether a classifier can take these clips.
+
+    Raises:
+        ValueError: a clip has another skeleton or another number of people.
+    """
+    for number, clip in enumerate(clips):
+        if clip.skeleton != skeleton:
+            who = {"subject": f"clip {number} has", "needs": "this classifier needs"}
+            raise ValueError(skeleton_difference(clip.skeleton, skeleton, **who))
+        if clip.num_people != num_people:
+            raise ValueError(
+                f"clip {number} shows {clip.num_people} people; this classifier needs {num_people}"
             )
 
 

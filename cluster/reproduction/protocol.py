@@ -31,7 +31,7 @@ __all__ = [
     "parts_of",
 ]
 
-Method = Literal["enas", "random", "residual", "densenet", "neighbour"]
+Method = Literal["enas", "random", "kernels", "residual", "densenet", "neighbour"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 Poses = Literal["sensor", "lifted"]

@@ -48,6 +48,7 @@ _MARKERS = ("o", "s", "^", "D", "v")
 _ROWS: Mapping[Method, str] = {
     "enas": "searched (ENAS)",
     "random": "searched, random sampling",
+    "kernels": "random kernels with ridge",
     "residual": "residual network",
     "densenet": "DenseNet",
     "neighbour": "nearest neighbour",

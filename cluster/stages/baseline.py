@@ -1,7 +1,8 @@
-"""What a run is held against: a network made by hand, or the nearest neighbour, on the same data and images.
+"""What a run is held against: random kernels, a network made by hand, or the nearest neighbor, on its data.
 
-Everything but the network is the experiment's: split, encoding, augmentation, training, parameter budget. So
-a difference between `baseline.json` here and `evaluation.json` there is one of the networks.
+Of a network made by hand, everything else is the experiment's: split, encoding, augmentation, training,
+parameter budget. So a difference between `baseline.json` here and `evaluation.json` there is one of the
+networks. Random kernels have images and augmentation of their own (the settings `kernels`).
 """
 
 import time
@@ -21,9 +22,10 @@ from cluster.report.figures import confusion_counts, confusion_figure
 from cluster.scores import prediction_rows, score_metrics, scores_of
 from cluster.stages.answers import named_alone, test_answers
 from cluster.stages.data_identity import keep_fingerprint, load_to_learn
-from cluster.stages.evaluation import together
+from cluster.stages.evaluation import accuracy_of, together
 from cluster.stages.folder import RunFolder
-from cluster.stages.latency import median_latency
+from cluster.stages.kernels import describe_kernels, fit_kernels_on
+from cluster.stages.latency import median_latency, median_milliseconds
 from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import open_tracker
 from cluster.stages.seeds import SeedPlan, Seeds
@@ -40,7 +42,7 @@ from nas.train import TrainingConfig
 
 __all__ = ["COMPARISONS", "BaselineOutcome", "Comparison", "run_baseline"]
 
-Comparison = Literal["residual", "densenet", "neighbour"]
+Comparison = Literal["kernels", "residual", "densenet", "neighbour"]
 COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
 
 
@@ -52,7 +54,7 @@ class BaselineOutcome:
         folder: where it lies.
         seeds: accuracy by seed; of the nearest neighbour, which has no chance in it, one.
         total: test sequences.
-        num_parameters: of the network; 0 for the nearest neighbour.
+        num_parameters: of the network, or the weights of the ridge; 0 for the nearest neighbour.
         latency: median milliseconds from one image to its logits on one thread; None for the neighbour.
         seconds: spent in this call.
     """
@@ -86,7 +88,8 @@ def run_baseline(
     Args:
         config: the experiment; of its search, nothing matters.
         folder: new, or of an earlier call with the same experiment and comparison.
-        comparison: "residual" or "densenet", of as many parameters as `config.parameters`; or "neighbour".
+        comparison: "kernels"; "residual" or "densenet", of as many parameters as `config.parameters`; or
+            "neighbour".
         seeds: of the trainings; by default the experiment's `training.seed` alone.
         progress: hears of every epoch.
         tracker: records it; by default the one that the experiment names.
@@ -117,6 +120,8 @@ def run_baseline(
         with watched(tracker):
             if comparison == "neighbour":
                 score = _neighbour(run, experiment)
+            elif comparison == "kernels":
+                score = _kernels(run, experiment, plan, progress)
             else:
                 trained = _seeds(run, experiment, comparison, plan)
                 size = num_parameters(trained.main.spec.build())
@@ -205,6 +210,35 @@ def _neighbour(run: RunFolder, experiment: PreparedExperiment) -> dict[str, Any]
     counts = _counts(run, experiment, shares, ranked=False)
     accuracy = counts["correct"] / counts["total"]
     return {"seeds": [{"seed": 0, "accuracy": accuracy}], "parameters": 0, "latency_ms": None, **counts}
+
+
+def _kernels(
+    run: RunFolder, experiment: PreparedExperiment, plan: SeedPlan, progress: Progress
+) -> dict[str, Any]:
+    """Kernels of every seed on the test part; those of the main seed stay in the folder."""
+    split = experiment.split
+    clips, labels = [clip.poses for clip in split.test], np.array([clip.label for clip in split.test])
+    answers, rows, main = {}, [], None
+    for seed in plan.seeds:
+        kernels = fit_kernels_on(experiment, split.development, seed, plan.threads)
+        answers[seed] = kernels.predict(clips)
+        rows.append({"seed": seed, **describe_kernels(kernels)})
+        progress.say(
+            f"seed {seed}: fitted in {rows[-1]['seconds']} s, {rows[-1]['left_out']:.4f} on training people "
+            "left out"
+        )
+        if seed == plan.main:
+            main = kernels
+            kernels.save(run.kernels)
+    assert main is not None, "the main seed is one of the plan's"
+    return {
+        "seeds": [{"seed": seed, "accuracy": accuracy_of(row, labels)} for seed, row in answers.items()],
+        "together": together(list(answers.values()), labels),
+        "parameters": main.num_parameters,
+        "latency_ms": median_milliseconds(lambda: main.predict(clips[:1]), 10),
+        **_counts(run, experiment, answers[plan.main]),
+        "fits": rows,
+    }
 
 
 def _counts(

@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 from cluster.files import read_json, write_atomically, write_json
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.classifier import TrainedClassifier
+from cluster.recognition.kernel_model import TrainedKernels
 from cluster.report.figures import confusion_counts
 from cluster.scores import prediction_rows, scores_of
 from cluster.stages.answers import test_answers
 from cluster.stages.data_identity import keep_fingerprint, load_to_evaluate
 from cluster.stages.folder import RunFolder
+from cluster.stages.kernels import check_partner, kernels_of
 from cluster.stages.latency import median_latency
 from cluster.stages.pictures import write_results
 from cluster.stages.preparation import PreparedExperiment
 from cluster.stages.recording import open_tracker, record_evaluation
+from cluster.stages.standing import standing_of
 from cluster.tracking.facts import as_csv, environment
 from cluster.tracking.tracker import Tracker
 from nas.network import num_parameters
+from nas.random_kernels import KernelsTooLargeError, mixed
 from nas.threads import torch_threads
 
 __all__ = ["EvaluationOutcome", "accuracy_of", "class_lines", "run_evaluation", "seed_line", "together"]
@@ -42,6 +46,9 @@ class EvaluationOutcome:
         seeds: accuracy of every seed that was trained, by seed; the above is of the run's own.
         together: accuracy of the mean of all seeds' probabilities; None for a single seed.
         scores: `cluster.scores.scores_of` the run's own seed.
+        with_kernels: accuracy of all seeds and random kernels, half and half; None where the run was not
+            trained with them.
+        standing: one sentence, how the network stands against the baselines; None where it was not asked.
     """
 
     folder: Path
@@ -54,6 +61,8 @@ class EvaluationOutcome:
     seeds: Mapping[int, float]
     together: float | None
     scores: Mapping[str, Any] = field(default_factory=dict)
+    with_kernels: float | None = None
+    standing: str | None = None
 
     @property
     def mean(self) -> float:
@@ -67,12 +76,18 @@ class EvaluationOutcome:
 
 
 def run_evaluation(
-    folder: Path, *, progress: Progress | None = None, tracker: Tracker | None = None
+    folder: Path,
+    *,
+    baselines: bool = True,
+    progress: Progress | None = None,
+    tracker: Tracker | None = None,
 ) -> EvaluationOutcome:
     """Score the classifier of a run on its original test sequences, and write evaluation.json.
 
     Args:
         folder: a run with a trained classifier.
+        baselines: fit random kernels, which takes seconds, and compare with them, with the nearest neighbor
+            and with the baselines whose folders lie beside the run's.
         progress: hears of the split.
         tracker: records the accuracy; by default the one that the experiment names.
 
@@ -93,7 +108,7 @@ def run_evaluation(
         threads = config.resources.training_threads
         run.note_environment("evaluation", environment(threads))
         with torch_threads(threads):
-            outcome = _evaluate(run, experiment, classifier)
+            outcome = _evaluate(run, experiment, classifier, baselines, progress)
         write_results(run, experiment, "evaluation")
         tracker = tracker or open_tracker(config, run, progress)
         record_evaluation(tracker, run, experiment)
@@ -102,7 +117,11 @@ def run_evaluation(
 
 
 def _evaluate(
-    run: RunFolder, experiment: PreparedExperiment, classifier: TrainedClassifier
+    run: RunFolder,
+    experiment: PreparedExperiment,
+    classifier: TrainedClassifier,
+    baselines: bool,
+    progress: Progress,
 ) -> EvaluationOutcome:
     clips = experiment.split.test
     if not clips:
@@ -119,6 +138,17 @@ def _evaluate(
     said = test_answers(experiment.split, probabilities)
     scores = scores_of(said)
     confusion = confusion_counts(labels, answers, len(names))
+    accuracies = {seed: accuracy_of(row, labels) for seed, row in sorted(by_seed.items())}
+    partner = run.partner
+    kernels = _kernels(run, experiment, progress) if baselines or partner else None
+    with_kernels = None
+    if partner and kernels is not None:
+        check_partner(names, kernels)
+        answered = kernels.predict([clip.poses for clip in clips])
+        with_kernels = accuracy_of(mixed(np.mean(list(by_seed.values()), axis=0), answered), labels)
+    standing = (
+        standing_of(run, experiment, float(np.mean([*accuracies.values()])), kernels) if baselines else None
+    )
     outcome = EvaluationOutcome(
         folder=run.path,
         accuracy=accuracy_of(probabilities, labels),
@@ -127,9 +157,11 @@ def _evaluate(
         class_names=names,
         confusion=confusion,
         latency=median_latency(classifier.network),
-        seeds={seed: accuracy_of(row, labels) for seed, row in sorted(by_seed.items())},
+        seeds=accuracies,
         together=together(list(by_seed.values()), labels),
         scores=scores,
+        with_kernels=with_kernels,
+        standing=None if standing is None else standing.sentence,
     )
     predictions = [
         {"clip": clip.name, "class": names[label], "answer": names[answer], "probability": float(row[answer])}
@@ -146,6 +178,8 @@ def _evaluate(
             "mean": outcome.mean,
             "spread": outcome.spread,
             "together": outcome.together,
+            "with_kernels": outcome.with_kernels,
+            **({} if standing is None else standing.to_dict()),
             "counted": "every original test sequence once, without augmentation",
             "parameters": num_parameters(classifier.network),
             "latency_ms": outcome.latency,
@@ -157,6 +191,16 @@ def _evaluate(
     )
     write_atomically(run.predictions_file, as_csv(prediction_rows(said)))
     return outcome
+
+
+def _kernels(run: RunFolder, experiment: PreparedExperiment, progress: Progress) -> TrainedKernels | None:
+    """Random kernels on what the networks learned from; None, and it is said, where memory does not do."""
+    config = experiment.config
+    try:
+        return kernels_of(run, experiment, config.training.seed, config.resources.training_threads, progress)
+    except KernelsTooLargeError as error:
+        progress.say(f"random kernels are not fitted: {error}")
+        return None
 
 
 def accuracy_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from cluster.config import ExperimentConfig
 from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
@@ -18,6 +18,7 @@ from cluster.recognition.model_folder import RecognitionModel
 from cluster.settings import difference
 from cluster.stages.data_identity import keep_fingerprint, load_to_learn
 from cluster.stages.folder import RunFolder
+from cluster.stages.kernels import kernels_of
 from cluster.stages.lifted_data import keypoints_of, open_lifter
 from cluster.stages.pictures import write_results
 from cluster.stages.preparation import PreparedExperiment
@@ -33,7 +34,9 @@ from nas.genotype import Genotype
 from nas.network import Network, num_parameters
 from nas.train import TrainingConfig
 
-__all__ = ["TrainingOutcome", "run_training"]
+__all__ = ["Partner", "TrainingOutcome", "run_training"]
+
+Partner = Literal["kernels"]
 
 # What may still be changed when the genotype is found.
 TRAINING_SETTINGS = ("training", "network", "parameters", "augmentation", "final_augmentation", "compute")
@@ -67,6 +70,7 @@ def run_training(
     *,
     seeds: Sequence[int] | None = None,
     changes: Mapping[str, Any] | None = None,
+    partner: Partner | None = None,
     progress: Progress | None = None,
     tracker: Tracker | None = None,
 ) -> TrainingOutcome:
@@ -80,6 +84,8 @@ def run_training(
         seeds: of initial weights, order and augmentation; by default the experiment's `training.seed` alone.
         changes: settings by dotted name to train with, as {"training.epochs": 100}; they become the run's.
             What the genotype was found with cannot be changed; once training has begun, only `resources`.
+        partner: "kernels": random kernels with a ridge are fitted on the same clips, and the evaluation
+            scores them and the networks as one, half and half. None: that of an earlier call, if any.
         progress: hears of every epoch.
         tracker: records the training; by default the one that the experiment names.
 
@@ -89,6 +95,8 @@ def run_training(
         BlockingIOError: another process works on the run.
         Interrupted: SIGINT or SIGTERM came; the state is saved.
     """
+    if partner is not None and partner not in get_args(Partner):
+        raise ValueError(f"a network cannot be trained with {partner!r}; kernels is the one partner")
     progress = progress or SilentProgress()
     run, begin = RunFolder.open(folder), time.perf_counter()
     with run.locked():
@@ -108,7 +116,9 @@ def run_training(
         with watched(tracker), LastWords(f"`{command}` continues exactly here"):
             training_runs = _courses(run, experiment, plan)
             training_runs.train(command, progress, tracker)
-            classifier = _save(run, experiment, training_runs)
+            if partner is not None:
+                kernels_of(run, experiment, config.training.seed, plan.threads, progress)
+            classifier = _save(run, experiment, training_runs, partner or run.partner)
             write_results(run, experiment, "training")
             record_model(tracker, run, experiment, classifier, _packing(experiment, classifier))
     return TrainingOutcome(
@@ -190,7 +200,10 @@ def _courses(run: RunFolder, experiment: PreparedExperiment, plan: SeedPlan) -> 
 
 
 def _save(
-    run: RunFolder, experiment: PreparedExperiment, training_runs: Seeds[GenotypeSpec]
+    run: RunFolder,
+    experiment: PreparedExperiment,
+    training_runs: Seeds[GenotypeSpec],
+    partner: str | None,
 ) -> TrainedClassifier:
     """Every classifier in its folder; returns that of the run's own seed."""
     main = training_runs.plan.main
@@ -199,9 +212,8 @@ def _save(
     }
     for seed, classifier in classifiers.items():
         classifier.save(run.model if seed == main else run.seed_model(seed))
-    write_json(
-        run.training_file, {"seed": main, "epochs": training_runs.main.history, "seeds": training_runs.rows()}
-    )
+    content = {"seed": main, "epochs": training_runs.main.history, "seeds": training_runs.rows()}
+    write_json(run.training_file, content if partner is None else {**content, "partner": partner})
     return classifiers[main]
 
 

@@ -12,6 +12,7 @@ training/           checkpoints of the final training, a folder for each seed
 training.json       curves of the final training
 model/              the trained classifier: all that prediction needs
 models/             those of further seeds, a folder each
+kernels/            random kernels with a ridge: the baseline beside the network, or its partner
 evaluation.json     accuracy per original test sequence, confusion matrix, every prediction
 predictions.csv     the answers, a row a test clip, with the probability of every class
 baseline.json       the same of a baseline, in a folder of its own (`posenas baseline`)
@@ -49,6 +50,7 @@ class RunFolder(RunFolderBase):
         self.training_file = path / "training.json"
         self.model = path / "model"
         self.models = path / "models"
+        self.kernels = path / "kernels"
         self.evaluation_file = path / "evaluation.json"
         self.predictions_file = path / "predictions.csv"
         self.baseline_file = path / "baseline.json"
@@ -126,6 +128,12 @@ class RunFolder(RunFolderBase):
     def is_branch(self) -> bool:
         """Whether its search is that of another run (`posenas train --from`)."""
         return self.identity_file.exists() and BRANCH_FACT in read_json(self.identity_file)
+
+    @property
+    def partner(self) -> str | None:
+        """What the run's networks answer together with (`posenas train --with`); None: alone."""
+        name = read_json(self.training_file).get("partner") if self.training_file.exists() else None
+        return None if name is None else str(name)
 
     def candidate_file(self, genotype: Genotype) -> Path:
         """What the retraining of a candidate gave."""

@@ -2,13 +2,14 @@
 
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 
 from nas.image_classifier import ImageClassifier
 from nas.threads import torch_threads
 
-__all__ = ["median_latency"]
+__all__ = ["median_latency", "median_milliseconds"]
 
 _WARM_UP = 5
 
@@ -26,18 +27,28 @@ def median_latency(network: ImageClassifier, repeats: int = 50) -> float:
     Raises:
         ValueError: `repeats` is below 1.
     """
-    if repeats < 1:
-        raise ValueError(f"`repeats` is {repeats}; at least 1 answer must be timed")
     network.eval()
     size = network.config.image_size
     image = torch.zeros(1, 3, size, size)
-    with torch_threads(1), torch.inference_mode():
+    with torch.inference_mode():
+        return median_milliseconds(lambda: network(image), repeats)
+
+
+def median_milliseconds(answer: Callable[[], object], repeats: int = 50) -> float:
+    """Median milliseconds of one call on one thread of the CPU, after five that are not timed.
+
+    Raises:
+        ValueError: `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"`repeats` is {repeats}; at least 1 answer must be timed")
+    with torch_threads(1):
         for _ in range(_WARM_UP):
-            network(image)
-        return statistics.median(_milliseconds(network, image) for _ in range(repeats))
+            answer()
+        return statistics.median(_milliseconds(answer) for _ in range(repeats))
 
 
-def _milliseconds(network: ImageClassifier, image: torch.Tensor) -> float:
+def _milliseconds(answer: Callable[[], object]) -> float:
     begin = time.thread_time()
-    network(image)
+    answer()
     return (time.thread_time() - begin) * 1000

@@ -124,7 +124,7 @@ def _content(run: RunFolder, experiment: PreparedExperiment) -> ReportContent:
         title=run.path.name,
         subtitle=split[0],
         facts=_facts(search, training, score),
-        notes=[COUNTED, *split[1:], *_warnings(search)],
+        notes=[*_standing(score), COUNTED, *split[1:], *_warnings(search)],
         genotype=search["genotype"],
         cells=[
             _picture(run, "Normal cell", "normal_cell"),
@@ -184,6 +184,8 @@ def _facts(
     if score:
         facts.append(("test accuracy", f"{score['accuracy']:.3f}"))
         facts.append(("test sequences right", f"{score['correct']} of {score['total']}"))
+        if score.get("with_kernels") is not None:
+            facts.append(("with random kernels", f"{score['with_kernels']:.3f}"))
         facts.append(("parameters", f"{score['parameters']:,}"))
         facts.append(("for one answer, one thread", f"{score['latency_ms']:.1f} ms"))
     if training:
@@ -193,6 +195,11 @@ def _facts(
     facts.append(("architectures sampled", f"{len(search['sampled']):,}"))
     facts.append(("epochs of search", str(len(search["epochs"]))))
     return facts
+
+
+def _standing(score: Mapping[str, Any] | None) -> list[str]:
+    """How the network stands against the baselines, where it was asked."""
+    return [score["standing"]] if score and "standing" in score else []
 
 
 def _warnings(search: Mapping[str, Any]) -> list[str]:

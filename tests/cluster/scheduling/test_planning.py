@@ -226,7 +226,7 @@ WRONG = [
     (["kind: search", "baselines: [residual]"], "line 2: baselines is not for search"),
     (
         ["kind: baseline", "baselines: [resnet]"],
-        "line 2: baselines are resnet; different ones of residual, d",
+        "line 2: baselines are resnet; different ones of kernels, re",
     ),
     (["kind: search", "seeds: 1", "grid: {search.seed: [2]}"], "line 3: search.seed is seeds too"),
     (["kind: [search"], "line 2: this is no YAML: expected ',' or ']'"),

@@ -14,6 +14,7 @@ from cluster.files import read_json
 from cluster.images import PoseImages
 from cluster.interruption import Interrupted
 from cluster.progress import SilentProgress
+from cluster.recognition.kernel_model import TrainedKernels
 from cluster.stages.baseline import COMPARISONS, Comparison, run_baseline
 from cluster.stages.preparation import PreparedExperiment
 from cluster.tracking.tracker import MlflowTracker
@@ -50,8 +51,16 @@ def test_a_baseline_is_scored_on_every_test_sequence_once(comparison: Comparison
     if comparison == "neighbour":
         assert (list(outcome.seeds), outcome.num_parameters, outcome.latency) == ([0], 0, None)
         assert outcome.mean > 0.3  # of six classes, people unseen
+        return
+    assert list(outcome.seeds) == [0, 3]
+    if comparison == "kernels":
+        assert outcome.mean > 0.8
+        assert outcome.num_parameters == (2 * 4 * 2000 + 1) * len(experiment.split.class_names)
+        kept = TrainedKernels.load(tmp_path / "run" / "kernels")
+        answers = kept.predict([clip.poses for clip in experiment.split.test]).argmax(axis=1)
+        right = [clip.label == answer for clip, answer in zip(experiment.split.test, answers, strict=True)]
+        assert sum(right) == content["correct"]
     else:
-        assert list(outcome.seeds) == [0, 3]
         assert 9_000 < outcome.num_parameters < 15_000  # widths and depths are whole numbers
         assert [len(row["epochs"]) for row in content["training"]] == [3, 3]
 
@@ -78,7 +87,7 @@ def test_another_baseline_settings_or_run_in_the_folder_is_refused(tmp_path: Pat
     with pytest.raises(FileExistsError, match="run holds this baseline with other settings"):
         run_baseline(tiny(**{"encoding.image_size": 16}), folder, "neighbour")
     with pytest.raises(
-        ValueError, match="there is no baseline 'resnet'; there are residual, densenet, neigh"
+        ValueError, match="there is no baseline 'resnet'; there are kernels, residual, densenet, neigh"
     ):
         run_baseline(tiny(), tmp_path / "new", "resnet")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="run holds the baseline 'neighbour', which has no search"):
