@@ -146,7 +146,7 @@ def test_poses_of_a_file_are_named(
     assert "poor.npz lacks fps, skeleton" in text
     save_clips(tmp_path / "many.npz", synthetic(num_subjects=2, clips_per_action=1))
     text = said(["recognize", str(tmp_path / "many.npz"), "--model", str(model_folder)])
-    assert "of 20 as the file says" in text
+    assert "test clips as the file says" in text
     np.savez(tmp_path / "sbu.npz", xyz=poses.xyz[:, :15], fps=poses.fps, skeleton="sbu_15")
     text = said(["recognize", str(tmp_path / "sbu.npz"), "--model", str(model_folder)], code=2)
     assert "the poses have skeleton 'sbu_15' (15 joints); this model needs 'h36m_17' (17 joints)" in text
