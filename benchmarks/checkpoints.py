@@ -27,7 +27,7 @@ from nas.config import SearchConfig
 from nas.images import TensorImages
 from nas.search import Search
 from nas.strategy import RandomStrategy
-from nas.supernet import SupernetConfig
+from nas.supernet_config import SupernetConfig
 
 
 class Timed(Checkpoints):

@@ -42,7 +42,8 @@ from lifting.sources import VideoSource
 from lifting.stage_times import StageTimes
 from lifting.trained_lifter import TrainedStream, TwoStreamLifter
 from nas.genotype import Genotype
-from nas.network import Network, NetworkConfig, channels_for_budget, num_parameters
+from nas.network import Network, channels_for_budget, num_parameters
+from nas.plan import NetworkConfig
 
 GENOTYPE = Genotype.parse("0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1  1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1")
 WINDOW, STRIDE = 60, 10

@@ -40,7 +40,8 @@ from nas.genotype import Genotype
 from nas.images import TensorImages
 from nas.shards import ShardGradient, train_shard
 from nas.strategy import RandomStrategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 from nas.weights import SharedWeights, join_sums, owner_bounds, split_gradient
 
 RATE = 0.01

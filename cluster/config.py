@@ -27,7 +27,14 @@ from nas.random_kernels import KernelsConfig
 from nas.supernet import SupernetConfig
 from nas.train import TrainingConfig
 
-__all__ = ["PRESETS", "DerivationConfig", "ExperimentConfig", "Preset", "ResourcesConfig"]
+__all__ = [
+    "PRESETS",
+    "TRAINING_SETTINGS",
+    "DerivationConfig",
+    "ExperimentConfig",
+    "Preset",
+    "ResourcesConfig",
+]
 
 Preset = Literal["small", "released", "paper", "temporal"]
 PRESETS: tuple[Preset, ...] = ("small", "released", "paper", "temporal")

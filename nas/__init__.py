@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nas.children import Children, LocalChildren, StepMetrics
     from nas.config import PRESETS, ControllerConfig, SearchConfig
-    from nas.derive import Candidate, Derivation, DeriveConfig
+    from nas.derive import Candidate, Derivation
+    from nas.derive_config import DeriveConfig
     from nas.genotype import OPERATIONS, Cell, Genotype, Node
     from nas.images import ImageSource, TensorImages, fixed_copies
     from nas.network import Network, NetworkConfig
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     )
     from nas.space import ENAS_MICRO, TEMPORAL, SearchSpace, find_space
     from nas.strategy import EnasStrategy, RandomStrategy, Strategy, build_strategy
-    from nas.supernet import Supernet, SupernetConfig
+    from nas.supernet import Supernet
+    from nas.supernet_config import SupernetConfig
     from nas.threads import one_thread
-    from nas.train import Training, TrainingConfig
+    from nas.train import Training
+    from nas.training_config import TrainingConfig
     from nas.weights import SharedWeights, TreeSum, UpdateMetrics
 
 __all__ = [

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from nas.compute import ComputeConfig, deterministic, require_device
+from nas.compute import deterministic, require_device
+from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import ImageSource

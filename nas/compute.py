@@ -6,40 +6,14 @@ of device from its first step to its last, on however many machines.
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Literal
+from contextlib import contextmanager
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-__all__ = ["ComputeConfig", "deterministic", "require_device", "to_device", "to_host"]
+from nas.compute_config import ComputeConfig
 
-
-class ComputeConfig(BaseModel):
-    """On what, and how exactly. Part of the result: another device or precision gives other last digits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    device: Literal["cpu", "cuda"] = Field(
-        default="cpu", description="cpu, or cuda: an NVIDIA GPU for every process that computes"
-    )
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32",
-        description="of activations; bfloat16: mixed precision, weights and their updates stay in float32",
-    )
-    tf32: bool = Field(
-        default=False, description="let the GPU shorten the factors of float32 products to 10 bits"
-    )
-
-    def autocast(self) -> AbstractContextManager[None]:
-        """Mixed precision inside, if it is asked for.
-
-        bfloat16 has the range of float32, so that losses need no scaling, which would be a state that all
-        workers share.
-        """
-        enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=enabled)
+__all__ = ["deterministic", "require_device", "to_device", "to_host"]
 
 
 def require_device(config: ComputeConfig) -> torch.device:

@@ -8,27 +8,14 @@ controller, which some ports export, says little. The released program has no de
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from nas.children import Children, Scored, ignore
+from nas.derive_config import DeriveConfig
 from nas.genotype import Genotype
 from nas.shards import ShardScore
 from nas.strategy import Strategy
 
 Retrain = Callable[[Sequence[Genotype]], Sequence[float]]
 """Trains each genotype from scratch on the training part; returns validation scores, higher is better."""
-
-
-class DeriveConfig(BaseModel):
-    """How many genotypes are looked at."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    num_samples: int = Field(default=100, ge=1, description="genotypes drawn from the strategy")
-    num_retrained: int = Field(default=3, ge=1, description="best of them that are retrained from scratch")
-    rank_by: str = Field(
-        default="loss", pattern="^(loss|accuracy)$", description="shared-weight score that ranks samples"
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

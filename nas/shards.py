@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas.compute import ComputeConfig, to_device, to_host
+from nas.compute import to_device, to_host
+from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource, IntArray

@@ -5,7 +5,8 @@ from cluster.recognition.windows import WindowConfig
 from encoding.spmf import EncodingConfig, EncodingStatistics
 from lifting.skeleton import H36M_17, Skeleton
 from nas.genotype import Genotype
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 
 GENOTYPE = Genotype.parse("0 0 1 4 0 2 2 0  0 3 1 2 1 1 0 4")
 NAMES = ("wave", "kick", "bow", "sit")

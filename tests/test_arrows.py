@@ -100,3 +100,12 @@ def test_an_import_upward_and_a_circle_would_be_found(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "cluster.files is not allowed to import cluster.stages" in answer.stdout
     assert "No cycles are allowed in nas." in answer.stdout
+
+
+def test_reading_an_experiment_file_loads_neither_torch_nor_ray() -> None:
+    loaded = loaded_by(["cluster.config", "cluster.scheduling.planning"])
+    assert loaded & {"torch", "ray", "mlflow", "matplotlib"} == set()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    assert loaded_by(["cluster.cli"]) & {"torch", "ray", "mlflow", "numpy", "cv2", "sqlalchemy"} == set()

@@ -20,9 +20,11 @@ from torch import Tensor
 from nas import kernels
 from nas.config import PresetName
 from nas.genotype import Genotype
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 from nas.random import generator, torch_generator
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 BATCHES: dict[PresetName, int] = {"released": 64, "small": 16}
 CLASSES = 10

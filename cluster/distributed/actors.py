@@ -26,15 +26,18 @@ from cluster.distributed.reports import EpochReport, ShardReport
 from cluster.distributed.trainer import Reference, Trainer
 from cluster.distributed.training_runs import TrainingSpec, TrainingState
 from cluster.tracking.machines import MachineUse
-from nas.compute import ComputeConfig, deterministic, require_device
+from nas.compute import deterministic, require_device
+from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource
-from nas.kernels import Choice, select
+from nas.kernel_choice import Choice
+from nas.kernels import select
 from nas.shards import ShardGradient, ShardScore, evaluate_genotype, score_shard, train_shard
 from nas.space import find_space
 from nas.strategy import Strategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 from nas.weights import RangeSum, SharedWeights, split_gradient
 
 __all__ = [

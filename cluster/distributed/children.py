@@ -38,13 +38,14 @@ from cluster.distributed.placement import Placement
 from cluster.distributed.processes import WorkerInfo
 from cluster.distributed.runtime import Runtime
 from nas.children import Scored, StepMetrics, check_num_shards, check_source, ignore
-from nas.compute import ComputeConfig
+from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import FloatArray, ImageSource
 from nas.shards import ShardScore
 from nas.space import find_space
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 __all__ = ["RayChildren"]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nas.kernels import Choice
+from nas.kernel_choice import Choice
 
 __all__ = ["RuntimeConfig"]
 

@@ -18,7 +18,8 @@ from cluster.distributed.leases import ActorLostError, LeasedActor, near_the_dri
 from nas.config import SearchConfig
 from nas.shards import ShardGradient
 from nas.space import find_space
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 from nas.weights import NORM_BLOCK, UpdateMetrics, check_length, check_norm, join_sums, owner_bounds
 
 __all__ = ["Owners", "Update", "num_owners"]

@@ -12,7 +12,7 @@ from cluster.distributed.processes import NotPreparedError, WorkerInfo, introduc
 from cluster.distributed.runtime import Runtime
 from cluster.recognition.recognizer import Prediction, Recognizer
 from lifting.poses import Keypoints2D, PoseSequence3D
-from nas.compute import ComputeConfig
+from nas.compute_config import ComputeConfig
 
 __all__ = ["predict_on_cluster"]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import ray
 import torch
 
-from nas.compute import ComputeConfig, require_device
+from nas.compute import require_device
+from nas.compute_config import ComputeConfig
 
 __all__ = ["NotPreparedError", "WorkerInfo", "introduce"]
 

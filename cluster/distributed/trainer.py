@@ -25,7 +25,7 @@ from cluster.distributed.training_runs import (
 )
 from cluster.interruption import Interruption
 from cluster.tracking.machines import MachineUse
-from nas.compute import ComputeConfig
+from nas.compute_config import ComputeConfig
 from nas.images import ImageSource
 
 __all__ = ["RayTrainingBackend", "Trainer"]

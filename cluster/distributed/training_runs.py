@@ -17,13 +17,16 @@ from cluster.interruption import Interruption
 from cluster.schedule import Timer
 from cluster.settings import configuration_hash
 from nas.baselines import Baseline, BaselineConfig
-from nas.compute import ComputeConfig, deterministic
+from nas.compute import deterministic
+from nas.compute_config import ComputeConfig
 from nas.genotype import Genotype
 from nas.image_classifier import ImageClassifier
 from nas.images import ImageSource
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 from nas.threads import torch_threads
-from nas.train import Training, TrainingConfig, evaluate
+from nas.train import Training, evaluate
+from nas.training_config import TrainingConfig
 
 __all__ = [
     "BaselineSpec",

@@ -28,7 +28,8 @@ from lifting.reading import guarded
 from lifting.skeleton import SKELETONS, Skeleton, get_skeleton, skeleton_difference
 from nas.genotype import Genotype
 from nas.images import to_network
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 
 __all__ = ["TrainedClassifier", "check_clips", "own_layout"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from cluster.stages.baseline import COMPARISONS
+from cluster.stages.comparisons import COMPARISONS
 from encoding.datasets import DATA_SETS
 from lifting.msr_files import FOLDER
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.config import PRESETS, ExperimentConfig
+from cluster.config import PRESETS, TRAINING_SETTINGS, ExperimentConfig
 from cluster.registry.records import Resources
 from cluster.scheduling.experiment_file import ExperimentFile
 from cluster.scheduling.variants import SettingOrigin, Variant
 from cluster.settings import check_settings, difference, override
-from cluster.stages.baseline import COMPARISONS
-from cluster.stages.final_training import TRAINING_SETTINGS
+from cluster.stages.comparisons import COMPARISONS
 from cluster.stages.folder import RunFolder
 from cluster.tracking.mlflow_store import resolve
 

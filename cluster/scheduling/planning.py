@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.scheduling.experiment_file import read_experiment
-from cluster.scheduling.kinds import FILE_KINDS
+from cluster.scheduling.kinds import FILE_KINDS, FileKindEntry
 from cluster.scheduling.labels import name_of_file
-from cluster.scheduling.lift_kinds import LIFT_KINDS
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.variants import SettingOrigin, variants
 
@@ -23,7 +22,7 @@ def plan_of(path: Path) -> Plan:
     """
     path = Path(path)
     file = read_experiment(path)
-    kind = {**FILE_KINDS, **LIFT_KINDS}[file.kind]
+    kind = _entry(file.kind)
     source = SettingOrigin(path, kind.own_places)
     source.refuse_twice()
     name = file.name or name_of_file(path)
@@ -59,3 +58,12 @@ def _check_data(settings: Mapping[str, Any], source: SettingOrigin) -> None:
         raise source.error(
             ("data", "root"), f"data.root is {root}, where nothing lies; the path of the data is needed"
         )
+
+
+def _entry(kind: str) -> FileKindEntry:
+    """What the jobs of a kind are; those of the lifter load torch."""
+    if kind in FILE_KINDS:
+        return FILE_KINDS[kind]
+    from cluster.scheduling.lift_kinds import LIFT_KINDS
+
+    return LIFT_KINDS[kind]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from cluster.progress import Progress, SilentProgress
 from cluster.report.figures import confusion_counts, confusion_figure
 from cluster.scores import prediction_rows, score_metrics, scores_of
 from cluster.stages.answers import named_alone, test_answers
+from cluster.stages.comparisons import COMPARISONS, Comparison
 from cluster.stages.data_identity import keep_fingerprint, load_to_learn
 from cluster.stages.evaluation import accuracy_of, together
 from cluster.stages.folder import RunFolder
@@ -38,7 +39,7 @@ from nas.draw import save_figure
 from nas.evaluate import evaluate
 from nas.image_classifier import num_parameters
 from nas.threads import torch_threads
-from nas.train import TrainingConfig
+from nas.training_config import TrainingConfig
 
 __all__ = ["COMPARISONS", "BaselineOutcome", "Comparison", "run_baseline"]
 

@@ -18,7 +18,7 @@ from nas.derive import Candidate, Derivation, derive
 from nas.genotype import Genotype
 from nas.network import num_parameters
 from nas.shards import ShardScore
-from nas.train import TrainingConfig
+from nas.training_config import TrainingConfig
 
 __all__ = ["candidate_rows", "derive_genotype", "retraining_config"]
 

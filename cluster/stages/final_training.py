@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from cluster.config import ExperimentConfig
+from cluster.config import TRAINING_SETTINGS, ExperimentConfig
 from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
 from cluster.files import write_json
 from cluster.last_words import LastWords
@@ -32,14 +32,13 @@ from lifting.mapping import map_confidence, map_joints
 from lifting.poses import Keypoints2D, PoseSequence3D
 from nas.genotype import Genotype
 from nas.network import Network, num_parameters
-from nas.train import TrainingConfig
+from nas.training_config import TrainingConfig
 
 __all__ = ["Partner", "TrainingOutcome", "run_training"]
 
 Partner = Literal["kernels"]
 
 # What may still be changed when the genotype is found.
-TRAINING_SETTINGS = ("training", "network", "parameters", "augmentation", "final_augmentation", "compute")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,9 @@ from encoding.datasets.fingerprint import Fingerprint, fingerprint, with_class_o
 from encoding.motion import facing_note
 from encoding.spmf import EncodingStatistics, fit_statistics
 from nas.genotype import Genotype
-from nas.network import NetworkConfig, channels_for_budget
-from nas.supernet import SupernetConfig
+from nas.network import channels_for_budget
+from nas.plan import NetworkConfig
+from nas.supernet_config import SupernetConfig
 
 __all__ = [
     "PreparedExperiment",

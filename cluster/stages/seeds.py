@@ -14,7 +14,7 @@ from cluster.stages.folder import RunFolder
 from cluster.tracking.system import SystemMonitor
 from cluster.tracking.tracker import MetricPoint, Tracker, epoch_point
 from nas.images import ImageSource
-from nas.train import TrainingConfig
+from nas.training_config import TrainingConfig
 
 __all__ = ["SeedPlan", "Seeds"]
 

@@ -12,8 +12,8 @@ from matplotlib.path import Path
 from nas.drawing.cells import ARROW, LINE_WIDTH, MARGIN
 from nas.drawing.theme import FONT_SIZE, Theme, ThemeName, blank_sheet, get_theme
 from nas.genotype import Genotype
-from nas.network import Network, NetworkConfig, num_parameters
-from nas.plan import STEM_WIDTH, LayerPlan, plan
+from nas.network import Network, num_parameters
+from nas.plan import STEM_WIDTH, LayerPlan, NetworkConfig, plan
 from nas.stems import Head, find_head, find_stem
 
 LANES = 0.55  # room on the left for the lines that pass over a layer

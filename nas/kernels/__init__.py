@@ -6,13 +6,12 @@ seen to give torch's bits. What was measured is in docs/performance.md.
 """
 
 from nas.kernels.depthwise import depthwise_conv
-from nas.kernels.library import Choice, select, selected
+from nas.kernels.library import select, selected
 from nas.kernels.normalization import batch_norm
 from nas.kernels.pooling import avg_pool, max_pool
 from nas.kernels.separable import SeparableWeights, separable_conv
 
 __all__ = [
-    "Choice",
     "SeparableWeights",
     "avg_pool",
     "batch_norm",

@@ -9,14 +9,15 @@ import subprocess
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import torch
 
+from nas.kernel_choice import Choice
+
 logger = logging.getLogger(__name__)
 
-Choice = Literal["auto", "torch", "compiled"]
-CHOICES: tuple[Choice, ...] = ("auto", "torch", "compiled")
+CHOICES: tuple[Choice, ...] = get_args(Choice)
 
 FOLDER = Path(__file__).parent
 SOURCES = (FOLDER / "separable.c", FOLDER / "pooling.c")

@@ -28,7 +28,8 @@ from nas.config import SearchConfig
 from nas.images import IntArray, TensorImages
 from nas.search import Search
 from nas.strategy import build_strategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,8 @@ from nas.baselines import Baseline, BaselineConfig, BaselineKind, baseline_for_b
 from nas.evaluate import evaluate
 from nas.image_classifier import num_parameters
 from nas.images import TensorImages
-from nas.train import Training, TrainingConfig
+from nas.train import Training
+from nas.training_config import TrainingConfig
 
 KINDS: tuple[BaselineKind, ...] = ("residual", "densenet")
 

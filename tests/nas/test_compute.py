@@ -5,14 +5,18 @@ import pytest
 import torch
 
 from nas.children import LocalChildren
-from nas.compute import ComputeConfig, deterministic, require_device, to_device, to_host
+from nas.compute import deterministic, require_device, to_device, to_host
+from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
 from nas.images import TensorImages
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 from nas.search import Search
 from nas.strategy import build_strategy
-from nas.supernet import Supernet, SupernetConfig
-from nas.train import Training, TrainingConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
+from nas.train import Training
+from nas.training_config import TrainingConfig
 
 NET = SupernetConfig(
     num_classes=3, image_size=8, channels=8, normal_cells=3, num_nodes=2, auxiliary_channels=(8, 16)

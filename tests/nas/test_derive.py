@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from nas.children import Scored, StepMetrics, ignore
-from nas.derive import Derivation, DeriveConfig, derive
+from nas.derive import Derivation, derive
+from nas.derive_config import DeriveConfig
 from nas.genotype import Genotype
 from nas.shards import ShardScore
 from nas.strategy import RandomStrategy

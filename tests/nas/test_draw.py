@@ -16,7 +16,7 @@ from nas.draw import OPERATION_COLOURS, draw_cell, draw_genotype, draw_network, 
 from nas.drawing.layout import Box, CellLayout, Line, lay_out
 from nas.drawing.ordering import OUTPUT, depths, order_columns, segments
 from nas.genotype import OPERATIONS, Cell, Genotype
-from nas.network import NetworkConfig
+from nas.plan import NetworkConfig
 
 RELEASED = Genotype.parse("0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1")
 TANGLED = Cell.from_numbers([1, 1, 0, 4, 0, 3, 2, 0, 1, 1, 3, 1, 0, 4, 1, 4, 0, 4, 1, 0])

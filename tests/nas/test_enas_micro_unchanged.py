@@ -18,11 +18,13 @@ from nas.config import SearchConfig
 from nas.export import network_source
 from nas.genotype import Genotype
 from nas.images import TensorImages
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 from nas.random import generator, torch_generator
 from nas.search import Search
 from nas.strategy import build_strategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 RECORDED_ON = ("2.13.0+cpu", "AVX512")
 GENOTYPE = "0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"

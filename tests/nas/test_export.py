@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from nas.export import exported_weights, network_source, save_onnx
 from nas.genotype import Cell, Genotype
-from nas.network import Network, NetworkConfig, num_parameters
+from nas.network import Network, num_parameters
 from nas.operation_table import OPERATION_TABLE
+from nas.plan import NetworkConfig
 from nas.space import TEMPORAL
 from nas.strategy import RandomStrategy
 

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from nas.genotype import Genotype
 from nas.layers import FactorizedReduction
-from nas.network import Network, NetworkConfig, channels_for_budget, num_parameters
+from nas.network import Network, channels_for_budget, num_parameters
 from nas.operation_table import OPERATION_TABLE
-from nas.plan import plan
+from nas.plan import NetworkConfig, plan
 from nas.space import ENAS_MICRO
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 SEP_3, SEP_5, AVG, MAX, IDENTITY = range(5)
 RELEASED = Genotype.parse("0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1")

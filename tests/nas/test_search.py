@@ -15,7 +15,8 @@ from nas.random import generator
 from nas.search import Position, Search
 from nas.shards import NonFiniteLossError, ShardScore
 from nas.strategy import build_strategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 NET = Supernet(
     SupernetConfig(

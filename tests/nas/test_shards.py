@@ -21,7 +21,8 @@ from nas.shards import (
     score_shard,
     train_shard,
 )
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 NET = Supernet(
     SupernetConfig(

@@ -14,15 +14,17 @@ from nas.children import LocalChildren
 from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.images import TensorImages
-from nas.network import Network, NetworkConfig, channels_for_budget, num_parameters
+from nas.network import Network, channels_for_budget, num_parameters
 from nas.operation_table import OPERATION_TABLE, Operation, find_operation
+from nas.plan import NetworkConfig
 from nas.random import generator, torch_generator
 from nas.search import Search
 from nas.shared_module import SharedModule
 from nas.space import ENAS_MICRO, SPACES, TEMPORAL, SearchSpace, find_space
 from nas.stems import HEADS, find_head
 from nas.strategy import EnasStrategy, RandomStrategy, build_strategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 from nas.temporal_layers import GatedConvolution, MaximumPool, TallStem, temporal_features
 
 SIZE = SupernetConfig(num_classes=3, image_size=16, channels=4, normal_cells=2, num_nodes=2)

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from nas.draw import draw_genotype, draw_network
 from nas.genotype import Genotype
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 from nas.random import torch_generator
 from nas.space import TEMPORAL, SearchSpace
 from nas.strategy import RandomStrategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 # every operation, so that few draws meet each
 WIDE = replace(

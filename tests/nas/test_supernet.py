@@ -10,7 +10,8 @@ from nas.genotype import Cell, Genotype
 from nas.operations import avg_pool, factorized_reduction
 from nas.random import generator
 from nas.strategy import RandomStrategy
-from nas.supernet import Supernet, SupernetConfig, _dropout_mask
+from nas.supernet import Supernet, _dropout_mask
+from nas.supernet_config import SupernetConfig
 
 RELEASED = Genotype.parse("0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1")
 TINY = SupernetConfig(

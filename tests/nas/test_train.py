@@ -13,8 +13,10 @@ from torch import Tensor
 
 from nas.genotype import Genotype
 from nas.images import IntArray, TensorImages
-from nas.network import Network, NetworkConfig
-from nas.train import Training, TrainingConfig, batches, evaluate, learning_rate
+from nas.network import Network
+from nas.plan import NetworkConfig
+from nas.train import Training, batches, evaluate, learning_rate
+from nas.training_config import TrainingConfig
 
 GENOTYPE = Genotype.parse("0 2 1 0 2 4 1 1 0 0 1 4 2 1 0 3")
 SIZE, CLASSES = 8, 3

@@ -10,7 +10,8 @@ from nas.config import SearchConfig
 from nas.genotype import Genotype
 from nas.shards import NonFiniteLossError, ShardGradient
 from nas.strategy import RandomStrategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 from nas.weights import NORM_BLOCK, SharedWeights, TreeSum, join_sums, owner_bounds, split_gradient
 
 NET = Supernet(

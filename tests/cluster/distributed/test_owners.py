@@ -18,7 +18,8 @@ from cluster.distributed.owners import num_owners
 from cluster.distributed.runtime import Runtime
 from nas.search import Search
 from nas.shards import NonFiniteLossError, ShardGradient
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 from nas.weights import split_gradient
 
 pytestmark = pytest.mark.ray

@@ -14,7 +14,8 @@ from nas.images import TensorImages
 from nas.search import Search
 from nas.space import TEMPORAL
 from nas.strategy import build_strategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 
 pytestmark = pytest.mark.ray
 

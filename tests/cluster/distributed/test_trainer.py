@@ -20,10 +20,10 @@ from cluster.distributed.runtime import Runtime
 from cluster.distributed.trainer import RayTrainingBackend, Trainer
 from cluster.distributed.training_runs import GenotypeSpec, LocalTrainingBackend, TrainingRun
 from cluster.interruption import Interrupted, Interruption
-from nas.compute import ComputeConfig
+from nas.compute_config import ComputeConfig
 from nas.images import IntArray
-from nas.network import NetworkConfig
-from nas.train import TrainingConfig
+from nas.plan import NetworkConfig
+from nas.training_config import TrainingConfig
 
 pytestmark = pytest.mark.ray
 EPOCHS = 3

@@ -13,7 +13,8 @@ from encoding.spmf import EncodingConfig, fit_statistics
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20, SBU_15
 from nas.genotype import Genotype
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 
 GENOTYPE = Genotype.parse("0 0 1 4 0 2 2 0  0 3 1 2 1 1 0 4")
 CLIPS = [clip.poses for clip in synthetic(num_subjects=2, clips_per_action=1).test][:3]

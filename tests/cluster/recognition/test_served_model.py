@@ -26,7 +26,8 @@ from lifting.poses import Keypoints2D, PoseSequence3D
 from lifting.skeleton import MSR_20
 from lifting.trained_lifter import TwoStreamLifter
 from nas.genotype import Cell, Genotype, Node
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 from recognition_models import NAMES, small_classifier
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -3,7 +3,8 @@ import torch
 
 from cluster.stages.latency import median_latency
 from nas.genotype import Cell, Genotype
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 
 CHAIN = Cell.from_numbers((0, 4, 1, 4))
 NETWORK = Network(

@@ -23,7 +23,8 @@ from encoding.spmf import EncodingConfig, EncodingStatistics
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20
 from nas.genotype import Cell, Genotype, Node
-from nas.network import Network, NetworkConfig
+from nas.network import Network
+from nas.plan import NetworkConfig
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,8 @@ from nas.kernels.separable import separable_conv
 from nas.kernels.torch_separable import SeparableWeights, separable_conv_in_torch
 from nas.shards import score_shard, train_shard
 from nas.strategy import RandomStrategy
-from nas.supernet import Supernet, SupernetConfig
+from nas.supernet import Supernet
+from nas.supernet_config import SupernetConfig
 from nas.threads import one_thread
 
 needs_compiler = pytest.mark.skipif(
