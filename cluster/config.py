@@ -19,13 +19,13 @@ from cluster.tracking.config import TrackingConfig
 from encoding.augmentation import AugmentationConfig
 from encoding.datasets import DataConfig
 from encoding.spmf import EncodingConfig, ImageKind
-from nas.compute import ComputeConfig
+from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
-from nas.derive import DeriveConfig
-from nas.network import NetworkConfig
+from nas.derive_config import DeriveConfig
+from nas.plan import NetworkConfig
 from nas.random_kernels import KernelsConfig
-from nas.supernet import SupernetConfig
-from nas.train import TrainingConfig
+from nas.supernet_config import SupernetConfig
+from nas.training_config import TrainingConfig
 
 __all__ = [
     "PRESETS",
@@ -89,6 +89,9 @@ _WEAK: dict[str, float] = {
     "time_warp": 0.3,
     "duration_spread": 0.15,
 }
+TRAINING_SETTINGS = ("training", "network", "parameters", "augmentation", "final_augmentation", "compute")
+"""Sections that a training of a genotype that was found may change."""
+
 _OUTSIDE_RESULT = ("resources", "tracking")
 _SEARCH = ("data", "poses", "encoding", "augmentation", "compute", "supernet", "search", "validation_copies")
 

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from nas.derive_config import DeriveConfig
     from nas.genotype import OPERATIONS, Cell, Genotype, Node
     from nas.images import ImageSource, TensorImages, fixed_copies
-    from nas.network import Network, NetworkConfig
+    from nas.network import Network
     from nas.operation_table import Operation, find_operation
+    from nas.plan import NetworkConfig
     from nas.random import generator, torch_generator
     from nas.search import EpochMetrics, Position, Search, StepRecord
     from nas.shards import (

@@ -41,10 +41,7 @@ from nas.image_classifier import num_parameters
 from nas.threads import torch_threads
 from nas.training_config import TrainingConfig
 
-__all__ = ["COMPARISONS", "BaselineOutcome", "Comparison", "run_baseline"]
-
-Comparison = Literal["kernels", "residual", "densenet", "neighbour"]
-COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
+__all__ = ["BaselineOutcome", "run_baseline"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from cluster.images import PoseImages
 from cluster.interruption import Interrupted
 from cluster.progress import SilentProgress
 from cluster.recognition.kernel_model import TrainedKernels
-from cluster.stages.baseline import COMPARISONS, Comparison, run_baseline
+from cluster.stages.baseline import run_baseline
+from cluster.stages.comparisons import COMPARISONS, Comparison
 from cluster.stages.preparation import PreparedExperiment
 from cluster.tracking.tracker import MlflowTracker
 from cluster.worker import run_search, run_training
