@@ -22,8 +22,8 @@ from encoding.spmf import EncodingConfig, ImageKind
 from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
 from nas.derive_config import DeriveConfig
+from nas.kernels_config import KernelsConfig
 from nas.plan import NetworkConfig
-from nas.random_kernels import KernelsConfig
 from nas.supernet_config import SupernetConfig
 from nas.training_config import TrainingConfig
 

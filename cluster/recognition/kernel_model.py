@@ -25,7 +25,8 @@ from lifting.model_parts import check_parts, origin
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton, get_skeleton
 from nas.images import to_network
-from nas.random_kernels import KernelClassifier, KernelsConfig, RandomKernels
+from nas.kernels_config import KernelsConfig
+from nas.random_kernels import KernelClassifier, RandomKernels
 from nas.ridge import Ridge
 
 __all__ = ["TrainedKernels"]

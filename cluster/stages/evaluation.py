@@ -25,8 +25,9 @@ from cluster.stages.recording import open_tracker, record_evaluation
 from cluster.stages.standing import standing_of
 from cluster.tracking.facts import as_csv, environment
 from cluster.tracking.tracker import Tracker
+from nas.kernels_config import KernelsTooLargeError
 from nas.network import num_parameters
-from nas.random_kernels import KernelsTooLargeError, mixed
+from nas.random_kernels import mixed
 from nas.threads import torch_threads
 
 __all__ = ["EvaluationOutcome", "accuracy_of", "class_lines", "run_evaluation", "seed_line", "together"]

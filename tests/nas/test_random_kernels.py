@@ -7,16 +7,8 @@ import pytest
 import torch
 
 from nas.images import TensorImages
-from nas.random_kernels import (
-    DILATIONS,
-    KernelClassifier,
-    KernelsConfig,
-    RandomKernels,
-    _Rows,
-    _Windows,
-    fit_kernels,
-    mixed,
-)
+from nas.kernels_config import KernelsConfig
+from nas.random_kernels import DILATIONS, KernelClassifier, RandomKernels, _Rows, _Windows, fit_kernels, mixed
 
 Reading = Literal["rows", "windows"]
 READINGS: tuple[Reading, ...] = ("rows", "windows")

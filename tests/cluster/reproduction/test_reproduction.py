@@ -44,11 +44,19 @@ def tiny_protocol(**changes: object) -> Protocol:
 
 
 @pytest.fixture
+def data_folders(tmp_path: Path) -> None:
+    """A plan looks whether something lies where the data should."""
+    for name in ("msr_action3d", "sbu"):
+        (tmp_path / name).mkdir()
+
+
+@pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     with Registry.open(f"sqlite:///{tmp_path / 'posenas.db'}") as registry:
         yield registry
 
 
+@pytest.mark.usefixtures("data_folders")
 @pytest.mark.parametrize("table", ["msr", "sbu"])
 def test_every_experiment_file_of_the_tables_is_right(table: str, tmp_path: Path) -> None:
     parts = parts_of(table, tmp_path)  # type: ignore[arg-type]
@@ -66,6 +74,7 @@ def test_every_experiment_file_of_the_tables_is_right(table: str, tmp_path: Path
         assert apart == {"search"}  # the controller is all that differs
 
 
+@pytest.mark.usefixtures("data_folders")
 def test_lifted_poses_name_their_lifter_which_the_queue_trains(tmp_path: Path) -> None:
     lifter = tmp_path / "lifter"
     (one,) = Protocol(methods=("enas",)).measurements(parts_of("msr", tmp_path)[:1], "lifted", lifter)
@@ -159,6 +168,7 @@ def _written(folder: Path, content: object) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("data_folders")
 def test_a_row_has_a_mean_where_all_of_it_was_run(registry: Registry, tmp_path: Path) -> None:
     assert write_tables(registry, tmp_path) == ""
     assert not (tmp_path / "results.md").exists()

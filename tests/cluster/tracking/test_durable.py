@@ -90,7 +90,7 @@ def test_the_training_path_never_loads_mlflow(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from cluster.progress import SilentProgress;"
         "from cluster.tracking.durable import DurableTracker;"
-        "from cluster.tracking.mlflow_store import TrackingConfig;"
+        "from cluster.tracking.config import TrackingConfig;"
         f"config = TrackingConfig(uri={NOBODY!r}, wait_seconds=0);"
         "t = DurableTracker(config, Path(sys.argv[1]), SilentProgress());"
         "t.start('a', 'a', {}, {}); t.log(1, {'loss': 1.0}); t.close(); sys.exit('mlflow' in sys.modules)"
