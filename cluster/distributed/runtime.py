@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
-from unittest.mock import patch
 
 import ray
-from ray._private import ray_constants
 from ray.exceptions import AuthenticationError
 from ray.util.placement_group import (
     PlacementGroup,
@@ -210,10 +208,13 @@ def token_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 def _start(num_cpus: int | None) -> None:
     """Start Ray on this machine. It turns token authentication on by itself and keeps its token at home."""
-    with own_process_groups(), _own_code_first(), _short_paths(), _on_loopback():
+    with own_process_groups(), _own_code_first(), _short_paths():
         ray.init(
             address="local",
             num_cpus=num_cpus,
+            # Ray listens on every interface unless its node is loopback. A cluster of machines is begun by
+            # `ray start --head`, and joined.
+            _node_ip_address="127.0.0.1",
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -222,17 +223,6 @@ def _start(num_cpus: int | None) -> None:
         )
     with contextlib.suppress(OSError):  # none was needed, or it is not ours
         token_file().chmod(0o600)
-
-
-@contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Let a Ray that is started here listen on loopback alone, as it does on macOS and Windows by itself.
-
-    Ray listens on every interface unless its node is 127.0.0.1, and turns that address, given to `ray.init`,
-    into the machine's own. A cluster of machines is begun by `ray start --head`, and joined.
-    """
-    with patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False):
-        yield
 
 
 @contextmanager
