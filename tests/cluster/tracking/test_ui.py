@@ -18,7 +18,7 @@ def test_the_server_has_one_worker_on_loopback_and_keeps_artifacts_beside_the_da
 ) -> None:
     command = server_command(f"sqlite:///{tmp_path}/mlflow.db", 5123)
     assert command[1:] == [
-        *("-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"),
+        *("-P", "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"),
         *("--host", "127.0.0.1", "--port", "5123", "--workers", "1"),
         *("--uvicorn-opts", "--log-level warning"),
         *("--default-artifact-root", (tmp_path / "mlartifacts").as_uri()),
