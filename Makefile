@@ -29,7 +29,7 @@ detector: .venv-detector/.installed  ## build the environment of `posenas detect
 	.venv-detector/bin/python -c 'import mediapipe'
 	touch $@
 
-demo: $(INSTALLED)  ## the whole chain on built-in synthetic data: lift, search, train, evaluate, recognise, film
+demo: $(INSTALLED)  ## the whole chain on built-in synthetic data: lift, search, train, evaluate, recognize, film
 	$(BIN)/posenas demo
 
 # Two processes, a file of tests at a time: most tests wait for processes and servers that they have started. Files go

@@ -103,8 +103,8 @@ def report_stages(clips: Sequence[PoseSequence3D], statistics: EncodingStatistic
     row("fit_statistics", best(lambda: fit_statistics(clips, CONFIG), rounds), N)
     row("encode_all, everything", best(lambda: encode_all(clips, CONFIG, statistics), rounds), N)
     features = best(lambda: [feature_image(poses, CONFIG, statistics) for poses in clips], rounds)
-    row("  clean, smooth, features, colours", features, N)
-    row("  adaptive histogram equalisation", best(lambda: [enhance(image) for image in raw], rounds), N)
+    row("  clean, smooth, features, colors", features, N)
+    row("  adaptive histogram equalization", best(lambda: [enhance(image) for image in raw], rounds), N)
     row("  resize", best(lambda: [resize(image, 32) for image in enhanced], rounds), N)
 
 
@@ -132,7 +132,7 @@ def report_loop(
 
     slow = best(loop, 1)
     fast = best(lambda: [encode(poses, CONFIG, statistics) for poses in chosen], rounds)
-    print(f"\nOn {len(chosen)} of the sequences, both with OpenCV's equalisation and resize:")
+    print(f"\nOn {len(chosen)} of the sequences, both with OpenCV's equalization and resize:")
     row("literal loop", slow, len(chosen))
     row("encode", fast, len(chosen))
     print(f"ratio {slow / fast:.0f}")

@@ -32,7 +32,7 @@ from cluster.stages.preparation import PreparedExperiment
 from encoding.datasets import Clip
 from encoding.spmf import fit_statistics
 from lifting.tables import as_text
-from nas.baselines import nearest_neighbour
+from nas.baselines import nearest_neighbor
 from nas.images import fixed_copies
 from nas.random import torch_generator
 from nas.random_kernels import RandomKernels, fit_kernels
@@ -88,7 +88,7 @@ def neighbor(
 ) -> Answers:
     """The class of the nearest image."""
     del config, people
-    return nearest_neighbour(known, unknown)
+    return nearest_neighbor(known, unknown)
 
 
 @dataclass(frozen=True)

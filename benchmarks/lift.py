@@ -169,9 +169,9 @@ def train(unit: Unit, root: Path, out: Path, precision: str) -> None:
 
 
 def predict(training: LifterTraining, pairs: PosePairs, stream: str) -> tuple[np.ndarray, float]:
-    """Poses (N, K, 3) in millimetres for all frames, and the share of frames that had to be filled.
+    """Poses (N, K, 3) in millimeters for all frames, and the share of frames that had to be filled.
 
-    A frame with too few keypoints is not lifted but filled from its neighbours in the clip, and counts.
+    A frame with too few keypoints is not lifted but filled from its neighbors in the clip, and counts.
     """
     samples = training_samples(pairs, stream)  # type: ignore[arg-type]
     usable = training.keypoints.usable(samples.xy, samples.confidence)
@@ -200,7 +200,7 @@ def filled(poses: np.ndarray, known: np.ndarray, mean: np.ndarray) -> np.ndarray
 
 
 def write_predictions(path: Path, predictions: dict[str, np.ndarray]) -> None:
-    """A compressed file, whole or not there; tenths of millimetres are as fine as anyone asks."""
+    """A compressed file, whole or not there; tenths of millimeters are as fine as anyone asks."""
     buffer = io.BytesIO()
     rounded: dict[str, Any] = {
         part: np.round(poses * 10).astype(np.int32) for part, poses in predictions.items()
@@ -226,7 +226,7 @@ def evaluated(unit: Unit, root: Path, out: Path) -> dict[str, Evaluation]:
 
 
 def predictions(unit: Unit, out: Path) -> dict[str, np.ndarray]:
-    """Poses (N, K, 3) in millimetres by test part."""
+    """Poses (N, K, 3) in millimeters by test part."""
     with np.load(out / f"{unit.name}.npz") as archive:
         return {part: archive[part].astype(np.float32) / 10 for part in archive.files}
 

@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def lifted(lifter: TwoStreamLifter, folder: Path) -> np.ndarray:
-    """(T, 17, 3) millimetres of the largest person."""
+    """(T, 17, 3) millimeters of the largest person."""
     keypoints = open_folder(folder, "body_25b")
     people = [person for _, person in follow_person(keypoints.frames, "largest")]
     sequence = person_keypoints(people, image_size=(1088, 1920), fps=FPS, skeleton=keypoints.skeleton)
@@ -66,7 +66,7 @@ def lifted(lifter: TwoStreamLifter, folder: Path) -> np.ndarray:
 
 
 def read_markers(path: Path) -> np.ndarray:
-    """(T, 12, 3) millimetres in the order of `MARKERS`, from a .trc file in metres."""
+    """(T, 12, 3) millimeters in the order of `MARKERS`, from a .trc file in meters."""
     lines = path.read_text().splitlines()
     names = [name for name in lines[3].split("\t")[2:] if name]
     values = np.array([line.split("\t") for line in lines[5:] if line.strip()], np.float64)[:, 2:]

@@ -8,7 +8,7 @@ blocks) and a classifier of 2.3 million parameters of the preset small. Stages a
 by itself: a frame lifted, a window of 60 frames encoded, its image classified. A window is looked at every
 tenth frame, so that a frame pays a tenth of the last two.
 
-A video goes through the detector (two processes), the recogniser, and with --film the drawing of the
+A video goes through the detector (two processes), the recognizer, and with --film the drawing of the
 annotated .mp4 (a third process encodes it).
 """
 

@@ -103,7 +103,7 @@ def posenas(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Find, train and run small networks that recognise human actions from 3D poses.
+    """Find, train and run small networks that recognize human actions from 3D poses.
 
     New here? [bold]posenas demo[/bold] runs the whole chain on built-in data in a few minutes.
     With --help every command shows an example.
@@ -182,8 +182,8 @@ def _with_flags(sentence: str, flags: Mapping[str, str]) -> str:
     return re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), sentence)
 
 
-def _say(sentence: str, colour: str) -> None:
-    Console(stderr=True).print(Text(sentence, style=colour), soft_wrap=True)
+def _say(sentence: str, color: str) -> None:
+    Console(stderr=True).print(Text(sentence, style=color), soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""3D poses to images, Enhanced-SPMF or of motion, and the labelled data sets they come from."""
+"""3D poses to images, Enhanced-SPMF or of motion, and the labeled data sets they come from."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -47,7 +47,7 @@ class AugmentationConfig(BaseModel):
     joint_noise_mm: float = Field(
         default=12.0,
         ge=0,
-        description="standard deviation of the noise added to each coordinate, millimetres",
+        description="standard deviation of the noise added to each coordinate, millimeters",
     )
     tilt_degrees: float = Field(
         default=0.0, ge=0, le=90, description="largest tilt forwards and sideways, to either side, degrees"
@@ -84,8 +84,8 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
     """A changed copy of the clip.
 
     In this order: temporal crop, time warp, mirror, bone lengths, tilt and rotation about the vertical
-    through the centre of all joints, scale about that centre, joint noise, duration. Two
-    people are turned and scaled together, about their common centre; each has bones of their own. A joint
+    through the center of all joints, scale about that center, joint noise, duration. Two
+    people are turned and scaled together, about their common center; each has bones of their own. A joint
     stays missing where it was, between its frames too; a crop that would lose all sight of a joint is not
     made.
 
@@ -115,14 +115,14 @@ def augment(poses: PoseSequence3D, config: AugmentationConfig, rng: np.random.Ge
         xyz = mirror(replace(poses, xyz=xyz)).xyz
     if config.bone_spread:
         xyz = _stretched(xyz, np.exp(config.bone_spread * bones), poses.skeleton)
-    centre = _centre(xyz)
+    center = _center(xyz)
     angle = np.radians(config.rotation_degrees) * (2 * turn - 1)
     factor = 1 + config.scale * (2 * size - 1)
     rotation = rotation_about_vertical(angle)
     if config.tilt_degrees:
         forwards, sideways = np.radians(config.tilt_degrees) * (2 * tilts - 1)
         rotation = _tilt(forwards, sideways) @ rotation
-    changed = (xyz - centre) @ (factor * rotation.T).astype(np.float32) + centre
+    changed = (xyz - center) @ (factor * rotation.T).astype(np.float32) + center
     changed += np.float32(config.joint_noise_mm) * noise[first:last]
     return replace(poses, xyz=changed, fps=poses.fps / slower)
 
@@ -231,7 +231,7 @@ def _outwards(skeleton: Skeleton) -> list[int]:
     return sorted((joint for joint in range(skeleton.num_joints) if joint != skeleton.root), key=depth)
 
 
-def _centre(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
+def _center(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean position of all joints seen, over people and frames; 0 if there is none."""
     seen = xyz[np.isfinite(xyz).all(axis=-1)]
     return seen.mean(axis=0) if len(seen) else np.zeros(3, dtype=np.float32)

@@ -27,11 +27,11 @@ def bone_lengths(xyz: NDArray[np.float32], skeleton: Skeleton) -> NDArray[np.flo
     """Median length over the frames of the bone above each joint, 0 for the root.
 
     Args:
-        xyz: (T, J, 3) or (T, 2, J, 3), millimetres, all finite.
+        xyz: (T, J, 3) or (T, 2, J, 3), millimeters, all finite.
         skeleton: layout of the J joints.
 
     Returns:
-        float64 (J,) or (2, J), millimetres.
+        float64 (J,) or (2, J), millimeters.
     """
     lengths: NDArray[np.float64] = np.median(np.linalg.norm(_bones(xyz, skeleton), axis=-1), axis=0)
     return lengths
@@ -106,9 +106,9 @@ def with_bone_lengths(
     direction, both its ends on one point, stays so.
 
     Args:
-        xyz: (T, J, 3) or (T, 2, J, 3), millimetres, all finite.
+        xyz: (T, J, 3) or (T, 2, J, 3), millimeters, all finite.
         skeleton: layout of the J joints.
-        lengths: of the bone above each of the J joints, millimetres; the root's does not count.
+        lengths: of the bone above each of the J joints, millimeters; the root's does not count.
 
     Returns:
         float32, the shape of `xyz`.

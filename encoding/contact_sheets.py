@@ -19,7 +19,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _NAME_SCALE, _COUNT_SCALE = 0.55, 0.45
 _LINE = 20  # pixels from one line of text to the next
 _BAND_SCALE, _BAND_HEIGHT = 0.38, 13  # pixels of the thinnest band of the key
-_PAPER, _INK, _GREY = (255, 255, 255), (25, 25, 25), (110, 110, 110)
+_PAPER, _INK, _GRAY = (255, 255, 255), (25, 25, 25), (110, 110, 110)
 
 
 class Band(NamedTuple):
@@ -105,7 +105,7 @@ def _key(image: NDArray[np.uint8], bands: Sequence[Band]) -> NDArray[np.uint8]:
         _write(key, name.replace("_", " "), (_MARGIN, middle + 4), _BAND_SCALE, _INK)
         for edge in (start, end):
             y = _MARGIN + round(height * edge)
-            key[min(y, len(key) - 1), left - _MARGIN : left] = _GREY
+            key[min(y, len(key) - 1), left - _MARGIN : left] = _GRAY
     return key
 
 
@@ -121,7 +121,7 @@ def _row(
     for number, line in enumerate(lines):
         _write(row, line, (_MARGIN, baseline + number * _LINE), _NAME_SCALE, _INK)
     count = f"{num_clips} clip{'' if num_clips == 1 else 's'}" if num_clips else "no clip"
-    _write(row, count, (_MARGIN, baseline + len(lines) * _LINE), _COUNT_SCALE, _GREY)
+    _write(row, count, (_MARGIN, baseline + len(lines) * _LINE), _COUNT_SCALE, _GRAY)
     top = (height - _GAP - tall) // 2
     for number, image in enumerate(images):
         x = left + number * (side + _GAP)
@@ -130,9 +130,9 @@ def _row(
 
 
 def _write(
-    row: NDArray[np.uint8], text: str, at: tuple[int, int], scale: float, colour: tuple[int, int, int]
+    row: NDArray[np.uint8], text: str, at: tuple[int, int], scale: float, color: tuple[int, int, int]
 ) -> None:
-    cv2.putText(row, text, at, _FONT, scale, colour, 1, cv2.LINE_AA)
+    cv2.putText(row, text, at, _FONT, scale, color, 1, cv2.LINE_AA)
 
 
 def _name_lines(name: str) -> list[str]:

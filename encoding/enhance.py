@@ -1,4 +1,4 @@
-"""Image steps of the encoding: adaptive histogram equalisation, then the resize.
+"""Image steps of the encoding: adaptive histogram equalization, then the resize.
 
 SPMF.md, steps 10 and 11.
 """
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 Enhancement = Literal["lab", "hsv", "off"]
 
-# Colour space there and back, and the channel of its lightness.
+# Color space there and back, and the channel of its lightness.
 _SPACES = {"lab": (cv2.COLOR_RGB2Lab, cv2.COLOR_Lab2RGB, 0), "hsv": (cv2.COLOR_RGB2HSV, cv2.COLOR_HSV2RGB, 2)}
 
 
 def enhance(
     image: NDArray[np.uint8], method: Enhancement = "lab", *, tiles: int = 8, clip_limit: float | None = None
 ) -> NDArray[np.uint8]:
-    """Adaptive histogram equalisation of the lightness.
+    """Adaptive histogram equalization of the lightness.
 
     The image is cut into tiles x tiles regions; a level is mapped by the cumulated histograms of the four
     nearest, blended bilinearly. An image that the tiles do not divide is mirrored at its right and lower
@@ -26,7 +26,7 @@ def enhance(
 
     Args:
         image: uint8 (H, W, 3), RGB, any size from 1 x 1.
-        method: "lab" equalises L of Lab, "hsv" V of HSV, "off" returns `image`.
+        method: "lab" equalizes L of Lab, "hsv" V of HSV, "off" returns `image`.
         tiles: regions along each side.
         clip_limit: how far a histogram bin may rise above the mean bin before it is cut and its excess spread
             over all bins (CLAHE); None for no limit.
@@ -40,8 +40,8 @@ def enhance(
         return image
     to_space, to_rgb, channel = _SPACES[method]
     converted = cv2.cvtColor(image, to_space)
-    equaliser = cv2.createCLAHE(clipLimit=clip_limit or 0.0, tileGridSize=(tiles, tiles))
-    cv2.insertChannel(equaliser.apply(cv2.extractChannel(converted, channel)), converted, channel)
+    equalizer = cv2.createCLAHE(clipLimit=clip_limit or 0.0, tileGridSize=(tiles, tiles))
+    cv2.insertChannel(equalizer.apply(cv2.extractChannel(converted, channel)), converted, channel)
     return np.asarray(cv2.cvtColor(converted, to_rgb), dtype=np.uint8)
 
 

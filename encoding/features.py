@@ -41,11 +41,11 @@ def step_vectors(points: NDArray[np.float32], pairs: JointPairs) -> NDArray[np.f
     j in frame t, k in frame t+1.
 
     Args:
-        points: float32 (T, J, 3), millimetres.
+        points: float32 (T, J, 3), millimeters.
         pairs: the (j, k) of `joint_pairs`.
 
     Returns:
-        float32 (3, P, 2T-1), millimetres; a new array.
+        float32 (3, P, 2T-1), millimeters; a new array.
     """
     columns = np.arange(2 * points.shape[0] - 1)
     by_joint = np.ascontiguousarray(points.T)  # (3, J, T): whole rows are gathered below
@@ -56,7 +56,7 @@ def step_vectors(points: NDArray[np.float32], pairs: JointPairs) -> NDArray[np.f
 
 
 def lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Joint-joint distances: Euclidean length over the first axis, (3, ...) -> (...), millimetres."""
+    """Joint-joint distances: Euclidean length over the first axis, (3, ...) -> (...), millimeters."""
     # Written out, since every element must round alike whatever its column: numpy's sums over an axis do not.
     squares = np.square(vectors)
     total: NDArray[np.float32] = squares[0]

@@ -1,4 +1,4 @@
-"""Cleaning and smoothing: gaps are filled from their neighbours in time, jitter is taken out.
+"""Cleaning and smoothing: gaps are filled from their neighbors in time, jitter is taken out.
 
 SPMF.md, steps 2 and 3.
 """
@@ -17,12 +17,12 @@ _EDGE_WEIGHTS = np.array([[31, 9, -3, -5, 3], [9, 13, 12, 6, -5]], dtype=np.floa
 def clean(poses: PoseSequence3D) -> NDArray[np.float32]:
     """The coordinates with every gap filled.
 
-    A coordinate that is not finite is interpolated linearly in time between its finite neighbours; a gap
+    A coordinate that is not finite is interpolated linearly in time between its finite neighbors; a gap
     at either end holds the nearest finite value. A joint or second person that no frame shows is replaced as
     `encoding.stand_ins` says. The depth of a 2D clip is 0.
 
     Returns:
-        float32 (T, J, 3) or (T, 2, J, 3), millimetres, all finite. Without a gap it is `poses.xyz` itself.
+        float32 (T, J, 3) or (T, 2, J, 3), millimeters, all finite. Without a gap it is `poses.xyz` itself.
 
     Raises:
         ValueError: no joint is seen in any frame.

@@ -1,6 +1,6 @@
-"""Enhanced-SPMF: a clip of 3D poses becomes one small colour image; and the settings of every image.
+"""Enhanced-SPMF: a clip of 3D poses becomes one small color image; and the settings of every image.
 
-The steps stand in the order of SPMF.md: clean, smooth, pose and motion features, colours, layout,
+The steps stand in the order of SPMF.md: clean, smooth, pose and motion features, colors, layout,
 enhancement, resize. After Pham et al., Sensors 19(8):1932, 2019; what that paper leaves open is a field of
 `EncodingConfig` or said where it is decided.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from encoding.bones import mean_bone_lengths, on_reference_body
-from encoding.colours import distance_colours, orientation_colours
+from encoding.colors import distance_colors, orientation_colors
 from encoding.enhance import Enhancement, enhance, resize
 from encoding.features import PairOrder, joint_pairs, lengths, step_vectors
 from encoding.motion import motion_image
@@ -56,13 +56,13 @@ class EncodingConfig(BaseModel):
     )
     enhancement: Enhancement = Field(
         default="lab",
-        description='adaptive histogram equalisation of L of Lab ("lab"), V of HSV ("hsv"), or "off"',
+        description='adaptive histogram equalization of L of Lab ("lab"), V of HSV ("hsv"), or "off"',
     )
     clip_limit: float | None = Field(
-        default=None, gt=0, description="contrast limit of the equalisation; none by default"
+        default=None, gt=0, description="contrast limit of the equalization; none by default"
     )
     tiles: int = Field(
-        default=8, ge=1, le=64, description="equalisation regions along each side of the image"
+        default=8, ge=1, le=64, description="equalization regions along each side of the image"
     )
     image_size: int = Field(default=32, ge=4, le=1024, description="height and width of the image, pixels")
 
@@ -88,12 +88,12 @@ _DISTANCES = ("pose_distance_max", "motion_distance_max")
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingStatistics:
-    """What is known of the training part: the distances of JET's last colour, and the mean body.
+    """What is known of the training part: the distances of JET's last color, and the mean body.
 
     Attributes:
-        pose_distance_max: largest joint-joint distance over pose features, millimetres.
-        motion_distance_max: over motion features, millimetres.
-        bone_lengths: of the bone above each joint of the mean body, millimetres; None where every person
+        pose_distance_max: largest joint-joint distance over pose features, millimeters.
+        motion_distance_max: over motion features, millimeters.
+        bone_lengths: of the bone above each joint of the mean body, millimeters; None where every person
             keeps their own.
 
     Raises:
@@ -108,10 +108,10 @@ class EncodingStatistics:
         for name in _DISTANCES:
             value = getattr(self, name)
             if not (isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}; a positive number of millimetres is needed")
+                raise ValueError(f"{name} is {value}; a positive number of millimeters is needed")
         for value in self.bone_lengths or ():
             if not (isfinite(value) and value >= 0):
-                raise ValueError(f"a bone length is {value}; 0 or more millimetres are needed")
+                raise ValueError(f"a bone length is {value}; 0 or more millimeters are needed")
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers by name, for JSON."""
@@ -219,8 +219,8 @@ def feature_image(
     vectors = _vectors(poses, config, statistics.bone_lengths if statistics else None)
     distances = lengths(vectors)
     pose_max, motion_max = _scale(distances, config, statistics)
-    top = distance_colours(distances, pose_max, motion_max)
-    return np.concatenate([top, orientation_colours(vectors, distances)])
+    top = distance_colors(distances, pose_max, motion_max)
+    return np.concatenate([top, orientation_colors(vectors, distances)])
 
 
 def _scale(
@@ -244,7 +244,7 @@ def _maxima(distances: NDArray[np.float32]) -> tuple[float, float]:
 def _vectors(
     poses: PoseSequence3D, config: EncodingConfig, bones: tuple[float, ...] | None
 ) -> NDArray[np.float32]:
-    """Steps 1 to 6: (3, P, 2T-1), millimetres."""
+    """Steps 1 to 6: (3, P, 2T-1), millimeters."""
     if config.bones == "reference":
         poses = on_reference_body(poses, bones)
     points = _joint_set(clean(poses))

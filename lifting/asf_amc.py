@@ -24,7 +24,7 @@ __all__ = ["AmcMotion", "AsfBone", "AsfSkeleton", "read_amc", "read_asf"]
 Floats = NDArray[np.float64]
 
 # Lengths are in inches, divided by the unit that the file gives (0.45 in CMU's and HDM05's files).
-MILLIMETRES_PER_INCH = 25.4
+MILLIMETERS_PER_INCH = 25.4
 _DOF = ("tx", "ty", "tz", "rx", "ry", "rz", "l")
 # An AMC file says itself what its angles are; one that does not uses the skeleton's unit.
 _ANGLES = {":DEGREES": True, ":RADIANS": False}
@@ -39,7 +39,7 @@ class AsfBone:
     Attributes:
         name: of the bone and of the joint at its end.
         parent: name of the bone above, "root" at the top.
-        vector: (3,), from its parent's end to its own in the rest pose, millimetres, world axes.
+        vector: (3,), from its parent's end to its own in the rest pose, millimeters, world axes.
         direction: (3,), that of the vector, of length 1; zeros for a bone without one.
         axis: rotation of its own coordinates.
         dof: the numbers that an AMC frame gives, such as ("rx", "ry", "rz").
@@ -60,7 +60,7 @@ class AsfSkeleton:
     Attributes:
         bones: parents before their children, the root not among them.
         root_order: what the root's numbers in an AMC frame are, such as tx or rz.
-        scale: millimetres for one unit of the files.
+        scale: millimeters for one unit of the files.
         degrees: whether angles are degrees, where the motion does not say.
     """
 
@@ -70,7 +70,7 @@ class AsfSkeleton:
     degrees: bool
 
     def positions(self, motion: "AmcMotion") -> dict[str, Floats]:
-        """(T, 3) of every joint by name, "root" included, millimetres, world axes.
+        """(T, 3) of every joint by name, "root" included, millimeters, world axes.
 
         Raises:
             ValueError: a bone that can move has no numbers in the motion, or another number of them.
@@ -157,7 +157,7 @@ def read_asf(path: Path) -> AsfSkeleton:
         root = {words[0].lower(): words[1:] for words in sections["root"]}
         if "order" not in root:
             raise ValueError("section :root has no line `order`, which says what the root's numbers are")
-        scale = MILLIMETRES_PER_INCH / length
+        scale = MILLIMETERS_PER_INCH / length
         bones = [_bone(block, scale, degrees) for block in _blocks(sections["bonedata"])]
         return AsfSkeleton(
             bones=_in_order(bones, _parents(sections["hierarchy"])),

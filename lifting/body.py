@@ -29,7 +29,7 @@ REST: Mapping[str, float] = {
 }  # fmt: skip
 ANGLES = tuple(REST)
 
-# Lengths of an adult of 1.75 m, millimetres, rounded from the medians of MSR Action3D.
+# Lengths of an adult of 1.75 m, millimeters, rounded from the medians of MSR Action3D.
 BONES: Mapping[str, float] = {
     "hip_width": 80.0, "hip_drop": 70.0, "spine": 70.0, "chest": 340.0, "neck": 190.0,
     "shoulder_width": 170.0, "shoulder_drop": 70.0,
@@ -43,12 +43,12 @@ def pose_body(angles: Floats, bones: Floats, facing: Floats, ground: Floats) -> 
 
     Args:
         angles: (N, len(ANGLES)), degrees, in the order of ANGLES.
-        bones: (N, len(BONE_NAMES)), millimetres, in the order of BONE_NAMES.
+        bones: (N, len(BONE_NAMES)), millimeters, in the order of BONE_NAMES.
         facing: (N,), degrees; 0 faces the camera, 90 faces +x.
-        ground: (N, 3), millimetres: x and z of the hip centre, and the height on which the lower foot stands.
+        ground: (N, 3), millimeters: x and z of the hip center, and the height on which the lower foot stands.
 
     Returns:
-        (N, 20, 3), millimetres, joints as MSR_20.
+        (N, 20, 3), millimeters, joints as MSR_20.
     """
     angle = dict(zip(ANGLES, np.radians(angles.T), strict=True))
     bone = {name: column[:, None] for name, column in zip(BONE_NAMES, bones.T, strict=True)}

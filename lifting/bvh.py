@@ -1,7 +1,7 @@
 """BVH motion: joint positions, and writing poses so that animation programs open them.
 
 No library that is kept up reads and writes them with joint positions. The file's length unit is its own:
-CMU's conversions use inches / 0.45 or centimetres; what is written here is in centimetres, y up, facing +z.
+CMU's conversions use inches / 0.45 or centimeters; what is written here is in centimeters, y up, facing +z.
 `lifting.bvh_text` parses the text.
 """
 

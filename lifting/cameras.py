@@ -16,7 +16,7 @@ class Camera:
     Attributes:
         name: of the camera.
         rotation: (3, 3), from world axes to camera axes (x right, y down, z forward).
-        position: (3,), of its centre in the world, millimetres.
+        position: (3,), of its center in the world, millimeters.
         focal: (fx, fy), pixels.
         center: (cx, cy), the principal point, pixels.
         distortion: k1, k2, p1, p2, k3 in OpenCV's order.
@@ -49,7 +49,7 @@ class Camera:
         object.__setattr__(self, "position", position)
 
     def to_camera(self, xyz: ArrayLike) -> Floats:
-        """World points (..., 3) in this camera's axes, millimetres."""
+        """World points (..., 3) in this camera's axes, millimeters."""
         return to_camera(xyz, self.rotation, self.position)
 
     def project(self, xyz: ArrayLike) -> Floats:
@@ -82,11 +82,11 @@ class VirtualCameras(BaseModel):
     image_size: tuple[int, int] = Field(default=(1000, 1000), description="Width and height, pixels.")
 
     def draw(self, rng: np.random.Generator, target: ArrayLike, up: ArrayLike, name: str) -> Camera:
-        """A camera at a random place around a target (3,), millimetres, that looks at it.
+        """A camera at a random place around a target (3,), millimeters, that looks at it.
 
         Args:
             rng: all draws come from it.
-            target: (3,), millimetres, what is seen near the middle of the image.
+            target: (3,), millimeters, what is seen near the middle of the image.
             up: "y" or "z" as a unit vector (3,).
             name: of the camera.
         """

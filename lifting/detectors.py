@@ -20,7 +20,7 @@ from lifting.tracking import DetectedPerson
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-# Normalisation of ImageNet colours (red, green, blue), as RTMPose is trained with.
+# Normalization of ImageNet colors (red, green, blue), as RTMPose is trained with.
 _MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 _STD = np.array([58.395, 57.12, 57.375], np.float32)
 # The box is so many times as large as the keypoints' (mmpose's default).
@@ -117,8 +117,8 @@ class SimccDetector:
         box = np.array([0, 0, width, height], np.float32) if self._box is None else self._box
         to_crop = crop_transform(box, (self._width, self._height))
         crop = cv2.warpAffine(frame, to_crop, (self._width, self._height), flags=cv2.INTER_LINEAR)
-        colours = (crop[..., ::-1].astype(np.float32) - _MEAN) / _STD
-        x_scores, y_scores = self._session.run(None, {self._input.name: colours.transpose(2, 0, 1)[None]})
+        colors = (crop[..., ::-1].astype(np.float32) - _MEAN) / _STD
+        x_scores, y_scores = self._session.run(None, {self._input.name: colors.transpose(2, 0, 1)[None]})
         xy, score = decode_simcc(x_scores[0], y_scores[0], (self._width, self._height))
         from_crop = cv2.invertAffineTransform(to_crop)
         person = _person(

@@ -1,6 +1,6 @@
 """A 3D pose as a picture: seen from a camera that walks around the person, on a floor that shows depth.
 
-Poses are in camera axes (x right, y down, z away), millimetres; images are (height, width, 3), BGR.
+Poses are in camera axes (x right, y down, z away), millimeters; images are (height, width, 3), BGR.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 # Blue-green-red; left and right differ in lightness too.
 _GROUND, _GRID, _TEXT = (250, 248, 246), (216, 208, 200), (90, 80, 70)
 _LEFT, _RIGHT, _MIDDLE = (178, 114, 0), (0, 94, 213), (70, 60, 50)
-_SQUARE = 250.0  # of the floor, millimetres
-# One person with raised arms needs so many millimetres of the picture.
+_SQUARE = 250.0  # of the floor, millimeters
+# One person with raised arms needs so many millimeters of the picture.
 _ONE_PERSON = 2300.0
 # In spans: how far the viewer stands, and half the side of the floor.
 _DISTANCE, _FLOOR = 1.95, 0.36
@@ -41,8 +41,8 @@ class View:
         size: (width, height) of the picture, pixels.
         turn: the viewer's way around the person, radians; 0 is the camera's own side.
         tilt: how far the viewer looks down, radians.
-        floor: height of the floor below the root, millimetres (y down).
-        span: millimetres that fit into the shorter side of the picture.
+        floor: height of the floor below the root, millimeters (y down).
+        span: millimeters that fit into the shorter side of the picture.
     """
 
     size: tuple[int, int]
@@ -67,7 +67,7 @@ def draw_pose(pose: NDArray[np.float32], skeleton: Skeleton, view: View) -> Imag
     """The pose on its floor; the floor alone where the pose is not known.
 
     Args:
-        pose: (J, 3) millimetres, root-relative, or (P, J, 3) of several people around one point; NaN for a
+        pose: (J, 3) millimeters, root-relative, or (P, J, 3) of several people around one point; NaN for a
             missing joint.
         skeleton: its layout.
         view: where it is looked at from.
@@ -82,10 +82,10 @@ def draw_pose(pose: NDArray[np.float32], skeleton: Skeleton, view: View) -> Imag
     thickness = max(2, height // 120)
     for parent, child in _far_to_near(joints, skeleton, view):
         if known[parent] and known[child]:
-            _line(canvas, places[parent], places[child], _colour(skeleton.joints[child % J]), thickness)
+            _line(canvas, places[parent], places[child], _color(skeleton.joints[child % J]), thickness)
     for joint in np.flatnonzero(known):
-        colour = _colour(skeleton.joints[joint % J])
-        cv2.circle(canvas, _point(places[joint]), thickness, colour, -1, cv2.LINE_AA)
+        color = _color(skeleton.joints[joint % J])
+        cv2.circle(canvas, _point(places[joint]), thickness, color, -1, cv2.LINE_AA)
     return canvas
 
 
@@ -107,7 +107,7 @@ class Turntable:
         """The next pose, (height, width, 3) BGR.
 
         Args:
-            pose: (J, 3) millimetres, or (P, J, 3) in one frame of reference; turned around the middle of
+            pose: (J, 3) millimeters, or (P, J, 3) in one frame of reference; turned around the middle of
                 the roots.
             seconds: since the beginning, which is when the viewer stands where the camera is.
         """
@@ -166,14 +166,14 @@ def _far_to_near(joints: NDArray[np.float32], skeleton: Skeleton, view: View) ->
 
 
 def _line(
-    canvas: Image, start: NDArray[np.int64], end: NDArray[np.int64], colour: tuple[int, int, int], width: int
+    canvas: Image, start: NDArray[np.int64], end: NDArray[np.int64], color: tuple[int, int, int], width: int
 ) -> None:
-    cv2.line(canvas, _point(start), _point(end), colour, width, cv2.LINE_AA)
+    cv2.line(canvas, _point(start), _point(end), color, width, cv2.LINE_AA)
 
 
 def _point(place: NDArray[np.int64]) -> tuple[int, int]:
     return int(place[0]), int(place[1])
 
 
-def _colour(joint: str) -> tuple[int, int, int]:
+def _color(joint: str) -> tuple[int, int, int]:
     return _LEFT if joint.startswith("left_") else _RIGHT if joint.startswith("right_") else _MIDDLE

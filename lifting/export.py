@@ -1,4 +1,4 @@
-"""The lifting network as ONNX: batch normalisation folded into the linear layers, any number of frames."""
+"""The lifting network as ONNX: batch normalization folded into the linear layers, any number of frames."""
 
 import copy
 import logging
@@ -57,7 +57,7 @@ def in_eight_bits(path: Path) -> bytes:
     """The network of `save_onnx` with weights of 8 bits, each unit with a scale of its own.
 
     One frame reads every weight once, and nothing else costs: a quarter of the bytes is a quarter of the time
-    or less. Units are quantised to 8 bits anew in every layer, with one scale for all of a call's frames.
+    or less. Units are quantized to 8 bits anew in every layer, with one scale for all of a call's frames.
 
     Returns:
         ONNX with the inputs and outputs of `save_onnx`; the outputs differ by the rounding.

@@ -1,7 +1,7 @@
 """From 2D keypoints to 3D poses with two trained streams, for whole clips and frame by frame.
 
 Stream "gt" has learned from true keypoints, stream "detected" from those of a detector. Each writes a pose in
-millimetres, and the two are averaged there: their normalised outputs would not be comparable.
+millimeters, and the two are averaged there: their normalized outputs would not be comparable.
 
 Source: Pham et al. 2019, section 3.1.
 """
@@ -60,8 +60,8 @@ class StreamLifter:
     """One trained stream.
 
     Attributes:
-        keypoints: how its keypoints are normalised.
-        joints: how its outputs become millimetres.
+        keypoints: how its keypoints are normalized.
+        joints: how its outputs become millimeters.
         predict: its network.
     """
 
@@ -71,7 +71,7 @@ class StreamLifter:
 
     @cached_property
     def typical_bones(self) -> FloatArray:
-        """(bones,) millimetres: how long the bones are that the network writes."""
+        """(bones,) millimeters: how long the bones are that the network writes."""
         return typical_bones(self.predict, self.keypoints.num_features, self.joints)
 
     def lift(self, xy: FloatArray, confidence: FloatArray) -> FloatArray:
@@ -82,7 +82,7 @@ class StreamLifter:
             confidence: (N, J), 0 where missing.
 
         Returns:
-            (N, K, 3) millimetres, root-relative; NaN for a frame that shows too little to be lifted.
+            (N, K, 3) millimeters, root-relative; NaN for a frame that shows too little to be lifted.
 
         Raises:
             ValueError: the keypoints have another number of joints.
@@ -135,7 +135,7 @@ class TwoStream:
             use: which streams answer.
 
         Returns:
-            (N, K, 3) millimetres, root-relative; NaN where a frame cannot be lifted.
+            (N, K, 3) millimeters, root-relative; NaN where a frame cannot be lifted.
 
         Raises:
             ValueError: the keypoints do not fit the layout, or there is no mapping from it.
@@ -238,7 +238,7 @@ class LiftedFrame(NamedTuple):
     keypoints: Frame2D
     """As they were given to the network."""
     pose: FloatArray
-    """(K, 3) millimetres, root-relative; NaN where nothing is known of the person."""
+    """(K, 3) millimeters, root-relative; NaN where nothing is known of the person."""
     mended: bool = False
     """Whether the pose was wild and was mended."""
 

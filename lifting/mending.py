@@ -1,8 +1,8 @@
 """Wild keypoints must not become wild poses: what cannot be a person's pose is mended frame by frame.
 
-A network answers far outside of what it has learned with joints metres away. Three things give that away:
+A network answers far outside of what it has learned with joints meters away. Three things give that away:
 
-- The two streams, which agree to some centimetres on what they know, lie far apart: then the stream that has
+- The two streams, which agree to some centimeters on what they know, lie far apart: then the stream that has
   learned from a detector's errors is believed.
 - A joint is where no training pose has it: then the other stream's pose is taken.
 - A bone is far longer than this person's usually is: then it gets its usual length, in the direction in which
@@ -34,7 +34,7 @@ _SAMPLES = 256
 
 
 def bone_lengths(poses: NDArray[np.floating], skeleton: Skeleton) -> FloatArray:
-    """(..., bones) millimetres, in the order of `skeleton.bones`, of poses (..., J, 3)."""
+    """(..., bones) millimeters, in the order of `skeleton.bones`, of poses (..., J, 3)."""
     parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
     lengths = np.linalg.norm(poses[..., children, :] - poses[..., parents, :], axis=-1)
     return np.asarray(lengths, dtype=np.float32)
@@ -48,7 +48,7 @@ def is_wild(lengths: NDArray[np.floating], usual: NDArray[np.floating]) -> NDArr
 def typical_bones(
     predict: Callable[[FloatArray], FloatArray], inputs: int, joints: PoseNormalizer
 ) -> FloatArray:
-    """(bones,) millimetres: medians of what a network makes of keypoints spread as those of its training."""
+    """(bones,) millimeters: medians of what a network makes of keypoints spread as those of its training."""
     features = np.random.default_rng(0).standard_normal((_SAMPLES, inputs)).astype(np.float32)
     lengths = bone_lengths(joints.poses(predict(features)), joints.skeleton)
     return np.asarray(np.median(lengths, axis=0), dtype=np.float32)
@@ -60,8 +60,8 @@ def agreed(
     """The mean of both streams where they agree, else the one that is plausible.
 
     Args:
-        gt, detected: (N, K, 3) millimetres, NaN where a stream has no answer.
-        joints: their normalisations, whose statistics are those of their training poses.
+        gt, detected: (N, K, 3) millimeters, NaN where a stream has no answer.
+        joints: their normalizations, whose statistics are those of their training poses.
 
     Returns:
         Poses (N, K, 3), and for which frames (N,) one stream was left out.
@@ -89,7 +89,7 @@ class PoseMender:
 
     Args:
         skeleton: of the poses.
-        typical: (bones,) millimetres, until the person's own are known.
+        typical: (bones,) millimeters, until the person's own are known.
     """
 
     def __init__(self, skeleton: Skeleton, typical: FloatArray) -> None:

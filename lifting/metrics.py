@@ -1,4 +1,4 @@
-"""How far poses are from the truth, by the measures of the field; all in millimetres.
+"""How far poses are from the truth, by the measures of the field; all in millimeters.
 
     P1       mean distance of the joints, root on root (MPJPE)
     P2       the same after each frame is turned, scaled and moved onto its truth (Procrustes, no reflection)
@@ -36,11 +36,11 @@ def joint_errors(predicted: FloatArray, truth: FloatArray) -> Floats:
     """Distance of each joint from its truth.
 
     Args:
-        predicted: (..., J, 3) millimetres.
+        predicted: (..., J, 3) millimeters.
         truth: as predicted.
 
     Returns:
-        (..., J) millimetres.
+        (..., J) millimeters.
 
     Raises:
         ValueError: the shapes differ, there is no frame, or a number is not finite.
@@ -68,10 +68,10 @@ def n_mpjpe(predicted: FloatArray, truth: FloatArray, root: int = 0) -> float:
 
 
 def mpjve(predicted: FloatArray, truth: FloatArray) -> float:
-    """MPJVE: mean distance of the movements between frames, millimetres a frame; NaN for a single frame.
+    """MPJVE: mean distance of the movements between frames, millimeters a frame; NaN for a single frame.
 
     Args:
-        predicted: (T, J, 3) millimetres, consecutive frames of one clip.
+        predicted: (T, J, 3) millimeters, consecutive frames of one clip.
         truth: as predicted.
     """
     _check(predicted, truth)
@@ -82,7 +82,7 @@ def mpjve(predicted: FloatArray, truth: FloatArray) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Errors of some frames, millimetres (MPJVE: millimetres a frame)."""
+    """Errors of some frames, millimeters (MPJVE: millimeters a frame)."""
 
     frames: int
     p1: float
@@ -96,9 +96,9 @@ class BoneReport:
     """What a body cannot do: change its bones, or have another left than right.
 
     Attributes:
-        variation: mean over clips and bones of a bone's standard deviation over time, millimetres.
+        variation: mean over clips and bones of a bone's standard deviation over time, millimeters.
         variation_share: the same over the bone's mean length.
-        asymmetry: mean over frames and left/right bones of their difference in length, millimetres.
+        asymmetry: mean over frames and left/right bones of their difference in length, millimeters.
         asymmetry_share: the same over their mean length.
     """
 
@@ -115,7 +115,7 @@ class Evaluation:
     Attributes:
         frame_wise: over all frames, each counted once.
         actions: over the frames of each action, in order of appearance.
-        joints: (J,) mean P1 distance of each joint, millimetres.
+        joints: (J,) mean P1 distance of each joint, millimeters.
         bones: of the prediction.
         true_bones: of the truth.
     """
@@ -139,7 +139,7 @@ def evaluate(predicted: FloatArray, pairs: PosePairs) -> Evaluation:
     """Score a prediction for every frame of the pairs.
 
     Args:
-        predicted: (N, J, 3) millimetres, root-relative, in the layout of the pairs' poses.
+        predicted: (N, J, 3) millimeters, root-relative, in the layout of the pairs' poses.
         pairs: the truth, with clips and actions.
 
     Raises:
@@ -169,7 +169,7 @@ def bone_report(poses: FloatArray, skeleton: Skeleton, clip: Sequence[int] | NDA
     """Consistency of bone lengths.
 
     Args:
-        poses: (N, J, 3) millimetres.
+        poses: (N, J, 3) millimeters.
         skeleton: layout of the J joints.
         clip: (N,) number of the clip of each frame; within a clip a bone should keep its length.
     """

@@ -1,4 +1,4 @@
-"""The lifting network: normalised 2D keypoints of one frame in, normalised 3D joints out.
+"""The lifting network: normalized 2D keypoints of one frame in, normalized 3D joints out.
 
     x -> [linear, norm, activation, dropout]            to `width` units
       -> `blocks` times: x + `layers_per_block` times [linear, norm, activation, dropout]
@@ -151,7 +151,7 @@ class Lifter(nn.Module):
         self._after = _ACTIVATIONS[config.activation] if config.residual == "activation_after" else None
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                _initialise(module, config, generator)
+                _initialize(module, config, generator)
 
     def layers(self) -> list[_Layer]:
         """All hidden layers, in order."""
@@ -159,7 +159,7 @@ class Lifter(nn.Module):
         return [self.first, *inner]
 
     def forward(self, x: Tensor, masks: DropoutMasks | None = None) -> Tensor:
-        """Normalised keypoints to normalised joints.
+        """Normalized keypoints to normalized joints.
 
         Args:
             x: float32 (N, inputs).
@@ -197,7 +197,7 @@ def _norm(size: int, config: LifterConfig) -> nn.Module:
     return nn.LayerNorm(size) if config.norm == "layer" else nn.Identity()
 
 
-def _initialise(linear: nn.Linear, config: LifterConfig, generator: torch.Generator | None) -> None:
+def _initialize(linear: nn.Linear, config: LifterConfig, generator: torch.Generator | None) -> None:
     """Weights from a normal distribution and zero biases; "torch" is the library's uniform for both."""
     fan_in, fan_out = linear.in_features, linear.out_features
     with torch.no_grad():

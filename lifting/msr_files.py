@@ -2,7 +2,7 @@
 
 20 actions, 10 subjects, 567 sequences; skeletons of 20 joints by a depth camera, one joint a line, 20 lines
 a frame:
-`aAA_sSS_eEE_skeleton3D.txt` has x y z confidence (metres, y up, z away from the camera),
+`aAA_sSS_eEE_skeleton3D.txt` has x y z confidence (meters, y up, z away from the camera),
 `aAA_sSS_eEE_skeleton.txt` the
 same joints in the image, u v depth confidence (pixels).
 """
@@ -57,7 +57,7 @@ LEFT_OUT_OF_557 = frozenset(
 # The depth camera's nominal rate, given as about 15 frames a second in the papers that describe the set; the
 # files carry no time stamps and the encoding does not use it.
 FPS = 15.0
-MILLIMETRES = np.float32(1000.0)
+MILLIMETERS = np.float32(1000.0)
 COLUMNS = 4
 
 # Farther outside the image than this is a mark for "nothing", not a place.
@@ -109,18 +109,18 @@ def sequences(subset: Subset = "all", file_list: FileList = "557") -> tuple[Sequ
 
 
 def read_skeleton_file(path: Path) -> NDArray[np.float32]:
-    """One real3d file in millimetres.
+    """One real3d file in millimeters.
 
     A joint at exactly (0, 0, 0) (the tracker had lost the person) becomes NaN.
 
     Returns:
-        float32 (T, 20, 3), millimetres, y up, z away from the camera.
+        float32 (T, 20, 3), millimeters, y up, z away from the camera.
 
     Raises:
         ValueError: the file is empty, a line is not four numbers, or the lines do not make whole frames.
     """
     rows = _read_rows(path)
-    xyz = MILLIMETRES * rows[..., :3]
+    xyz = MILLIMETERS * rows[..., :3]
     xyz[(xyz == 0).all(axis=-1)] = np.nan
     return xyz
 

@@ -1,7 +1,7 @@
 """Keypoints to what the network reads, and what it writes to joints; statistics come from the training part.
 
 A missing keypoint (NaN, or confidence 0) never becomes a coordinate: it stands at the mean of the training
-part, 0 after normalisation, and on request a further input says which keypoints were seen.
+part, 0 after normalization, and on request a further input says which keypoints were seen.
 """
 
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ __all__ = ["FloatArray", "KeypointNormalizer", "NormalizationConfig", "PoseNorma
 
 FloatArray = NDArray[np.float32]
 
-# Below this spread (pixels, box sides, millimetres) a coordinate is constant; it is centred and not blown up.
+# Below this spread (pixels, box sides, millimeters) a coordinate is constant; it centered, not blown up.
 _SMALLEST_SPREAD = 1e-4
 
 
 class NormalizationConfig(BaseModel):
-    """How keypoints are normalised before the network."""
+    """How keypoints are normalized before the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["z", "root", "root_place"] = Field(
         default="z",
-        description="z: pixels, standardised for each coordinate (a fixed set of cameras); root: minus the "
-        "root keypoint, over the size of the person, then standardised (any camera); root_place: the same, "
+        description="z: pixels, standardized for each coordinate (a fixed set of cameras); root: minus the "
+        "root keypoint, over the size of the person, then standardized (any camera); root_place: the same, "
         "with the root's pixels and the person's size as further inputs (a fixed set of cameras)",
     )
     size: Literal["box", "spread"] = Field(
@@ -66,7 +66,7 @@ class KeypointNormalizer:
     """2D keypoints of single frames as rows of numbers.
 
     Attributes:
-        config: the kind of normalisation.
+        config: the kind of normalization.
         skeleton: layout of the J keypoints.
         mean: float32 (J, 2) of the training part.
         spread: float32 (J, 2), standard deviation of the training part.
@@ -89,7 +89,7 @@ class KeypointNormalizer:
         """Statistics of a training part.
 
         Args:
-            config: the kind of normalisation.
+            config: the kind of normalization.
             skeleton: layout of the J keypoints.
             xy: (N, J, 2) pixels, NaN where missing.
             confidence: (N, J), 0 where missing.
@@ -104,7 +104,7 @@ class KeypointNormalizer:
         raw = cls(config=config, skeleton=skeleton, mean=zero, spread=one)
         usable = raw.usable(xy, confidence)
         if not usable.any():
-            raise ValueError(f"none of {len(xy)} frames can be normalised: {raw.reason(xy, confidence, 0)}")
+            raise ValueError(f"none of {len(xy)} frames can be normalized: {raw.reason(xy, confidence, 0)}")
         placed = raw._placed(xy[usable], confidence[usable]).astype(np.float64)
         seen = ~np.isnan(placed[..., 0])
         never = np.flatnonzero(~seen.any(axis=0))
@@ -172,7 +172,7 @@ class KeypointNormalizer:
             )
         if not seen[self.skeleton.root]:
             root = self.skeleton.joints[self.skeleton.root]
-            return f"frame {frame} lacks the root keypoint {root!r}, from which root normalisation counts"
+            return f"frame {frame} lacks the root keypoint {root!r}, from which root normalization counts"
         return f"in frame {frame} all keypoints lie on one point"
 
     def features(self, xy: FloatArray, confidence: FloatArray) -> FloatArray:
@@ -277,7 +277,7 @@ class PoseNormalizer:
 
     Attributes:
         skeleton: layout of the J joints.
-        mean: float32 (J - 1, 3), millimetres, of the training part.
+        mean: float32 (J - 1, 3), millimeters, of the training part.
         spread: float32 (J - 1, 3), standard deviation of the training part.
     """
 
@@ -291,7 +291,7 @@ class PoseNormalizer:
 
         Args:
             skeleton: layout of the J joints.
-            poses: (N, J, 3) millimetres, root-relative.
+            poses: (N, J, 3) millimeters, root-relative.
 
         Raises:
             ValueError: the shape does not fit, or a number is not finite.
@@ -310,13 +310,13 @@ class PoseNormalizer:
         return 3 * (self.skeleton.num_joints - 1)
 
     def targets(self, poses: FloatArray) -> FloatArray:
-        """(N, J, 3) millimetres, root-relative, as what the network is to write: float32 (N, num_targets)."""
+        """(N, J, 3) millimeters, root-relative, as what the network is to write: float32 (N, num_targets)."""
         _check_poses(self.skeleton, poses)
         standard = (_without_root(self.skeleton, poses) - self.mean) / self.spread
         return standard.reshape(len(poses), -1).astype(np.float32, copy=False)
 
     def poses(self, outputs: FloatArray) -> FloatArray:
-        """What the network wrote, (N, num_targets), as float32 (N, J, 3) millimetres, root-relative."""
+        """What the network wrote, (N, num_targets), as float32 (N, J, 3) millimeters, root-relative."""
         joints = outputs.reshape(len(outputs), -1, 3) * self.spread + self.mean
         return np.insert(joints, self.skeleton.root, 0, axis=1).astype(np.float32, copy=False)
 
@@ -363,7 +363,7 @@ def _check_poses(skeleton: Skeleton, poses: FloatArray) -> None:
         frame, joint, _ = (int(i) for i in np.argwhere(~np.isfinite(poses))[0])
         raise ValueError(
             f"joint {skeleton.joints[joint]!r} of frame {frame} is {poses[frame, joint].tolist()}; every "
-            "joint of a training pose must be finite millimetres: leave out frames with missing joints"
+            "joint of a training pose must be finite millimeters: leave out frames with missing joints"
         )
 
 

@@ -2,7 +2,7 @@
 
     x'_t = a x_t + (1 - a) x'_{t-1},  a = 1 / (1 + fps / (2 pi cutoff)),  cutoff = min_cutoff + beta |speed'|
 
-Source: Casiez, Roussel and Vogel 2012. The speed is that of a joint, in metres a second, and all three
+Source: Casiez, Roussel and Vogel 2012. The speed is that of a joint, in meters a second, and all three
 coordinates of the joint share one cutoff.
 """
 
@@ -26,7 +26,7 @@ class OneEuroConfig(BaseModel):
     beta: float = Field(
         default=4.0,
         ge=0,
-        description="Hz by which the cutoff rises for each metre a second; higher: less delay",
+        description="Hz by which the cutoff rises for each meter a second; higher: less delay",
     )
     speed_cutoff: float = Field(default=1.0, gt=0, description="cutoff of the measured speed itself, Hz")
 
@@ -45,7 +45,7 @@ class OneEuroFilter:
         self._velocity: NDArray[np.float64] | None = None
 
     def __call__(self, pose: FloatArray) -> FloatArray:
-        """The next pose (J, 3), millimetres, smoothed; one that holds NaN passes and makes it start anew."""
+        """The next pose (J, 3), millimeters, smoothed; one that holds NaN passes and makes it start anew."""
         if not np.isfinite(pose).all():
             self._pose = self._velocity = None
             return pose

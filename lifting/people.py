@@ -34,7 +34,7 @@ class TrackSummary:
     mean_size: float
 
 
-def summarise(frames: Iterable[TrackedFrame]) -> tuple[TrackSummary, ...]:
+def summarize(frames: Iterable[TrackedFrame]) -> tuple[TrackSummary, ...]:
     """Everyone who appears, in order of appearance; keeps a few numbers a person, whatever the video's
     length.
     """
@@ -59,7 +59,7 @@ def choose_person(
     """The identity of the person that is meant.
 
     Args:
-        people: as from `summarise`.
+        people: as from `summarize`.
         choice: "largest" sums the size over all frames (near and long in view), "longest" counts frames, a
             number is the person's identity.
         min_frames: in which the person must be seen.
@@ -119,7 +119,7 @@ def follow_person(
         ValueError: as `choose_person`, at the first step.
     """
     config = TrackingConfig() if tracking is None else tracking
-    identity = choose_person(summarise(track(open_frames(), config)), choice, min_frames)
+    identity = choose_person(summarize(track(open_frames(), config)), choice, min_frames)
     yield from follow(track(open_frames(), config), identity)
 
 

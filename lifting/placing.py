@@ -35,13 +35,13 @@ def root_path(
     """Where the root is, in the axes of the camera (x right, y down, z away).
 
     Args:
-        poses: (T, K, 3) millimetres, root-relative, of one person.
+        poses: (T, K, 3) millimeters, root-relative, of one person.
         keypoints: the same T frames; of the poses' layout, or one that can be mapped to it.
         focal: focal length, pixels; None: `DEFAULT_FOCAL` times the longer side of the image. A wrong one
             stretches all depths alike.
 
     Returns:
-        float32 (T, 3), millimetres; NaN for a frame with fewer than 4 joints seen, or without a solution in
+        float32 (T, 3), millimeters; NaN for a frame with fewer than 4 joints seen, or without a solution in
         front of the camera.
 
     Raises:
@@ -57,10 +57,10 @@ def root_path(
     keypoints = map_keypoints(keypoints, poses.skeleton)
     width, height = keypoints.image_size
     f = DEFAULT_FOCAL * max(width, height) if focal is None else focal
-    centred = keypoints.xy.astype(np.float64) - [width / 2, height / 2]
+    centered = keypoints.xy.astype(np.float64) - [width / 2, height / 2]
     path = [
         _solve(pose, uv, sure, f)
-        for pose, uv, sure in zip(poses.xyz.astype(np.float64), centred, keypoints.confidence, strict=True)
+        for pose, uv, sure in zip(poses.xyz.astype(np.float64), centered, keypoints.confidence, strict=True)
     ]
     return np.stack(path).astype(np.float32)
 
@@ -75,7 +75,7 @@ def place_people(
         focal: as in `root_path`.
 
     Returns:
-        xyz (T, 2, K, 3) millimetres from the camera; NaN where a person is not known.
+        xyz (T, 2, K, 3) millimeters from the camera; NaN where a person is not known.
 
     Raises:
         ValueError: not two people, different frames or layouts; as in `root_path`.

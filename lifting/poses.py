@@ -65,7 +65,7 @@ class PoseSequence3D:
     """3D poses of one or two people over time.
 
     Attributes:
-        xyz: float32 (T, J, 3), or (T, 2, J, 3) for two people in one frame of reference; millimetres.
+        xyz: float32 (T, J, 3), or (T, 2, J, 3) for two people in one frame of reference; millimeters.
             Axes as a camera's: x sideways, y vertical, z depth. NaN marks a joint that was not seen; of a 2D
             clip z is NaN throughout (`flat`).
         fps: frames per second.

@@ -1,4 +1,4 @@
-"""Named settings of the lifter: network, normalisation and training together."""
+"""Named settings of the lifter: network, normalization and training together."""
 
 from typing import Any, Literal, get_args
 

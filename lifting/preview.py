@@ -47,7 +47,7 @@ def picture_with_people(
     if picture is None:
         canvas = np.full((height, width, 3), _PAPER, np.uint8)
     else:
-        # down to a half, four neighbours are all there is; it takes a tenth of the time
+        # down to a half, four neighbors are all there is; it takes a tenth of the time
         kind = cv2.INTER_LINEAR if 2 * width >= picture.shape[1] else cv2.INTER_AREA
         canvas = np.asarray(cv2.resize(picture, size, interpolation=kind), np.uint8)
     scaled = [DetectedPerson(xy=one.xy * np.float32(scale), confidence=one.confidence) for one in people]
@@ -78,17 +78,17 @@ def _draw(canvas: Image, people: Sequence[DetectedPerson], skeleton: Skeleton, p
         for parent, child in skeleton.bones:
             if person.seen[[parent, child]].all():
                 ends = [_pixel(person.xy[parent]), _pixel(person.xy[child])]
-                colour = _colour(skeleton.joints[child], palette)
-                cv2.line(canvas, ends[0], ends[1], colour, thickness, cv2.LINE_AA)
+                color = _color(skeleton.joints[child], palette)
+                cv2.line(canvas, ends[0], ends[1], color, thickness, cv2.LINE_AA)
         for joint in np.flatnonzero(person.seen):
-            colour = _colour(skeleton.joints[joint], palette)
-            cv2.circle(canvas, _pixel(person.xy[joint]), thickness + 1, colour, -1, cv2.LINE_AA)
+            color = _color(skeleton.joints[joint], palette)
+            cv2.circle(canvas, _pixel(person.xy[joint]), thickness + 1, color, -1, cv2.LINE_AA)
 
 
 def _pixel(xy: NDArray[np.float32]) -> tuple[int, int]:
     return round(float(xy[0])), round(float(xy[1]))
 
 
-def _colour(joint: str, palette: Palette) -> tuple[int, int, int]:
+def _color(joint: str, palette: Palette) -> tuple[int, int, int]:
     left, right, middle = palette
     return left if joint.startswith("left_") else right if joint.startswith("right_") else middle

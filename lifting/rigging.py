@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 _CHANNELS = ("Zrotation", "Yrotation", "Xrotation")
 _ROOT_CHANNELS = ("Xposition", "Yposition", "Zposition", *_CHANNELS)
-_CENTIMETRES = 0.1
+_CENTIMETERS = 0.1
 # Camera axes (y down, z away) to BVH's (y up, z towards the viewer).
 _UPRIGHT = np.array([1.0, -1.0, -1.0])
 # The rest pose is a T: legs hang, arms are stretched out, the rest stands upright.
@@ -30,11 +30,11 @@ _END = 0.2
 
 
 def to_bvh(poses: PoseSequence3D, root_path: NDArray[np.floating[Any]] | None = None) -> Bvh:
-    """One person's poses as a BVH motion in centimetres, y up.
+    """One person's poses as a BVH motion in centimeters, y up.
 
     Args:
-        poses: (T, J, 3), millimetres, camera axes (x right, y down, z away).
-        root_path: (T, 3), millimetres, camera axes: where the root is; None leaves it where the poses have
+        poses: (T, J, 3), millimeters, camera axes (x right, y down, z away).
+        root_path: (T, 3), millimeters, camera axes: where the root is; None leaves it where the poses have
             it.
 
     Raises:
@@ -48,12 +48,12 @@ def to_bvh(poses: PoseSequence3D, root_path: NDArray[np.floating[Any]] | None = 
         raise ValueError(
             f"frame {frame} has no {poses.skeleton.joints[joint]}; fill the gaps before writing BVH"
         )
-    xyz = poses.xyz.astype(np.float64) * _UPRIGHT * _CENTIMETRES
+    xyz = poses.xyz.astype(np.float64) * _UPRIGHT * _CENTIMETERS
     path = xyz[:, poses.skeleton.root]
     if root_path is not None:
         if root_path.shape != path.shape:
             raise ValueError(f"the root's path has shape {root_path.shape}; {path.shape} is needed")
-        path = np.asarray(root_path, np.float64) * _UPRIGHT * _CENTIMETRES
+        path = np.asarray(root_path, np.float64) * _UPRIGHT * _CENTIMETERS
     return _Rig(poses.skeleton, xyz).motion(path, 1 / poses.fps)
 
 

@@ -6,7 +6,7 @@
         metrics = training.run_epoch()
 
 Everything random in an epoch comes from the seed and the epoch's number, so that a training taken up at any
-epoch gives the numbers of one that never stopped. All pairs lie normalised in memory, as two tensors; a step
+epoch gives the numbers of one that never stopped. All pairs lie normalized in memory, as two tensors; a step
 is two gathers and the network.
 """
 
@@ -52,7 +52,7 @@ class LifterTrainingConfig(BaseModel):
     )
     loss: Loss = Field(
         default="huber",
-        description="huber, mse or l1 on standardised coordinates, or mpjpe: mean distance in millimetres",
+        description="huber, mse or l1 on standardized coordinates, or mpjpe: mean distance in millimeters",
     )
     delta: float = Field(default=1.0, gt=0, description="where the Huber loss turns from square to straight")
     batch_size: int = Field(default=128, ge=2, description="pairs of one step")
@@ -106,12 +106,12 @@ class LifterTrainingConfig(BaseModel):
 
 
 class LifterTraining:
-    """One stream in training: the network, its normalisation and its optimizer.
+    """One stream in training: the network, its normalization and its optimizer.
 
     Args:
         config: how to train.
         model: the network.
-        normalization: how keypoints are normalised; its statistics are fitted here, on `train` alone.
+        normalization: how keypoints are normalized; its statistics are fitted here, on `train` alone.
         train: pairs that gradients are taken on.
         validation: pairs that are scored after every epoch; None scores nothing.
         device: where to compute.
@@ -162,7 +162,7 @@ class LifterTraining:
 
         Returns:
             epoch (from 1), loss (mean over the steps), learning_rate; with a validation part also
-            validation_p1, the mean per-joint position error in millimetres on the stream's own keypoints.
+            validation_p1, the mean per-joint position error in millimeters on the stream's own keypoints.
 
         Raises:
             ValueError: the loss is not finite, or all epochs are done.
@@ -276,7 +276,7 @@ class LifterTraining:
         return self._on_device(features), self._on_device(self.joints.targets(samples.poses[usable]))
 
     def _validation_error(self, features: Tensor, targets: Tensor) -> float:
-        """P1 in millimetres. The root, whose error is 0 on both sides, counts as a joint, as in the field."""
+        """P1 in millimeters. The root, whose error is 0 on both sides, counts as a joint, as in the field."""
         self.network.eval()
         spread = self._on_device(self.joints.spread)
         total = 0.0
@@ -307,7 +307,7 @@ class Samples(NamedTuple):
     confidence: FloatArray
     """(N, J), 0 where missing."""
     poses: FloatArray
-    """(N, J_out, 3) millimetres, root-relative."""
+    """(N, J_out, 3) millimeters, root-relative."""
 
 
 def training_samples(pairs: PosePairs, stream: Stream, *, mirrored: bool = False) -> Samples:
@@ -338,7 +338,7 @@ def _mirrored(samples: Samples, pairs: PosePairs) -> Samples:
 
 
 def _loss_function(config: LifterTrainingConfig, spread: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """(outputs, targets), both standardised (N, 3 (J - 1)), to a scalar."""
+    """(outputs, targets), both standardized (N, 3 (J - 1)), to a scalar."""
     if config.loss == "mpjpe":
         return lambda outputs, targets: _distance(outputs - targets, spread).mean()
     if config.loss == "huber":
@@ -347,7 +347,7 @@ def _loss_function(config: LifterTrainingConfig, spread: Tensor) -> Callable[[Te
 
 
 def _distance(difference: Tensor, spread: Tensor) -> Tensor:
-    """Standardised differences (N, 3 (J - 1)) as distances in millimetres (N, J - 1)."""
+    """Standardized differences (N, 3 (J - 1)) as distances in millimeters (N, J - 1)."""
     away: Tensor = torch.linalg.vector_norm(difference.reshape(-1, *spread.shape) * spread, dim=2)
     return away
 

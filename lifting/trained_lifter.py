@@ -1,8 +1,8 @@
 """The trained lifter: one folder with all that lifting needs, checked when it is read.
 
     gt.safetensors, detected.safetensors    the networks of the two streams
-    gt.onnx, detected.onnx                  the same for onnxruntime, batch normalisation folded in
-    lifter.json                             networks, normalisation, layouts, versions, SHA-256 of the rest
+    gt.onnx, detected.onnx                  the same for onnxruntime, batch normalization folded in
+    lifter.json                             networks, normalization, layouts, versions, SHA-256 of the rest
 
 Nothing in it is pickled.
 """
@@ -65,8 +65,8 @@ class TrainedStream:
 
     Attributes:
         network: in evaluation mode.
-        keypoints: how its keypoints are normalised.
-        joints: how its outputs become millimetres.
+        keypoints: how its keypoints are normalized.
+        joints: how its outputs become millimeters.
     """
 
     network: Lifter

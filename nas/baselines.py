@@ -1,4 +1,4 @@
-"""What to hold the searched networks against: a residual network, a DenseNet, and the nearest neighbour.
+"""What to hold the searched networks against: a residual network, a DenseNet, and the nearest neighbor.
 
 The two networks are trained by `nas.train` and scored by `nas.evaluate` like those of genotypes. Their size
 follows from a parameter budget, so that a comparison is one of designs.
@@ -22,13 +22,13 @@ from nas.images import ImageSource, IntArray
 from nas.layers import batch_norm, keep_mask
 from nas.random import torch_generator
 
-__all__ = ["Baseline", "BaselineConfig", "BaselineKind", "baseline_for_budget", "nearest_neighbour"]
+__all__ = ["Baseline", "BaselineConfig", "BaselineKind", "baseline_for_budget", "nearest_neighbor"]
 
 BaselineKind = Literal["residual", "densenet"]
 
 
 class BaselineConfig(BaseModel):
-    """The size and regularisation of a network made by hand."""
+    """The size and regularization of a network made by hand."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +53,7 @@ class BaselineConfig(BaseModel):
 class Baseline(ImageClassifier):
     """A network made by hand: stem, three blocks, mean over all positions, classifier.
 
-    Weights come from `seed` alone, by He initialisation.
+    Weights come from `seed` alone, by He initialization.
 
     Args:
         config: kind and size.
@@ -69,10 +69,10 @@ class Baseline(ImageClassifier):
             self.features = nn.Sequential(stem, *blocks, batch_norm(width), nn.ReLU())
             self.classifier = nn.Linear(width, config.num_classes)
         self.materialise()
-        self._initialise(torch_generator(seed, "baseline"))
+        self._initialize(torch_generator(seed, "baseline"))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
 
-    def _initialise(self, generator: torch.Generator) -> None:
+    def _initialize(self, generator: torch.Generator) -> None:
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_parameters()
@@ -142,13 +142,13 @@ class _DenseLayer(nn.Module):
 
     def __init__(self, in_channels: int, growth: int, keep: float) -> None:
         super().__init__()
-        self.normalise = batch_norm(in_channels)
+        self.normalize = batch_norm(in_channels)
         self.convolve = nn.Conv2d(in_channels, growth, 3, padding=1, bias=False)
         self.keep = keep
 
     def forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """(N, C, H, W) to (N, C + growth, H, W)."""
-        new = self.convolve(F.relu(self.normalise(x)))
+        new = self.convolve(F.relu(self.normalize(x)))
         if generator is not None and self.keep < 1:
             new = new * keep_mask((*new.shape[:2], 1, 1), self.keep, generator).to(new.device)
         return torch.cat([x, new], dim=1)
@@ -211,7 +211,7 @@ def baseline_for_budget(
     raise AssertionError("the parameters grow with the size")
 
 
-def nearest_neighbour(known: ImageSource, images: ImageSource) -> IntArray:
+def nearest_neighbor(known: ImageSource, images: ImageSource) -> IntArray:
     """The class of each image's nearest known one: Euclidean distance of pixel values, nothing augmented.
 
     Args:

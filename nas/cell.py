@@ -3,7 +3,7 @@
 Every (layer, node, side, input, operation) has parameters of its own, in a space that says so, as ENAS micro
 does; others share them among the edges of a node or of a layer. The output of a cell while searching
 is ReLU, a 1x1 `final_conv` over the concatenated loose ends, whose C x C slices belong to the states and are
-gathered for those in use, and batch normalisation.
+gathered for those in use, and batch normalization.
 """
 
 from collections.abc import Callable, Iterator

@@ -191,7 +191,7 @@ def check_source(supernet: Supernet, source: ImageSource, part: str) -> None:
         )
     if len(source.labels) < 2:
         raise ValueError(
-            f"the {part} part has {len(source.labels)} images; batch normalisation needs at least 2"
+            f"the {part} part has {len(source.labels)} images; batch normalization needs at least 2"
         )
 
 

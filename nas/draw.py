@@ -7,10 +7,10 @@ Figures are made without pyplot, so nothing global is touched and any thread may
 
 from nas.drawing.cells import draw_cell, draw_genotype
 from nas.drawing.networks import draw_network
-from nas.drawing.theme import OPERATION_COLOURS, OPERATION_LABELS, ThemeName, save_figure
+from nas.drawing.theme import OPERATION_COLORS, OPERATION_LABELS, ThemeName, save_figure
 
 __all__ = [
-    "OPERATION_COLOURS",
+    "OPERATION_COLORS",
     "OPERATION_LABELS",
     "ThemeName",
     "draw_cell",

@@ -37,7 +37,7 @@ class ImageClassifier(ABC, nn.Module):
     def training_logits(
         self, images: Tensor, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits, and those of an auxiliary head or None, regularised as the network wants it.
+        """Logits, and those of an auxiliary head or None, regularized as the network wants it.
 
         Args:
             images: (N, 3, image_size, image_size) float32.

@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class ImageSource(Protocol):
-    """Labelled images that can be fetched by index."""
+    """Labeled images that can be fetched by index."""
 
     @property
     def labels(self) -> IntArray:

@@ -21,7 +21,7 @@ AUXILIARY_WIDTHS = (128, 768)
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Batch normalisation with ENAS's epsilon and momentum."""
+    """Batch normalization with ENAS's epsilon and momentum."""
     return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM)
 
 

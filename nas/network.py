@@ -138,12 +138,12 @@ class Network(ImageClassifier):
     """The network of one genotype: stem, cells, classifier and, for training, the auxiliary head.
 
     `forward` predicts and has no randomness; `training_logits` adds drop path, dropout and the auxiliary
-    head. Weights come from `seed` alone: He initialisation with the true fan-in (k * k for a depthwise
+    head. Weights come from `seed` alone: He initialization with the true fan-in (k * k for a depthwise
     filter).
 
     Args:
         genotype: the two cells, stem and head.
-        config: size and regularisation.
+        config: size and regularization.
         seed: of the initial weights.
 
     Raises:
@@ -158,11 +158,11 @@ class Network(ImageClassifier):
             check_passing_operation(genotype.space, "drop path")
         self.genotype = genotype
         self.config: NetworkConfig = config
-        # On the meta device nothing is drawn: torch's layers would otherwise initialise from global state.
+        # On the meta device nothing is drawn: torch's layers would otherwise initialize from global state.
         with torch.device("meta"):
             self._build()
         self.materialise()
-        self._initialise(torch_generator(seed, "network"))
+        self._initialize(torch_generator(seed, "network"))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
 
     def _build(self) -> None:
@@ -190,7 +190,7 @@ class Network(ImageClassifier):
         self.head = find_head(self.genotype.head)
         self.classifier = nn.Linear(last.out_channels * self.head.multiple, config.num_classes, bias=False)
 
-    def _initialise(self, generator: torch.Generator) -> None:
+    def _initialize(self, generator: torch.Generator) -> None:
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_parameters()

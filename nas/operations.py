@@ -1,6 +1,6 @@
 """The operations that networks are made of while searching, as functions of weights given from outside.
 
-Batch normalisation always uses the statistics of the batch (ENAS evaluates so too, while searching).
+Batch normalization always uses the statistics of the batch (ENAS evaluates so too, while searching).
 Each function comes with the specs of the parameters that it reads under a prefix.
 """
 
@@ -31,19 +31,19 @@ def batch_norm(weights: Weights, prefix: str, x: Tensor) -> Tensor:
 
 
 def conv_bn_specs(prefix: str, into: int, out: int, kernel: int) -> list[ParameterSpec]:
-    """A dense convolution without bias, and its batch normalisation."""
+    """A dense convolution without bias, and its batch normalization."""
     weight = ParameterSpec(f"{prefix}.weight", (out, into, kernel, kernel), "he", into * kernel * kernel)
     return [weight, *batch_norm_specs(prefix, out)]
 
 
 def conv_bn(weights: Weights, prefix: str, x: Tensor, stride: int = 1) -> Tensor:
-    """Convolution with an odd kernel that divides height and width by `stride`, then batch normalisation."""
+    """Convolution with an odd kernel that divides height and width by `stride`, then batch normalization."""
     weight = weights[f"{prefix}.weight"]
     return batch_norm(weights, prefix, F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2))
 
 
 def sep_conv_specs(prefix: str, channels: int, kernel: int) -> list[ParameterSpec]:
-    """Two times depthwise, pointwise, batch normalisation. Each depthwise output sums kernel^2 inputs."""
+    """Two times depthwise, pointwise, batch normalization. Each depthwise output sums kernel^2 inputs."""
     specs = []
     for stack in (0, 1):
         name = f"{prefix}.{stack}"
@@ -80,7 +80,7 @@ def max_pool(x: Tensor) -> Tensor:
 
 
 def factorized_reduction_specs(prefix: str, into: int, out: int) -> list[ParameterSpec]:
-    """Two 1x1 convolutions to half of the channels each, and one batch normalisation."""
+    """Two 1x1 convolutions to half of the channels each, and one batch normalization."""
     return [
         ParameterSpec(f"{prefix}.path1", (out // 2, into, 1, 1), "he", into),
         ParameterSpec(f"{prefix}.path2", (out // 2, into, 1, 1), "he", into),
@@ -92,7 +92,7 @@ def factorized_reduction(weights: Weights, prefix: str, x: Tensor, dimensions: i
     """Halve height and width (even), in one dimension the width alone, without dropping pixels blindly.
 
     Two 1x1 convolutions of stride 2, the second on the image shifted by one pixel down and right,
-    concatenated, then batch normalisation. No ReLU.
+    concatenated, then batch normalization. No ReLU.
     """
     halves = (x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]) if dimensions == 2 else (x[..., ::2], x[..., 1::2])
     # Sliced here instead of by the convolution's stride: torch 2.13 can damage memory in the backward pass

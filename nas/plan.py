@@ -14,7 +14,7 @@ STEM_WIDTH = 3
 
 
 class NetworkConfig(BaseModel):
-    """The size and regularisation of a final network."""
+    """The size and regularization of a final network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

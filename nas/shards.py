@@ -179,7 +179,7 @@ def evaluate_genotype(
 ) -> ShardScore:
     """Score of one genotype on the whole validation part.
 
-    Batch normalisation uses batch statistics, so batches are part of the result: they are cut from one
+    Batch normalization uses batch statistics, so batches are part of the result: they are cut from one
     fixed shuffle (a source sorted by class would give batches of one class), and are as equal as can be.
 
     Raises:

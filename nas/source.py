@@ -45,7 +45,7 @@ $classes
 
 
 class SeparableConvolution(nn.Module):
-    """(ReLU, depthwise k x k, 1 x 1, batch normalisation) twice; the first has the stride."""
+    """(ReLU, depthwise k x k, 1 x 1, batch normalization) twice; the first has the stride."""
 
     def __init__(self, channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class SeparableConvolution(nn.Module):
 
 
 class Pointwise(nn.Module):
-    """ReLU, 1 x 1, batch normalisation: brings a state to another width."""
+    """ReLU, 1 x 1, batch normalization: brings a state to another width."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Pointwise(nn.Module):
 
 
 class Halve(nn.Module):
-    """Half the height and width: 1 x 1 on even pixels and on odd ones, batch normalisation."""
+    """Half the height and width: 1 x 1 on even pixels and on odd ones, batch normalization."""
 
     def __init__(self, in_channels: int, channels: int, relu: bool = False) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ description below is ENAS micro's; a one-dimensional space has a stem that leave
 and has no auxiliary head.
 
 This is not yet the final network: a reduction cell here first halves its last input and then runs at stride 1
-on [last, halved last], a cell ends in a 1x1 convolution, and batch normalisation uses batch statistics.
+on [last, halved last], a cell ends in a 1x1 convolution, and batch normalization uses batch statistics.
 
 Source: Pham et al. 2018 (ENAS), released program, micro search.
 """
@@ -97,7 +97,7 @@ class Supernet:
         return SharedModule(lambda: stem.build(image, channels, config.stem_stride), f"stem {name!r}")
 
     def initial_weights(self, seed: int) -> Tensor:
-        """float32 (layout.size,): He initialisation with the true fan-in; BN scales 1 and offsets 0."""
+        """float32 (layout.size,): He initialization with the true fan-in; BN scales 1 and offsets 0."""
         return self.layout.initial(generator(seed, "initial weights"))
 
     def logits(

@@ -19,7 +19,7 @@ class SupernetConfig(BaseModel):
     image_size: int = Field(
         default=32, ge=8, multiple_of=4, description="height and width of the images, pixels"
     )
-    image_channels: int = Field(default=3, ge=1, description="colour channels of the images")
+    image_channels: int = Field(default=3, ge=1, description="color channels of the images")
     channels: int = Field(
         default=20,
         ge=4,

@@ -71,7 +71,7 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
 def batches(num_images: int, batch_size: int, rng: np.random.Generator) -> list[IntArray]:
     """All indices in random order, in batches as equal as they can be and never of a single image.
 
-    Batch normalisation of one image's 1x1 feature map has no variance; with n < 2 batch_size the last image
+    Batch normalization of one image's 1x1 feature map has no variance; with n < 2 batch_size the last image
     joins the others, so that a batch may hold one image more than `batch_size`.
     """
     count = max(1, min(math.ceil(num_images / batch_size), num_images // 2))
@@ -101,7 +101,7 @@ class Training:
     ) -> None:
         check_fit(network, source)
         if len(source.labels) < 2:
-            raise ValueError("the training part has 1 image; batch normalisation needs 2 or more")
+            raise ValueError("the training part has 1 image; batch normalization needs 2 or more")
         self.compute = compute or ComputeConfig()
         self._device = require_device(self.compute)
         self.network = network.to(self._device)

@@ -14,7 +14,7 @@ __all__ = ["register"]
 
 data = typer.Typer(no_args_is_help=True, help="Import, export and check data sets.")
 
-COLOURS = {"error": "red", "warning": "yellow"}
+COLORS = {"error": "red", "warning": "yellow"}
 
 
 def register(app: typer.Typer) -> None:
@@ -86,7 +86,7 @@ def check_command(
         report = check_split(load(check_settings(DataConfig, settings, "the data set")))
     console = Console()
     for finding in report.findings:
-        console.print(Text(str(finding), style=COLOURS[finding.severity]), soft_wrap=True)
+        console.print(Text(str(finding), style=COLORS[finding.severity]), soft_wrap=True)
     verdict = "can be used" if report.ok else "cannot be used"
     console.print(
         Text(f"{report.source}: {report.num_clips} clips, {report.num_frames} frames: {verdict}"),

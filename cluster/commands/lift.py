@@ -155,7 +155,7 @@ def evaluate(
         )
     for part, methods in outcome.parts.items():
         frames = next(iter(methods.values())).frame_wise.frames
-        _show("", f"{part}: {frames} frames, {outcome.unlifted[part]} of them not lifted; millimetres")
+        _show("", f"{part}: {frames} frames, {outcome.unlifted[part]} of them not lifted; millimeters")
         _show(as_text(summary_table(methods), markdown=markdown))
         _show("", as_text(action_table(methods, measure), markdown=markdown))
     _show("", f"pictures  {run / 'pictures'}", f"errors    {run / 'evaluation.json'}")

@@ -11,7 +11,7 @@ from rich.text import Text
 __all__ = ["register"]
 
 WIDE = 200
-COLOURS = {"works": "green", "limited": "yellow", "missing": "red"}
+COLORS = {"works": "green", "limited": "yellow", "missing": "red"}
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,7 @@ def doctor(
     for heading in ("", "state", "found", "how to mend it"):
         table.add_column(heading, overflow="fold")
     for finding in findings:
-        state = Text(finding.state, style=COLOURS[finding.state])
+        state = Text(finding.state, style=COLORS[finding.state])
         table.add_row(finding.subject, state, Text(finding.found), Text(finding.mend))
     console.print(table)
     if any(finding.state == "missing" for finding in findings):

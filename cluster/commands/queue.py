@@ -21,7 +21,7 @@ __all__ = ["DatabaseOption", "opened_registry", "register"]
 
 PANEL = "Schedule experiments"
 WIDE = 200
-COLOURS = {
+COLORS = {
     "running": "cyan",
     "finished": "green",
     "failed": "red",
@@ -324,7 +324,7 @@ def _show_queue(console: Console, seen: "QueueSnapshot", all_jobs: bool) -> None
     for job in _shown(seen, all_jobs):
         line = job_line(job, seen)
         table.add_row(
-            str(job.id), Text(job.name), job.kind, Text(job.state, style=COLOURS.get(job.state, "")),
+            str(job.id), Text(job.name), job.kind, Text(job.state, style=COLORS.get(job.state, "")),
             Text(line.where), line.since, Text(line.progress), line.left, Text(line.remark),
         )  # fmt: skip
     console.print(table)

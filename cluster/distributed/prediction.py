@@ -22,7 +22,7 @@ Clips = Sequence[Keypoints2D | PoseSequence3D]
 
 
 class _Predictor:
-    """Recognises clips on one worker. A new process knows nothing until `prepare`."""
+    """Recognizes clips on one worker. A new process knows nothing until `prepare`."""
 
     def __init__(self) -> None:
         self._recognizer: Recognizer | None = None

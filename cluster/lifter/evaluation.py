@@ -99,7 +99,7 @@ def predict_in_modes(lifter: TwoStreamLifter, pairs: PosePairs) -> tuple[dict[st
         pairs: N frames.
 
     Returns:
-        (N, K, 3) millimetres by name of the mode, smoothed and mean pose included; and the number of frames
+        (N, K, 3) millimeters by name of the mode, smoothed and mean pose included; and the number of frames
         that show too little, for which the mean pose stands.
 
     Raises:

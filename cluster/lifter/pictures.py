@@ -15,7 +15,7 @@ from mpl_toolkits.mplot3d import Axes3D  # noqa: F401 - registers the projection
 from numpy.typing import NDArray
 
 from cluster.files import write_atomically
-from cluster.report.figures import COLOURS
+from cluster.report.figures import COLORS
 from lifting.datasets import PosePairs
 from lifting.metrics import Evaluation, joint_errors
 from lifting.skeleton import Skeleton
@@ -42,7 +42,7 @@ def save_pictures(
         folder: made where it is missing.
         part: name of the test part.
         pairs: N frames of it.
-        predicted: (N, K, 3) millimetres, of the deployed mode.
+        predicted: (N, K, 3) millimeters, of the deployed mode.
         methods: what each mode of inference scored.
     """
     name = "".join(letter if letter.isalnum() else "_" for letter in part)
@@ -97,7 +97,7 @@ def joints_figure(methods: Mapping[str, Evaluation], skeleton: Skeleton, title: 
     height = 0.8 / len(shown)
     for number, (name, found) in enumerate(shown.items()):
         at = np.arange(len(order)) + 0.4 - height * (number + 0.5)
-        axes.barh(at, found.joints[order], height, label=name, color=COLOURS[number % len(COLOURS)])
+        axes.barh(at, found.joints[order], height, label=name, color=COLORS[number % len(COLORS)])
     axes.set_yticks(np.arange(len(order)), [skeleton.joints[joint].replace("_", " ") for joint in order])
     axes.set_xlabel("mean distance from the truth (P1), mm")
     axes.set_title(title, fontsize=11, color=_INK, loc="left")
@@ -125,7 +125,7 @@ def _spread_frames(pairs: PosePairs, count: int) -> list[int]:
 def _draw_2d(axes: Axes, xy: FloatArray, skeleton: Skeleton) -> None:
     for parent, child in skeleton.bones:
         axes.plot(
-            *xy[[parent, child]].T, color=_colour(skeleton, child), linewidth=1.8, solid_capstyle="round"
+            *xy[[parent, child]].T, color=_color(skeleton, child), linewidth=1.8, solid_capstyle="round"
         )
     axes.scatter(xy[:, 0], xy[:, 1], s=5, color=_INK, zorder=3)
     axes.set_aspect("equal")
@@ -142,7 +142,7 @@ def _draw_3d(axes: Any, pose: FloatArray, skeleton: Skeleton, reach: float) -> N
     x, y, z = pose.T
     for parent, child in skeleton.bones:
         bone = [parent, child]
-        axes.plot(x[bone], z[bone], -y[bone], color=_colour(skeleton, child), linewidth=1.8)
+        axes.plot(x[bone], z[bone], -y[bone], color=_color(skeleton, child), linewidth=1.8)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
     axes.set_box_aspect((1, 1, 1), zoom=1.25)
     axes.view_init(elev=12, azim=-68)
@@ -152,6 +152,6 @@ def _draw_3d(axes: Any, pose: FloatArray, skeleton: Skeleton, reach: float) -> N
     axes.tick_params(length=0)
 
 
-def _colour(skeleton: Skeleton, child: int) -> str:
+def _color(skeleton: Skeleton, child: int) -> str:
     name = skeleton.joints[child]
     return _LEFT if name.startswith("left_") else _RIGHT if name.startswith("right_") else _MIDDLE

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.recognition.text import shortened, text_width, write
-from cluster.recognition.theme import FAINT, INK, RULE, TRACK, class_colour
+from cluster.recognition.theme import FAINT, INK, RULE, TRACK, class_color
 
 __all__ = ["ConfidencePlot", "Moment"]
 
@@ -90,7 +90,7 @@ class ConfidencePlot:
         if curves and self._moments[-1].probabilities is not None:
             for label in reversed(curves):
                 y = self._row(float(self._moments[-1].probabilities[label]), bottom)
-                cv2.circle(view, (x, y), 4, class_colour(label), -1, cv2.LINE_AA)
+                cv2.circle(view, (x, y), 4, class_color(label), -1, cv2.LINE_AA)
 
     def _column(self, seconds: float, begin: float, right: int) -> int:
         return round(_LEFT + (seconds - begin) / self._seconds * (right - _LEFT))
@@ -111,18 +111,18 @@ class ConfidencePlot:
             elif pieces[-1]:
                 pieces.append([])
         curves = [np.array(piece, np.int32) for piece in pieces if piece]
-        cv2.polylines(view, curves, False, class_colour(label), 2, cv2.LINE_AA)
+        cv2.polylines(view, curves, False, class_color(label), 2, cv2.LINE_AA)
 
     def _draw_band(self, view: Image, columns: NDArray[np.int64], top: int) -> None:
-        """In the colour of what was decided, up to the next moment."""
+        """In the color of what was decided, up to the next moment."""
         labels = [moment.label for moment in self._moments]
         start = 0
         for end in range(1, len(labels) + 1):
             if end == len(labels) or labels[end] != labels[start]:
                 stop = int(columns[min(end, len(labels) - 1)])
                 label = labels[start]
-                colour = TRACK if label is None else class_colour(label)
-                cv2.rectangle(view, (int(columns[start]), top), (stop, top + _BAND - 1), colour, -1)
+                color = TRACK if label is None else class_color(label)
+                cv2.rectangle(view, (int(columns[start]), top), (stop, top + _BAND - 1), color, -1)
                 start = end
 
     def _draw_legend(self, view: Image, curves: list[int], right: int) -> None:
@@ -133,5 +133,5 @@ class ConfidencePlot:
             if x < 140:
                 return
             write(view, name, (x, 18), 12, INK)
-            cv2.circle(view, (x - 11, 18), 5, class_colour(label), -1, cv2.LINE_AA)
+            cv2.circle(view, (x - 11, 18), 5, class_color(label), -1, cv2.LINE_AA)
             x -= 36

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from cluster.recognition.confidence_plot import ConfidencePlot, Moment
 from cluster.recognition.records import PersonView, RecognizedFrame
 from cluster.recognition.text import shortened, text_width, write
-from cluster.recognition.theme import CARD, FAINT, GROUND, INK, RULE, TRACK, Colour, class_colour
+from cluster.recognition.theme import CARD, FAINT, GROUND, INK, RULE, TRACK, Color, class_color
 from lifting.draw import Turntable
 from lifting.preview import picture_with_people
 from lifting.skeleton import Skeleton
@@ -240,21 +240,21 @@ class RecognitionFilm:
         points = person.keypoints[np.isfinite(person.keypoints).all(axis=-1)] * self._layout.scale
         if not len(points):
             return
-        text, colour = self._state(person)
+        text, color = self._state(person)
         text = f"{person.track}: {text}" if numbered else text
         text = shortened(text, 15, max(60, view.shape[1] - 40), bold=True)
         width, height = text_width(text, 15, bold=True) + 20, 24
         x = int(np.clip(points[:, 0].mean() - width / 2, 2, max(2, view.shape[1] - width - 2)))
         y = int(np.clip(points[:, 1].min() - height - 14, 2, max(2, view.shape[0] - height - 2)))
-        _pill(view, _Box(x, y, width, height), colour)
+        _pill(view, _Box(x, y, width, height), color)
         write(view, text, (x + 10, y + height // 2), 15, (255, 255, 255), bold=True)
 
-    def _state(self, person: PersonView) -> tuple[str, Colour]:
+    def _state(self, person: PersonView) -> tuple[str, Color]:
         """The label with its probability, or what is going on before there is one."""
         if person.label is not None:
             name = self._names[person.label]
             sure = "" if person.probabilities is None else f" {_percent(person.probabilities[person.label])}"
-            return name + sure, class_colour(person.label)
+            return name + sure, class_color(person.label)
         if person.probabilities is None:
             return f"watching {_percent(person.filled)}", FAINT
         return "unsure", FAINT
@@ -267,15 +267,15 @@ class RecognitionFilm:
         if shown is None:
             write(canvas, "nobody in view", (left, first), 28, FAINT, bold=True)
             return
-        text, colour = self._state(shown)
+        text, color = self._state(shown)
         if shown.label is not None:
             text = self._names[shown.label]
             if shown.probabilities is not None:
                 sure = _percent(shown.probabilities[shown.label])
-                write(canvas, sure, (box.right - 18, first), 28, colour, bold=True, anchor="right")
-        cv2.rectangle(canvas, (box.left, box.top), (box.left + 5, box.bottom - 1), colour, -1)
+                write(canvas, sure, (box.right - 18, first), 28, color, bold=True, anchor="right")
+        cv2.rectangle(canvas, (box.left, box.top), (box.left + 5, box.bottom - 1), color, -1)
         room = box.right - 18 - left - 100
-        write(canvas, shortened(text, 28, room, bold=True), (left, first), 28, _inked(colour), bold=True)
+        write(canvas, shortened(text, 28, room, bold=True), (left, first), 28, _inked(color), bold=True)
         who = f"people {shown.track} and partner" if shown.keypoints.ndim == 3 else f"person {shown.track}"
         write(canvas, shortened(who, 14, room), (left, second), 14, FAINT)
 
@@ -317,7 +317,7 @@ class RecognitionFilm:
             _pill(canvas, bar, TRACK)
             length = round(bar.width * share)
             if length:
-                _pill(canvas, bar._replace(width=max(bar.height, length)), class_colour(label))
+                _pill(canvas, bar._replace(width=max(bar.height, length)), class_color(label))
 
 
 def _bodies(person: PersonView) -> list[DetectedPerson]:
@@ -338,7 +338,7 @@ def _card(canvas: Image, box: _Box) -> None:
     cv2.rectangle(canvas, (box.left, box.top), (box.right - 1, box.bottom - 1), RULE, 1)
 
 
-def _pill(canvas: Image, box: _Box, colour: Colour) -> None:
+def _pill(canvas: Image, box: _Box, color: Color) -> None:
     """A bar with round ends."""
     radius = (box.height - 1) / 2
     turns = np.linspace(-np.pi / 2, np.pi / 2, 13)
@@ -346,12 +346,12 @@ def _pill(canvas: Image, box: _Box, colour: Colour) -> None:
     right = np.array([box.right - 1 - radius, box.top + radius]) + end
     left = np.array([box.left + radius, box.top + radius]) - end
     outline = np.rint(16 * np.concatenate([right, left])).astype(np.int32)  # 4 bits of a pixel
-    cv2.fillPoly(canvas, [outline], colour, cv2.LINE_AA, 4)
+    cv2.fillPoly(canvas, [outline], color, cv2.LINE_AA, 4)
 
 
-def _inked(colour: Colour) -> Colour:
-    """Grey stays grey; the colour of a class is on the edge and the number, its name is in ink."""
-    return FAINT if colour == FAINT else INK
+def _inked(color: Color) -> Color:
+    """Gray stays gray; the color of a class is on the edge and the number, its name is in ink."""
+    return FAINT if color == FAINT else INK
 
 
 def _percent(share: float | np.floating) -> str:

@@ -2,7 +2,7 @@
 
     classifier/     cells, weights, class names, encoding and its statistics (cluster.recognition.classifier)
     classifier.onnx the same network for onnxruntime, which answers for single images several times as fast
-    lifter/         both streams, normalisation, joint layouts (lifting.trained_lifter); none: poses alone
+    lifter/         both streams, normalization, joint layouts (lifting.trained_lifter); none: poses alone
     model.json      format, joint layouts, windows, versions, SHA-256 of the ONNX file and the descriptions
 
 The descriptions hold the SHA-256 of the other files, so that a part that is missing or changed is

@@ -26,7 +26,7 @@ class NamedClip:
 
     Attributes:
         name: of the clip; of a single one the file's.
-        poses: millimetres.
+        poses: millimeters.
         action: what the file says that it shows; None where it does not.
         part: "train", "validation" or "test", as the file says; None where it does not.
     """
@@ -91,7 +91,7 @@ def read_pose_file(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip
     missing = sorted(set(NEEDED) - set(arrays))
     if missing:
         raise ValueError(
-            f"{path} lacks {', '.join(missing)}; a clip needs xyz (T, J, 3) in millimetres, skeleton and "
+            f"{path} lacks {', '.join(missing)}; a clip needs xyz (T, J, 3) in millimeters, skeleton and "
             "fps, as `posenas lift run` writes them"
         )
     with guarded(path, kind):

@@ -51,7 +51,7 @@ class PersonView:
         track: identity; of a pair the smaller one.
         keypoints: float32 (J, 2) pixels, NaN where missing; of a pair (2, J, 2).
         confidence: float32 (J,) or (2, J).
-        pose: float32 (K, 3) or (2, K, 3) millimetres; root-relative, of a pair in the axes of the camera;
+        pose: float32 (K, 3) or (2, K, 3) millimeters; root-relative, of a pair in the axes of the camera;
             NaN where unknown.
         image: uint8 (S, S, 3) RGB, the SPMF image of the window so far; None before there are frames enough.
         filled: share of the window that is filled, 0 to 1.

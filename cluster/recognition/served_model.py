@@ -35,7 +35,7 @@ class ServedRecognizer(PythonModel):
         """Name the action of one clip.
 
         Args:
-            model_input: float32 (T, J, 3), or (T, 2, J, 3) for two people: millimetres in the skeleton that
+            model_input: float32 (T, J, 3), or (T, 2, J, 3) for two people: millimeters in the skeleton that
                 the classifier was trained on; for a model with a lifter float32 (T, K, 2): pixels in the
                 lifter's keypoint layout. NaN for a joint that was not seen.
             params: "fps", frames per second; for keypoints "width" and "height" of the image too.

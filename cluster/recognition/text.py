@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
-__all__ = ["Anchor", "Colour", "shortened", "text_width", "write"]
+__all__ = ["Anchor", "Color", "shortened", "text_width", "write"]
 
 Image = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Anchor = Literal["left", "middle", "right"]
 
 # Up to here (Latin Extended-B) no font needs to be asked what it has.
@@ -30,7 +30,7 @@ def write(
     text: str,
     place: tuple[int, int],
     size: int,
-    colour: Colour,
+    color: Color,
     *,
     bold: bool = False,
     anchor: Anchor = "left",
@@ -42,7 +42,7 @@ def write(
         text: one line.
         place: (x, y) of the middle of the line's height, and of its left, middle or right, pixels.
         size: of the letters, pixels.
-        colour: blue, green, red.
+        color: blue, green, red.
         bold: heavier letters.
         anchor: which end of the line is at `place`.
     """
@@ -58,7 +58,7 @@ def write(
         return
     share = mask[top - y : bottom - y, left - x : right - x, None].astype(np.uint16)
     under = canvas[top:bottom, left:right]
-    under[...] = (under * (255 - share) + np.array(colour, np.uint16) * share) // 255
+    under[...] = (under * (255 - share) + np.array(color, np.uint16) * share) // 255
 
 
 def text_width(text: str, size: int, *, bold: bool = False) -> int:

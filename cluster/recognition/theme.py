@@ -1,19 +1,19 @@
-"""Colours of the film, blue-green-red: those of report.html."""
+"""Colors of the film, blue-green-red: those of report.html."""
 
-__all__ = ["CARD", "FAINT", "GROUND", "INK", "RULE", "TRACK", "Colour", "class_colour"]
+__all__ = ["CARD", "FAINT", "GROUND", "INK", "RULE", "TRACK", "Color", "class_color"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-GROUND: Colour = (249, 247, 246)
-CARD: Colour = (255, 255, 255)
-RULE: Colour = (232, 227, 223)
-TRACK: Colour = (242, 239, 236)
-INK: Colour = (40, 35, 31)
-FAINT: Colour = (128, 118, 110)
+GROUND: Color = (249, 247, 246)
+CARD: Color = (255, 255, 255)
+RULE: Color = (232, 227, 223)
+TRACK: Color = (242, 239, 236)
+INK: Color = (40, 35, 31)
+FAINT: Color = (128, 118, 110)
 
-# Okabe and Ito 2008, told apart by all kinds of colour-blindness; without black, and with a darker yellow,
+# Okabe and Ito 2008, told apart by all kinds of color-blindness; without black, and with a darker yellow,
 # which on white would be lost.
-_CLASSES: tuple[Colour, ...] = (
+_CLASSES: tuple[Color, ...] = (
     (178, 114, 0),
     (0, 94, 213),
     (115, 158, 0),
@@ -27,8 +27,8 @@ _CLASSES: tuple[Colour, ...] = (
 _DARKENED = 0.55
 
 
-def class_colour(label: int) -> Colour:
-    """The colour of a class, always the same; the eighth to fourteenth are dark, then they begin anew."""
+def class_color(label: int) -> Color:
+    """The color of a class, always the same; the eighth to fourteenth are dark, then they begin anew."""
     turn, number = divmod(int(label), len(_CLASSES))
     if turn % 2 == 0:
         return _CLASSES[number]

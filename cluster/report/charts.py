@@ -1,4 +1,4 @@
-"""Curves as inline SVG for the report: in the page's own colours, light or dark, with values on hover."""
+"""Curves as inline SVG for the report: in the page's own colors, light or dark, with values on hover."""
 
 import math
 from collections.abc import Sequence

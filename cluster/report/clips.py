@@ -75,7 +75,7 @@ def _sides(skeleton: Skeleton) -> list[int]:
 
 
 def _clip(clip: ShownClip) -> dict[str, Any]:
-    poses = quantised(clip.poses)
+    poses = quantized(clip.poses)
     return {
         "name": clip.name,
         "label": clip.label,
@@ -88,7 +88,7 @@ def _clip(clip: ShownClip) -> dict[str, Any]:
     }
 
 
-def quantised(poses: PoseSequence3D) -> NDArray[np.uint8]:
+def quantized(poses: PoseSequence3D) -> NDArray[np.uint8]:
     """uint8 (frames, people x joints, 3): x, height and depth as 0 to 254 of the clip's longest side, or 255.
 
     The head is up, whichever way the recording counts its y, and the clip stands in the middle.

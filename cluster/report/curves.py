@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 OPERATION_ORDER = ("sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3", "identity", "avg_pool_3x3")
-"""Operations in the order of Okabe and Ito's colours that they have, so that curves get the same ones."""
+"""Operations in the order of Okabe and Ito's colors that they have, so that curves get the same ones."""
 
 NUM_COLORS = 6
 """As many curves of one panel can be told apart."""
@@ -70,7 +70,7 @@ class Panel:
         x_label: of the horizontal axis.
         series: the curves.
         limits: fixed range of y, as (0, 1) for an accuracy; None follows the values.
-        palette: "c" for the page's colours of curves; "o" for those that the operations have in every
+        palette: "c" for the page's colors of curves; "o" for those that the operations have in every
             drawing, in the order of `OPERATION_ORDER`.
     """
 

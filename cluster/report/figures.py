@@ -1,7 +1,7 @@
 """Pictures of numbers: curves, the confusion matrix, the rewards of all architectures sampled.
 
 Every function returns a matplotlib figure that belongs to nobody (no pyplot, no global state); the caller
-saves it. The colours are those of Okabe and Ito (2008), told apart by colour-blind people as well.
+saves it. The colors are those of Okabe and Ito (2008), told apart by color-blind people as well.
 """
 
 import math
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from cluster.report.curves import History, Panel, search_panels, training_panels
 
 __all__ = [
-    "COLOURS",
+    "COLORS",
     "confusion_counts",
     "confusion_figure",
     "curves_figure",
@@ -25,7 +25,7 @@ __all__ = [
     "training_figure",
 ]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's blue, vermilion, green, purple, orange and sky blue, in the order of use."""
 
 _INK, _FAINT, _GRID = "#24292f", "#6e7781", "#e4e7eb"
@@ -70,19 +70,19 @@ def curves_figure(panels: Sequence[Panel], title: str) -> Figure:
 
 
 def _draw_panel(axes: Axes, panel: Panel) -> None:
-    for series, colour in zip(panel.series, COLOURS, strict=False):
+    for series, color in zip(panel.series, COLORS, strict=False):
         # a curve of one point is no line: show where it is
         axes.plot(
             series.x,
             series.y,
-            color=colour,
+            color=color,
             lw=1.8,
             label=series.name,
             marker="o" if len(series.x) == 1 else "",
         )
         if series.spread:
             y, half = np.array(series.y), np.array(series.spread)
-            axes.fill_between(series.x, y - half, y + half, color=colour, alpha=0.18, lw=0)
+            axes.fill_between(series.x, y - half, y + half, color=color, alpha=0.18, lw=0)
     if panel.limits:
         axes.set_ylim(panel.limits[0] - 0.02, panel.limits[1] + 0.02)
     _dress(axes, panel.title, panel.x_label)
@@ -174,8 +174,8 @@ def confusion_figure(
 
 def _write_counts(axes: Axes, matrix: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
     for row, column in np.argwhere(matrix > 0):
-        colour = "white" if shares[row, column] > 0.55 else _INK
-        axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=9, color=colour)
+        color = "white" if shares[row, column] > 0.55 else _INK
+        axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=9, color=color)
     for row, total in enumerate(matrix.sum(axis=1)):
         text = f"{matrix[row, row]}/{total}" if total else "none"
         axes.text(len(matrix) - 0.3, row, text, ha="left", va="center", fontsize=8.5, color=_FAINT)
@@ -193,12 +193,12 @@ def reward_figure(rewards: Sequence[float], title: str = "Reward of every archit
     figure = Figure(figsize=(9.2, 3.4), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     order = np.arange(1, len(values) + 1)
-    axes.scatter(order, values, s=9, color=COLOURS[0], alpha=0.35, lw=0, label="architecture")
+    axes.scatter(order, values, s=9, color=COLORS[0], alpha=0.35, lw=0, label="architecture")
     window = max(1, min(len(values) // 10, 50))
     mean = np.convolve(values, np.full(window, 1 / window), mode="valid")
-    axes.plot(order[window - 1 :], mean, color=COLOURS[1], lw=1.8, label=f"mean of the last {window}")
+    axes.plot(order[window - 1 :], mean, color=COLORS[1], lw=1.8, label=f"mean of the last {window}")
     axes.step(
-        order, np.maximum.accumulate(values), where="post", color=COLOURS[2], lw=1.5, label="best so far"
+        order, np.maximum.accumulate(values), where="post", color=COLORS[2], lw=1.5, label="best so far"
     )
     _dress(axes, title, "architecture, in the order of sampling")
     axes.set_ylabel("reward", fontsize=9, color=_FAINT)

@@ -79,7 +79,7 @@ class Skeleton {
     return [150 + across * 1.08, 150 - (y - 127) * 1.08];
   }
 
-  draw(seconds, colours) {
+  draw(seconds, colors) {
     const { clip, data, canvas } = this;
     const passed = clip.seconds > 0 ? (seconds % clip.seconds) / clip.seconds : 0;
     const frame = Math.min(clip.frames - 1, Math.floor(passed * clip.frames));
@@ -93,7 +93,7 @@ class Skeleton {
       data.bones.forEach((bone, number) => {
         const ends = bone.map((joint) => this.place(frame, person * data.joints + joint, yaw));
         if (!ends[0] || !ends[1]) return;
-        pen.strokeStyle = colours[data.sides[number]];
+        pen.strokeStyle = colors[data.sides[number]];
         pen.beginPath();
         pen.moveTo(...ends[0]);
         pen.lineTo(...ends[1]);
@@ -110,12 +110,12 @@ function showClips() {
   const data = JSON.parse(source.textContent);
   const panel = document.getElementById("behind");
   const style = getComputedStyle(document.documentElement);
-  const colours = ["--ink", "--c0", "--c1"].map((name) => style.getPropertyValue(name).trim());
+  const colors = ["--ink", "--c0", "--c1"].map((name) => style.getPropertyValue(name).trim());
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let moving = [];
 
   function animate(milliseconds) {
-    for (const skeleton of moving) skeleton.draw(milliseconds / 1000, colours);
+    for (const skeleton of moving) skeleton.draw(milliseconds / 1000, colors);
     if (moving.length && !still) requestAnimationFrame(animate);
   }
 

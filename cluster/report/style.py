@@ -2,7 +2,7 @@
 
 __all__ = ["STYLE"]
 
-# The curve colours are Okabe and Ito's, on dark ground their lighter relatives of the same order.
+# The curve colors are Okabe and Ito's, on dark ground their lighter relatives of the same order.
 STYLE = """
 :root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--ink:#1f2328;--faint:#656d76;--rule:#dfe3e8;
 --accent:#0072b2;--code:#f0f2f5;--shade:0,114,178;--picture:#fff;--on:#fff;

@@ -15,7 +15,7 @@ from cluster.files import read_json, write_atomically, write_json
 from cluster.progress import duration
 from cluster.registry.records import Job
 from cluster.registry.registry import Registry
-from cluster.report.figures import COLOURS
+from cluster.report.figures import COLORS
 from cluster.reproduction.protocol import (
     METHODS,
     POSES,
@@ -51,7 +51,7 @@ _ROWS: Mapping[Method, str] = {
     "kernels": "random kernels with ridge",
     "residual": "residual network",
     "densenet": "DenseNet",
-    "neighbour": "nearest neighbour",
+    "neighbour": "nearest neighbor",
 }
 
 
@@ -71,8 +71,8 @@ class Score:
         together: accuracy of a run's networks that answer as one, mean over the runs; None where a run has
             one network.
         total: test sequences.
-        parameters: of the network; 0 for the nearest neighbour.
-        latency: median milliseconds an answer; None for the nearest neighbour.
+        parameters: of the network; 0 for the nearest neighbor.
+        latency: median milliseconds an answer; None for the nearest neighbor.
         validation: mean validation accuracy of the genotypes chosen, when retrained; None without a search.
         search_seconds, training_seconds: mean time of these jobs, for one search and for all its trainings.
         genotypes: those found.
@@ -297,7 +297,7 @@ def _cost_rows(scores: Sequence[Score]) -> list[list[str]]:
 
 
 def size_figure(scores: Sequence[Score]) -> Figure:
-    """Accuracy against parameters: a point a score, its spread as a bar; a colour a method, a shape a part.
+    """Accuracy against parameters: a point a score, its spread as a bar; a color a method, a shape a part.
 
     Scores of several tables, as of other budgets, may be given together. Points of lifted poses are hollow;
     methods stand a few hundredths apart, so that bars of equal size can be told.
@@ -308,19 +308,19 @@ def size_figure(scores: Sequence[Score]) -> Figure:
     parts = list(dict.fromkeys(score.part for score in drawn))
     for score in drawn:
         place = METHODS.index(score.method)
-        colour = COLOURS[place]
+        color = COLORS[place]
         axes.errorbar(
             score.parameters * 1.03**place,
             score.mean,
             yerr=score.spread,
             fmt=_MARKERS[parts.index(score.part) % len(_MARKERS)],
             capsize=3,
-            color=colour,
-            markerfacecolor="white" if score.poses == "lifted" else colour,
+            color=color,
+            markerfacecolor="white" if score.poses == "lifted" else color,
             alpha=0.8,
         )
     for method in dict.fromkeys(score.method for score in drawn):
-        axes.plot([], [], "-", color=COLOURS[METHODS.index(method)], linewidth=4, label=_ROWS[method])
+        axes.plot([], [], "-", color=COLORS[METHODS.index(method)], linewidth=4, label=_ROWS[method])
     for part, marker in zip(parts, _MARKERS, strict=False):
         axes.plot([], [], marker, color="black", label=part)
     axes.set_xscale("log")
@@ -354,9 +354,9 @@ def curves_of_searches_figure(scores: Sequence[Score]) -> Figure:
         for score in searched:
             if (score.poses, score.part) != (poses, part):
                 continue
-            colour = COLOURS[METHODS.index(score.method)]
+            color = COLORS[METHODS.index(score.method)]
             for curve in score.curves:
-                (line,) = axes.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=1.2, alpha=0.8)
+                (line,) = axes.plot(range(1, len(curve) + 1), curve, color=color, linewidth=1.2, alpha=0.8)
                 named.setdefault(_ROWS[score.method], line)
         axes.set_title(part + (", lifted" if poses == "lifted" else ""), fontsize=10)
         axes.set_xlabel("epoch of the search")

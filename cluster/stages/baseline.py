@@ -34,7 +34,7 @@ from cluster.tracking.facts import as_csv, environment, environment_tags
 from cluster.tracking.opening import watched
 from cluster.tracking.tracker import SPLIT, Tracker
 from encoding.augmentation import AugmentationConfig
-from nas.baselines import BaselineKind, baseline_for_budget, nearest_neighbour
+from nas.baselines import BaselineKind, baseline_for_budget, nearest_neighbor
 from nas.draw import save_figure
 from nas.evaluate import evaluate
 from nas.image_classifier import num_parameters
@@ -50,10 +50,10 @@ class BaselineOutcome:
 
     Attributes:
         folder: where it lies.
-        seeds: accuracy by seed; of the nearest neighbour, which has no chance in it, one.
+        seeds: accuracy by seed; of the nearest neighbor, which has no chance in it, one.
         total: test sequences.
-        num_parameters: of the network, or the weights of the ridge; 0 for the nearest neighbour.
-        latency: median milliseconds from one image to its logits on one thread; None for the neighbour.
+        num_parameters: of the network, or the weights of the ridge; 0 for the nearest neighbor.
+        latency: median milliseconds from one image to its logits on one thread; None for the neighbor.
         seconds: spent in this call.
     """
 
@@ -117,7 +117,7 @@ def run_baseline(
         tracker.start(run.run_id, run.path.name, config.to_dict(), tags)
         with watched(tracker):
             if comparison == "neighbour":
-                score = _neighbour(run, experiment)
+                score = _neighbor(run, experiment)
             elif comparison == "kernels":
                 score = _kernels(run, experiment, plan, progress)
             else:
@@ -200,11 +200,11 @@ def _score(run: RunFolder, experiment: PreparedExperiment, trained: Seeds[Baseli
     }
 
 
-def _neighbour(run: RunFolder, experiment: PreparedExperiment) -> dict[str, Any]:
+def _neighbor(run: RunFolder, experiment: PreparedExperiment) -> dict[str, Any]:
     split = experiment.split
     statistics = experiment.statistics(split.development)
     known, unknown = (experiment.images(clips, statistics) for clips in (split.development, split.test))
-    shares = named_alone(nearest_neighbour(known, unknown), split.num_classes)
+    shares = named_alone(nearest_neighbor(known, unknown), split.num_classes)
     counts = _counts(run, experiment, shares, ranked=False)
     accuracy = counts["correct"] / counts["total"]
     return {"seeds": [{"seed": 0, "accuracy": accuracy}], "parameters": 0, "latency_ms": None, **counts}

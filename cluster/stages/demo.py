@@ -51,7 +51,7 @@ class DemoOutcome:
         model: the folder of the recognition model.
         film: the annotated video.
         picture: its surest moment.
-        spans: what was recognised in it.
+        spans: what was recognized in it.
         tracking: the MLflow store.
         seconds: of it all.
     """
@@ -188,7 +188,7 @@ def run_demo(
 def film_recognition(
     recognizer: Recognizer, path: Path, picture: Path, progress: Progress | None = None
 ) -> tuple[ActionSpan, ...]:
-    """Recognise what a synthetic person does from what a detector sees of it, and film that.
+    """Recognize what a synthetic person does from what a detector sees of it, and film that.
 
     Args:
         recognizer: with a lifter that takes the Human3.6M layout.

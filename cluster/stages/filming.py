@@ -31,7 +31,7 @@ def film_poses(
     """What a detector reports of one person, in the Human3.6M layout.
 
     Args:
-        poses: (T, J, 3) millimetres, in the world's axes (y up); of a layout with a way to Human3.6M's.
+        poses: (T, J, 3) millimeters, in the world's axes (y up); of a layout with a way to Human3.6M's.
         camera: that films.
         noise: of the detector.
         rng: all its draws come from it.

@@ -1,4 +1,4 @@
-"""How long one answer of a network takes: what a live recogniser waits for."""
+"""How long one answer of a network takes: what a live recognizer waits for."""
 
 import statistics
 import time

@@ -190,8 +190,8 @@ def keypoints_of(data: DataConfig) -> Callable[[Clip], Keypoints2D]:
 def _filmed(clip: Clip) -> Keypoints2D:
     """The clip as a camera in front of the person sees it; what the sensor missed is missed."""
     points = clip.poses.xyz * np.array(TO_CAMERA, np.float32)
-    centre = np.nanmean(points[:, clip.poses.skeleton.root], axis=0)
-    placed = points - centre + np.array([0, 0, _DISTANCE_MM], np.float32)
+    center = np.nanmean(points[:, clip.poses.skeleton.root], axis=0)
+    placed = points - center + np.array([0, 0, _DISTANCE_MM], np.float32)
     middle = _IMAGE_SIZE[0] / 2, _IMAGE_SIZE[1] / 2
     xy = project(placed, (_FOCAL, _FOCAL), middle).astype(np.float32)
     return Keypoints2D(

@@ -10,7 +10,7 @@ from cluster.files import read_json
 from cluster.recognition.kernel_model import TrainedKernels
 from cluster.stages.folder import RunFolder
 from cluster.stages.preparation import PreparedExperiment
-from nas.baselines import nearest_neighbour
+from nas.baselines import nearest_neighbor
 
 __all__ = ["BaselineScore", "Standing", "scores_beside", "standing_of"]
 
@@ -113,4 +113,4 @@ def _neighbor(experiment: PreparedExperiment, labels: NDArray[np.int64]) -> floa
     split = experiment.split
     statistics = experiment.statistics(split.development)
     known, unknown = (experiment.images(clips, statistics) for clips in (split.development, split.test))
-    return float((nearest_neighbour(known, unknown) == labels).mean())
+    return float((nearest_neighbor(known, unknown) == labels).mean())

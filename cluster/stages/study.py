@@ -12,7 +12,7 @@ from cluster.files import write_json
 from cluster.pose_source import PosesConfig
 from cluster.progress import Progress, SilentProgress
 from cluster.recognition.classifier import TrainedClassifier
-from cluster.report.figures import COLOURS
+from cluster.report.figures import COLORS
 from cluster.stages.data_identity import load_to_evaluate
 from cluster.stages.folder import RunFolder
 from cluster.stages.lifted_data import (
@@ -164,7 +164,7 @@ def _in_layout(poses: PoseSequence3D, skeleton: Skeleton) -> PoseSequence3D:
 
 
 def study_figure(accuracies: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Bars of accuracy by condition, one colour a classifier."""
+    """Bars of accuracy by condition, one color a classifier."""
     conditions = list(next(iter(accuracies.values())))
     figure = Figure(figsize=(8.6, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -172,7 +172,7 @@ def study_figure(accuracies: Mapping[str, Mapping[str, float]]) -> Figure:
     for number, (name, values) in enumerate(accuracies.items()):
         left = places + (number - (len(accuracies) - 1) / 2) * width
         heights = [100 * values[condition] for condition in conditions]
-        bars = axes.bar(left, heights, width * 0.92, label=name, color=COLOURS[number % len(COLOURS)])
+        bars = axes.bar(left, heights, width * 0.92, label=name, color=COLORS[number % len(COLORS)])
         axes.bar_label(bars, fmt="%.0f", fontsize=8, color="#24292f", padding=2)
     names = [fill(condition, 12) for condition in conditions]
     axes.set_xticks(places, names, fontsize=8)

@@ -212,7 +212,7 @@ def sole_courier(folder: Path, patience: float) -> Iterator[None]:
 
 
 def _groups(facts: list[TrackingEvent]) -> Iterator[list[TrackingEvent]]:
-    """Neighbouring points of one run together, everything else alone."""
+    """Neighboring points of one run together, everything else alone."""
     for (kind, _), group in groupby(facts, lambda fact: (fact.kind, fact.run_id)):
         if kind == "metrics":
             yield list(group)

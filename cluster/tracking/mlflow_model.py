@@ -88,7 +88,7 @@ def _save(
 
         with torch.no_grad():
             num_classes = int(network(torch.from_numpy(example)).shape[1])
-        # without names: MLflow's PyTorch flavour does not take the dictionary that names would ask for
+        # without names: MLflow's PyTorch flavor does not take the dictionary that names would ask for
         images = TensorSpec(np.dtype(np.float32), (-1, *example.shape[1:]))
         logits = TensorSpec(np.dtype(np.float32), (-1, num_classes))
         mlflow.pytorch.save_model(
@@ -108,7 +108,7 @@ def save_recognition_model(
     """Write a recognition model as an MLflow model folder.
 
     The saved model maps one clip to one row: label, probability, and the probability of every class; see
-    `cluster.recognition.served_model`. A clip is float32 (T, J, 3) or (T, 2, J, 3) in millimetres, or float32
+    `cluster.recognition.served_model`. A clip is float32 (T, J, 3) or (T, 2, J, 3) in millimeters, or float32
     (T, K, 2) in pixels where the model has a lifter, with any T.
 
     Args:

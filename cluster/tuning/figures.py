@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from cluster.report.figures import COLOURS
+from cluster.report.figures import COLORS
 from cluster.tuning.importance import FEWEST_TRIALS, Importance
 from cluster.tuning.journal import SCORE, TrialRecord, best_of
 from cluster.tuning.space import Distribution, SearchSpace, in_words
@@ -22,7 +22,7 @@ from cluster.tuning.space import Distribution, SearchSpace, in_words
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
 _INK, _FAINT, _GRID = "#24292f", "#6e7781", "#e4e7eb"
-_MAP = "viridis"  # dark is good; told apart by colour-blind people and in print
+_MAP = "viridis"  # dark is good; told apart by color-blind people and in print
 
 
 def importance_figure(found: Importance) -> Figure:
@@ -44,7 +44,7 @@ def importance_figure(found: Importance) -> Figure:
         f"share of the variance of the validation error after epoch {found.epoch} "
         f"(functional ANOVA over {found.num_trials} trials)",
     )
-    axes.barh(names, shares, color=COLOURS[0], height=0.62)
+    axes.barh(names, shares, color=COLORS[0], height=0.62)
     for place, share in enumerate(shares):
         axes.text(share + 0.012, place, f"{share:.0%}", va="center", fontsize=9, color=_INK)
     axes.set_xlim(0, max(1.12 * max(shares), 0.1))
@@ -67,9 +67,9 @@ def curves_figure(records: Sequence[TrialRecord]) -> Figure:
         x = [row["epoch"] for row in record.rows]
         y = [row[SCORE] for row in record.rows]
         is_best = record is best
-        colour = COLOURS[1] if is_best else COLOURS[0]
-        axes.plot(x, y, color=colour, lw=2.2 if is_best else 1.0, alpha=1 if is_best else 0.35)
-        axes.plot(x[-1:], y[-1:], "o", color=colour, ms=5 if is_best else 3, alpha=1 if is_best else 0.5)
+        color = COLORS[1] if is_best else COLORS[0]
+        axes.plot(x, y, color=color, lw=2.2 if is_best else 1.0, alpha=1 if is_best else 0.35)
+        axes.plot(x[-1:], y[-1:], "o", color=color, ms=5 if is_best else 3, alpha=1 if is_best else 0.5)
     axes.set_xlabel("epoch", fontsize=9, color=_FAINT)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(True, color=_GRID, lw=0.8)
@@ -79,7 +79,7 @@ def curves_figure(records: Sequence[TrialRecord]) -> Figure:
 def parallel_figure(records: Sequence[TrialRecord], space: SearchSpace) -> Figure:
     """A line for each trial through an axis for each hyperparameter, to its error at the right.
 
-    Trials that were stopped early are drawn thin; the best one is drawn last, in another colour.
+    Trials that were stopped early are drawn thin; the best one is drawn last, in another color.
 
     Raises:
         ValueError: no trial has a result.
@@ -158,7 +158,7 @@ def _draw_lines(axes: Axes, points: NDArray[np.float64], records: Sequence[Trial
         alpha=0.75,
     )
     axes.add_collection(lines)
-    axes.plot(x[best], points[best], color=COLOURS[1], lw=2.6, marker="o", ms=4)
+    axes.plot(x[best], points[best], color=COLORS[1], lw=2.6, marker="o", ms=4)
 
 
 def _draw_axes(axes: Axes, scales: Sequence[_Scale]) -> None:

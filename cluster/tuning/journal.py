@@ -24,7 +24,7 @@ Row = Mapping[str, float]
 """What one epoch gave; "epoch" counts from 1."""
 
 SCORE = "validation_p1"
-"""What trials are compared by: mean per-joint position error on the validation part, millimetres."""
+"""What trials are compared by: mean per-joint position error on the validation part, millimeters."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,7 +114,7 @@ class OptunaTrials(Searcher):
 
 
 def as_study(records: Sequence[TrialRecord], space: SearchSpace, epochs: int, sampler: Any = None) -> "Study":
-    """The ended trials as an Optuna study that minimises the validation error."""
+    """The ended trials as an Optuna study that minimizes the validation error."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -105,7 +105,7 @@ class Population(PopulationBasedTraining):
 def perturbed(
     settings: Mapping[str, Scalar], space: SearchSpace, changeable: Sequence[str], rng: np.random.Generator
 ) -> dict[str, Scalar]:
-    """Settings after an exploration: a fifth more or less, a neighbouring choice, or drawn anew (1 in 4)."""
+    """Settings after an exploration: a fifth more or less, a neighboring choice, or drawn anew (1 in 4)."""
     result = dict(settings)
     for name in changeable:
         distribution, value = space.distributions[name], settings[name]

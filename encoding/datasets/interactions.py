@@ -15,7 +15,7 @@ class Scene:
 
     Attributes:
         first, second: (T, len(ANGLES)), degrees; the first acts where only one does.
-        gap: (T,), millimetres between their hips.
+        gap: (T,), millimeters between their hips.
         turned: (T,), degrees that both have turned away from facing each other.
     """
 

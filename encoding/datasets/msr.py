@@ -1,6 +1,6 @@
 """MSR Action3D (Li, Zhang, Liu: Action recognition based on a bag of 3D points, CVPR4HB 2010).
 
-The files themselves are read by `lifting.msr_files`; here they become labelled clips by the published
+The files themselves are read by `lifting.msr_files`; here they become labeled clips by the published
 protocols.
 """
 

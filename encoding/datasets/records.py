@@ -1,4 +1,4 @@
-"""The records that a data set comes as: a labelled clip, and the split of clips into parts."""
+"""The records that a data set comes as: a labeled clip, and the split of clips into parts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ class Clip:
 
     Attributes:
         name: unique within the data set, e.g. "a01_s01_e01".
-        poses: the poses, millimetres.
+        poses: the poses, millimeters.
         label: class number within the split, 0..K-1.
         subject: number of the person, None where the data set does not say.
         fold: number of the published fold, None where there is none.

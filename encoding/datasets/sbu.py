@@ -1,12 +1,12 @@
 """SBU Kinect Interaction (Yun et al., CVPRW 2012), clean version: 282 clips of 8 interactions.
 
 Read from the original text tree (`sXXsYY/CC/NNN/skeleton_pos.txt`) or from the arrays of the 2P-GCN project
-in one .npz. Both hold normalised coordinates of two people, which the data set's own formula turns into those
+in one .npz. Both hold normalized coordinates of two people, which the data set's own formula turns into those
 of the camera:
 
     X = 1280 - 2560 x    Y = 960 - 1920 y    Z = 10000 z / 7.8125 = 1280 z
 
-The authors name no unit. These are millimetres as far as the data can tell: the three scales are those at
+The authors name no unit. These are millimeters as far as the data can tell: the three scales are those at
 which the lengths of bones vary least within a sequence (2.2 %; each step of 320 to 640 away varies more), and
 at them thigh, shank and upper arm measure 429, 412 and 283 mm in the median. Take the scale as approximate.
 y grows up, z away from the camera, and left and right come out as in MSR Action3D. (A published copy of the
@@ -56,16 +56,16 @@ HOW_TO_GET = (
 )
 
 
-def to_millimetres(normalised: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Camera coordinates, mm, from normalised ones, (..., 3); a joint at (0, 0, 0) becomes NaN."""
-    return np.asarray(_ORIGIN + _SCALE * zeros_to_nan(normalised), dtype=np.float32)
+def to_millimeters(normalized: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Camera coordinates, mm, from normalized ones, (..., 3); a joint at (0, 0, 0) becomes NaN."""
+    return np.asarray(_ORIGIN + _SCALE * zeros_to_nan(normalized), dtype=np.float32)
 
 
 def read_skeleton_file(path: Path) -> NDArray[np.float32]:
     """One skeleton_pos.txt: a line a frame, its number and x, y, z of 15 joints of either person.
 
     Returns:
-        float32 (T, 2, 15, 3), normalised as in the file.
+        float32 (T, 2, 15, 3), normalized as in the file.
 
     Raises:
         ValueError: the file is empty, or a line is not 91 numbers.
@@ -204,9 +204,9 @@ def _read_arrays(path: Path) -> list[Clip]:
     ]
 
 
-def _clip(name: str, normalised: NDArray[np.float32], label: int, fold: int, group: str, path: Path) -> Clip:
+def _clip(name: str, normalized: NDArray[np.float32], label: int, fold: int, group: str, path: Path) -> Clip:
     try:
-        poses = PoseSequence3D(xyz=trim_missing_frames(to_millimetres(normalised)), fps=FPS, skeleton=SBU_15)
+        poses = PoseSequence3D(xyz=trim_missing_frames(to_millimeters(normalized)), fps=FPS, skeleton=SBU_15)
     except ValueError as error:
         raise ValueError(f"{path}, sequence {name}: {error}") from error
     return Clip(name=name, poses=poses, label=label, fold=fold, group=group)

@@ -100,9 +100,9 @@ class _Take:
     action: str
     clip: int
     angles: Floats  # (P, T, len(ANGLES)), degrees
-    bones: Floats  # (P, len(BONE_NAMES)), millimetres
+    bones: Floats  # (P, len(BONE_NAMES)), millimeters
     facing: Floats  # (P, T), degrees
-    ground: Floats  # (P, T, 3), millimetres
+    ground: Floats  # (P, T, 3), millimeters
     rng: np.random.Generator
 
 

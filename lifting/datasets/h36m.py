@@ -1,11 +1,11 @@
 """Human3.6M (Ionescu et al. 2014) in the field's files, as VideoPose3D's preparation scripts make them.
 
-`data_3d_h36m.npz`: `positions_3d`, {subject: {action: (T, 32, 3)}}, metres, world axes, 50 frames a second.
+`data_3d_h36m.npz`: `positions_3d`, {subject: {action: (T, 32, 3)}}, meters, world axes, 50 frames a second.
 `data_2d_h36m_NAME.npz`: `positions_2d`, {subject: {action: [(T, 17, 2) for each of 4 cameras]}}, pixels;
 `metadata` with the keypoints' layout (h36m, or coco, which is mapped). NAME is gt for the projected truth,
 cpn_ft_h36m_dbb for the usual detector.
 
-The data set's licence forbids passing it on: everyone makes the files from their own copy.
+The data set's license forbids passing it on: everyone makes the files from their own copy.
 """
 
 import zlib
@@ -24,7 +24,7 @@ from lifting.noise import DetectorNoise, detect
 from lifting.skeleton import COCO_17, H36M_17, Skeleton
 
 FPS = 50.0
-MILLIMETRES = 1000.0
+MILLIMETERS = 1000.0
 TRAIN_SUBJECTS, TEST_SUBJECTS = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 # Of the training subjects the one whose clips choose.
 VALIDATION_SUBJECT = "S8"
@@ -117,7 +117,7 @@ def _pairs(
     stride: int,
     rng: np.random.Generator,
 ) -> PosePairs:
-    seen = camera.to_camera(MILLIMETRES * world[::stride, list(JOINTS)].astype(np.float64))
+    seen = camera.to_camera(MILLIMETERS * world[::stride, list(JOINTS)].astype(np.float64))
     uv = map_joints(keypoints[: len(world) : stride], skeleton, H36M_17)
     confidence = np.asarray(np.isfinite(uv).all(axis=-1), dtype=np.float32)
     if noise is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from lifting.cameras import Camera
 from lifting.geometry import quaternion_to_matrix
 
-# Name: focal length, centre, k1 k2 k3, p1 p2, image size; pixels.
+# Name: focal length, center, k1 k2 k3, p1 p2, image size; pixels.
 _LENSES = {
     "54138969": ((1145.04944, 1143.78113), (512.541504, 515.451477),
         (-0.207098916, 0.247775182, -0.00307515031), (-0.000975698873, -0.00142447161), (1000, 1002)),
@@ -20,7 +20,7 @@ _LENSES = {
         (-0.198384091, 0.218323678, -0.00894780736), (-0.000587205578, -0.001813362), (1000, 1002)),
 }  # fmt: skip
 
-# Subject: for each camera the rotation from camera to world (quaternion, w first) and its place, millimetres.
+# Subject: for each camera the rotation from camera to world (quaternion, w first) and its place, millimeters.
 _PLACES = {
     "S1": (
         ((0.140705645, -0.150070176, -0.755240798, 0.622328043), (1841.10706, 4955.28467, 1563.44543)),

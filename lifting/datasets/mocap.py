@@ -25,7 +25,7 @@ class Recording:
 
     Attributes:
         name, subject, action: as in `PairClip`.
-        xyz: (T, J, 3), millimetres, world axes.
+        xyz: (T, J, 3), millimeters, world axes.
         up: (3,), the unit vector that points up.
         fps: frames per second.
         skeleton: of the J joints.

@@ -30,7 +30,7 @@ from lifting.skeleton import MSR_20
 IMAGE_SIZE = (320, 240)
 TO_CAMERA = (-1, -1, 1)
 """Axes of the world files (x as in a mirror, y up) times this: those of a camera (x right, y down)."""
-# Fitted to all 443,380 joints of the files: focal 285.62 (u) and 285.63 (v), centre 160.00 and 120.00; what
+# Fitted to all 443,380 joints of the files: focal 285.62 (u) and 285.63 (v), center 160.00 and 120.00; what
 # remains is the rounding to whole pixels (at most 0.504). It is the Kinect depth camera's nominal focal
 # length.
 FOCAL, CENTER = (285.63, 285.63), (160.0, 120.0)

@@ -44,7 +44,7 @@ class PosePairs:
         keypoints: float32 (N, J, 2), pixels, as a detector sees them; NaN where missing.
         confidence: float32 (N, J) in [0, 1]; 0 where missing.
         true_keypoints: float32 (N, J, 2), pixels, the exact projection; NaN where missing.
-        poses: float32 (N, K, 3), millimetres, camera axes (x right, y down, z away), root at 0; never NaN.
+        poses: float32 (N, K, 3), millimeters, camera axes (x right, y down, z away), root at 0; never NaN.
         clip: int64 (N,), index into `clips`; frames of a clip are contiguous and in time order.
         clips: the recordings.
         keypoint_skeleton: of the J keypoints.
@@ -239,7 +239,7 @@ def _check_poses(pairs: PosePairs) -> None:
         frame, joint, axis = (int(index) for index in bad[0])
         raise ValueError(
             f"{_where(pairs, frame)}: joint {pairs.pose_skeleton.joints[joint]} of the pose is "
-            f"{pairs.poses[frame, joint, axis]}; a finite number of millimetres is needed: leave the "
+            f"{pairs.poses[frame, joint, axis]}; a finite number of millimeters is needed: leave the "
             f"frame out"
         )
     off = np.abs(pairs.poses[:, pairs.pose_skeleton.root]).max(axis=-1)

@@ -1,6 +1,6 @@
 """Motion capture kept as joint positions in one .npz: many clips end to end, with what each of them is.
 
-Arrays: `positions` (N, J, 3) metres, y up; `offsets` (clips + 1,), where each clip begins; `joint_names`
+Arrays: `positions` (N, J, 3) meters, y up; `offsets` (clips + 1,), where each clip begins; `joint_names`
 (J,); and one
 entry a clip of what tells them apart, such as `subject` and `description`.
 """
@@ -17,7 +17,7 @@ from lifting.mapping import map_joints
 from lifting.skeleton import H36M_17, Skeleton
 
 UP = (0.0, 1.0, 0.0)
-MILLIMETRES = 1000.0
+MILLIMETERS = 1000.0
 
 
 class PositionFile:
@@ -57,9 +57,9 @@ class PositionFile:
         return len(self.arrays["offsets"]) - 1
 
     def recording(self, clip: int, *, name: str, subject: str, action: str) -> Recording:
-        """One clip on the 17 joints of Human3.6M, millimetres."""
+        """One clip on the 17 joints of Human3.6M, millimeters."""
         start, stop = self.arrays["offsets"][clip : clip + 2]
-        xyz = MILLIMETRES * self.arrays["positions"][start:stop].astype(np.float64)
+        xyz = MILLIMETERS * self.arrays["positions"][start:stop].astype(np.float64)
         return Recording(
             name=name,
             subject=subject,

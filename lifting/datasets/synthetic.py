@@ -50,7 +50,7 @@ def _perform(seed: int, subject: int, action: str, clip: int) -> Recording:
 
 
 def _style(seed: int, subject: int) -> tuple[Floats, Floats]:
-    """Bone lengths, millimetres, and the habitual offset of each joint angle, degrees."""
+    """Bone lengths, millimeters, and the habitual offset of each joint angle, degrees."""
     rng = np.random.default_rng([seed, subject])
     mean = np.array([BONES[name] for name in BONE_NAMES])
     proportions = rng.normal(1.0, 0.05, len(BONE_NAMES)).clip(0.85, 1.15)

@@ -19,7 +19,7 @@ def write_bvh_file(path: Path, xyz: NDArray[np.float32], fps: float, skeleton: S
 
     Args:
         path: of the .bvh.
-        xyz: (T, K, 3) millimetres. BVH knows no gaps: a frame with NaN shows the pose before it, and frames
+        xyz: (T, K, 3) millimeters. BVH knows no gaps: a frame with NaN shows the pose before it, and frames
             before the first pose show that one.
         fps: frames per second.
         skeleton: layout of the poses.

@@ -55,7 +55,7 @@ class PoseFile:
         self.num_frames += 1
 
     def poses(self) -> NDArray[np.float32]:
-        """(T, K, 3) millimetres of all frames so far, read from the disk where they are looked at."""
+        """(T, K, 3) millimeters of all frames so far, read from the disk where they are looked at."""
         return self._mapped("xyz")
 
     def finish(self) -> None:

@@ -161,7 +161,7 @@ class _Ffmpeg:
         # a file, since a pipe that is not emptied would block it
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         raw = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}"]
-        # yuv420p is the one colour format that every player has; the index goes to the front, so that a
+        # yuv420p is the one color format that every player has; the index goes to the front, so that a
         # browser can begin before it has the whole file
         h264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p"]
         file = ["-movflags", "+faststart", "-f", "mp4", str(path)]

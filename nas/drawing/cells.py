@@ -47,7 +47,7 @@ def draw_cell(
 ) -> Figure:
     """One cell: boxes hold a node's two operations and its sum, lines lead from states to operations.
 
-    The number in front of an operation is the state that it reads; a line has its operation's colour where it
+    The number in front of an operation is the state that it reads; a line has its operation's color where it
     arrives. In a reduction cell, what reads the cell's inputs has stride 2 and is marked ↓2.
 
     Args:
@@ -133,7 +133,7 @@ class _Drawing:
         return point[0] + self.left, point[1] + self.line
 
     def _lines(self, lines: tuple[Line, ...]) -> None:
-        """Ways that lines share are drawn once, in grey; the last piece is the line's own."""
+        """Ways that lines share are drawn once, in gray; the last piece is the line's own."""
         shared = {
             (line.points[k], line.points[k + 1], k % 2 == 0)
             for line in lines
@@ -142,10 +142,10 @@ class _Drawing:
         for start, end, curved in sorted(shared):
             self._piece(start, end, curved)
         for line in lines:
-            colour = self.theme.line if line.operation is None else operation_style(line.operation)[1]
+            color = self.theme.line if line.operation is None else operation_style(line.operation)[1]
             start, end = line.points[-2:]
             arrow = FancyArrowPatch(
-                path=self._path(start, end, True), color=colour, gid=line.name.replace(" ", "-"), **ARROW
+                path=self._path(start, end, True), color=color, gid=line.name.replace(" ", "-"), **ARROW
             )
             self.axes.add_patch(arrow)
 
@@ -162,9 +162,9 @@ class _Drawing:
             PathPatch(path, fill=False, edgecolor=self.theme.line, lw=LINE_WIDTH, capstyle="round", zorder=1)
         )
 
-    def _text(self, x: float, y: float, text: str, colour: str, **style: Any) -> None:
+    def _text(self, x: float, y: float, text: str, color: str, **style: Any) -> None:
         style = {"ha": "center", "va": "center_baseline", "size": FONT_SIZE, "zorder": 5, **style}
-        self.axes.text(x, y, text, color=colour, **style)
+        self.axes.text(x, y, text, color=color, **style)
 
     def _rectangle(self, box: Box, fill: str, border: str, width: float = 1) -> None:
         left, bottom = self._at((box.left, box.bottom))
@@ -234,19 +234,19 @@ class _Drawing:
     def _chip(self, line: Line, sum_at: Point, halves: bool) -> None:
         """The operation at a line's end: the state that it reads, and its name."""
         assert line.operation is not None, "only loose ends have no operation, and they end in no node"
-        name, colour, letters = operation_style(line.operation)
+        name, color, letters = operation_style(line.operation)
         x, y = self._at(line.points[-1])
         towards = CHIP_OFFSET if y < sum_at[1] else -CHIP_OFFSET
         path = Path([(x + CHIP_WIDTH, y), (sum_at[0], y), (sum_at[0], y + towards)], [1, 3, 3])
         self.axes.add_patch(PathPatch(path, fill=False, edgecolor=self.theme.line, lw=1.2, zorder=3.5))
-        self._rounded(x, y, CHIP_WIDTH, colour, colour)
-        self._cap(x, y, line.source, colour)
+        self._rounded(x, y, CHIP_WIDTH, color, color)
+        self._cap(x, y, line.source, color)
         label = name + (" ↓2" if halves else "")
         self._text(x + (CAP_WIDTH + CHIP_WIDTH) / 2, y, label, letters)
 
-    def _cap(self, x: float, y: float, state: int, colour: str) -> None:
+    def _cap(self, x: float, y: float, state: int, color: str) -> None:
         """The number of the state that arrives at (x, y)."""
-        self._rounded(x, y, CAP_WIDTH, self.theme.ground, colour)
+        self._rounded(x, y, CAP_WIDTH, self.theme.ground, color)
         self._text(x + CAP_WIDTH / 2, y, str(state), self.theme.ink, weight="bold")
 
     def _rounded(self, x: float, y: float, width: float, fill: str, border: str) -> None:

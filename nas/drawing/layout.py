@@ -106,7 +106,7 @@ def lay_out(cell: Cell) -> CellLayout:
 
 
 def _extents(cell: Cell) -> dict[int, tuple[float, float]]:
-    """Height that each box takes above and below its line, half the clearance to its neighbours included."""
+    """Height that each box takes above and below its line, half the clearance to its neighbors included."""
     extents = dict.fromkeys(range(cell.num_inputs), (INPUT_HALF, INPUT_HALF))
     extents |= dict.fromkeys(range(cell.num_inputs, cell.num_states), (NODE_ABOVE, NODE_BELOW))
     half = (len(cell.loose_ends) * PORT_DISTANCE + 0.1) / 2
@@ -117,7 +117,7 @@ def _extents(cell: Cell) -> dict[int, tuple[float, float]]:
 def _heights(
     cell: Cell, columns: list[Column], extents: dict[int, tuple[float, float]]
 ) -> list[dict[int, float]]:
-    """Height of every item's line, by column: near its neighbours' mean, in order and clear of each other."""
+    """Height of every item's line, by column: near its neighbors' mean, in order and clear of each other."""
     half = LANE_HALF + CLEARANCE
     rooms = [
         [extents[item] if item in column.boxes else (half, half) for item in column.items]
@@ -157,7 +157,7 @@ def _straighten(
 def _free(
     items: tuple[int, ...], room: list[tuple[float, float]], heights: dict[int, float], item: int
 ) -> tuple[float, float]:
-    """Lowest and highest place of an item between its neighbours."""
+    """Lowest and highest place of an item between its neighbors."""
     place = items.index(item)
     above, below = room[place]
     highest = heights[items[place - 1]] - room[place - 1][1] - above if place else math.inf
@@ -190,7 +190,7 @@ def _apart(
 ) -> dict[int, float]:
     """The heights nearest to the wanted ones (least squares) that keep the order and everyone's room.
 
-    With the room subtracted this is isotonic regression: neighbours that collide are pooled at their mean.
+    With the room subtracted this is isotonic regression: neighbors that collide are pooled at their mean.
     """
     offsets = [0.0]
     for (_, below), (above, _) in pairwise(room):

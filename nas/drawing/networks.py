@@ -20,7 +20,7 @@ LANES = 0.55  # room on the left for the lines that pass over a layer
 ROW_WIDTH, ROW_HEIGHT, ROW_GAP = 3.3, 0.36, 0.2
 SIDE_WIDTH, SIDE_GAP = 2.2, 0.5
 HEADER = 0.75
-REDUCTION_COLOUR = "#56B4E9"  # Okabe and Ito's sky blue, which no operation has
+REDUCTION_COLOR = "#56B4E9"  # Okabe and Ito's sky blue, which no operation has
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ def draw_network(
     Raises:
         ValueError: there is no such theme.
     """
-    colours = get_theme(theme)
+    colors = get_theme(theme)
     layers = plan(genotype, config)
     rows, auxiliary = _rows(genotype, layers, config)
     step = ROW_HEIGHT + ROW_GAP
     width = 2 * MARGIN + LANES + ROW_WIDTH + SIDE_GAP + SIDE_WIDTH
-    figure, axes = blank_sheet(width, HEADER + len(rows) * step + 2 * MARGIN, colours)
+    figure, axes = blank_sheet(width, HEADER + len(rows) * step + 2 * MARGIN, colors)
     top = HEADER + len(rows) * step + MARGIN
     parameters = num_parameters(Network(genotype, config))
     reductions = sum(layer.reduction for layer in layers)
     facts = f"{parameters:,} parameters, C = {config.channels}, {config.normal_cells} + {reductions} cells"
     form = ", search form" if config.search_form else ""
-    axes.text(MARGIN, top, title, color=colours.ink, size=13, weight="bold", va="top")
-    axes.text(MARGIN, top - 0.32, facts + form, color=colours.muted, size=FONT_SIZE + 1, va="top")
-    stack = _Stack(axes, colours, top - HEADER)
+    axes.text(MARGIN, top, title, color=colors.ink, size=13, weight="bold", va="top")
+    axes.text(MARGIN, top - 0.32, facts + form, color=colors.muted, size=FONT_SIZE + 1, va="top")
+    stack = _Stack(axes, colors, top - HEADER)
     for number, row in enumerate(rows):
         stack.row(number, row, is_last=number == len(rows) - 1)
         if row.cell and number > 2:  # the first cell reads the stem twice
@@ -139,7 +139,7 @@ class _Stack:
     def row(self, number: int, row: Row, is_last: bool) -> None:
         """The box and the arrow to the next."""
         middle = self._middle(number)
-        self._box(self.left, middle, ROW_WIDTH, REDUCTION_COLOUR if row.reduction else self.theme.border)
+        self._box(self.left, middle, ROW_WIDTH, REDUCTION_COLOR if row.reduction else self.theme.border)
         style: dict[str, Any] = {"va": "center_baseline", "size": FONT_SIZE, "zorder": 5}
         name = row.name + (" ↓2" if row.reduction else "")
         self.axes.text(self.left + 0.12, middle, name, color=self.theme.ink, **style)
@@ -150,7 +150,7 @@ class _Stack:
             self.axes.add_patch(FancyArrowPatch((x, y), (x, y - ROW_GAP), color=self.theme.line, **ARROW))
 
     def skip(self, number: int) -> None:
-        """From a row to the next but one; neighbours take turns in two lanes."""
+        """From a row to the next but one; neighbors take turns in two lanes."""
         quarter = ROW_HEIGHT / 4
         start, end = self._middle(number) - quarter, self._middle(number + 2) + quarter
         lane = self.left - (0.2 if number % 2 else 0.4)

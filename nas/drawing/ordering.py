@@ -120,12 +120,12 @@ def _orders(num_items: int) -> npt.NDArray[np.int64]:
 
 
 def _stacked(order: npt.NDArray[np.int64], extents: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
-    """(P, n): height of each item when the items are stacked in each order, centred on 0."""
+    """(P, n): height of each item when the items are stacked in each order, centered on 0."""
     above, below = np.array(extents).T
     total = (above + below)[order]
-    centre = total.sum(axis=1, keepdims=True) / 2 - np.cumsum(total, axis=1) + below[order]
-    heights: npt.NDArray[np.float64] = np.empty_like(centre)
-    np.put_along_axis(heights, order, centre, axis=1)
+    center = total.sum(axis=1, keepdims=True) / 2 - np.cumsum(total, axis=1) + below[order]
+    heights: npt.NDArray[np.float64] = np.empty_like(center)
+    np.put_along_axis(heights, order, center, axis=1)
     return heights
 
 
@@ -153,7 +153,7 @@ def _cost(
 
 
 def _cheapest_path(costs: Sequence[npt.NDArray[np.float64]]) -> list[int]:
-    """Indices i_0, i_1, ... that minimise the sum of costs[k][i_k, i_k+1] (Viterbi)."""
+    """Indices i_0, i_1, ... that minimize the sum of costs[k][i_k, i_k+1] (Viterbi)."""
     total = np.zeros(len(costs[0]))
     arrived = []
     for cost in costs:

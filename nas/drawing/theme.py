@@ -1,4 +1,4 @@
-"""Colours of the drawings, the blank sheet, and the file that a sheet becomes."""
+"""Colors of the drawings, the blank sheet, and the file that a sheet becomes."""
 
 import os
 import secrets
@@ -15,8 +15,8 @@ from nas.operation_table import OPERATION_TABLE, find_operation
 
 ThemeName = Literal["light", "dark"]
 
-OPERATION_COLOURS = {name: operation.color for name, operation in OPERATION_TABLE.items()}
-"""One colour for each operation, the same on light and dark ground and in every picture."""
+OPERATION_COLORS = {name: operation.color for name, operation in OPERATION_TABLE.items()}
+"""One color for each operation, the same on light and dark ground and in every picture."""
 
 OPERATION_LABELS = {name: operation.label for name, operation in OPERATION_TABLE.items()}
 
@@ -25,7 +25,7 @@ FONT_SIZE = 8.5
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of everything but the operations."""
+    """Colors of everything but the operations."""
 
     ground: str
     ink: str
@@ -42,7 +42,7 @@ THEMES: dict[str, Theme] = {
 
 
 def operation_style(name: str) -> tuple[str, str, str]:
-    """Label, colour, and the colour of letters on it: black or white, as gives the higher contrast."""
+    """Label, color, and the color of letters on it: black or white, as gives the higher contrast."""
     operation = find_operation(name)
     return operation.label, operation.color, "#000000" if _luminance(operation.color) > 0.179 else "#ffffff"
 
@@ -55,7 +55,7 @@ def _luminance(color: str) -> float:
 
 
 def get_theme(name: str) -> Theme:
-    """The colours of a theme.
+    """The colors of a theme.
 
     Raises:
         ValueError: there is no such theme.

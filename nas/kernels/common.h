@@ -6,10 +6,10 @@
 
        depthwise, and its gradient for the input    filter rows, then columns
        pointwise, and its gradient for the input    channels
-       gradient of the pointwise weight             `chain` neighbouring pixels of an image; chains; images
+       gradient of the pointwise weight             `chain` neighboring pixels of an image; chains; images
        gradient of a depthwise weight               images; blocks of 15 columns where a row is wider than 28;
                                                     rows; columns
-       sums of batch normalisation                  `pixels` neighbouring pixels are a row; rows
+       sums of batch normalization                  `pixels` neighboring pixels are a row; rows
 
    Compiled with -ffp-contract=off, so that the compiler changes none of it; `nas.kernels.compiled_separable` compares
    with torch before a shape is used. */
@@ -24,9 +24,9 @@
 
 typedef struct {
     long images, height, width, kernel;
-    long pixels;  /* neighbouring pixels that are one row of batch normalisation; divides height x width */
+    long pixels;  /* neighboring pixels that are one row of batch normalization; divides height x width */
     long chunk;   /* images whose mean and variance are taken together */
-    long chain;   /* neighbouring pixels whose products are one chain; divides height x width */
+    long chain;   /* neighboring pixels whose products are one chain; divides height x width */
 } Shape;
 
 static float *room(size_t count) {
@@ -86,8 +86,8 @@ static void outer(const float *u, const float *gradient, float *total, int pixel
 }
 
 /* dz = z of_z + constant + dy of_dy for the pixels of an image, in rows of ROOM values: the gradient that batch
-   normalisation hands on. */
-static void normalised_gradient(const float *dy, const float *z, const float *of_dy, const float *of_z,
+   normalization hands on. */
+static void normalized_gradient(const float *dy, const float *z, const float *of_dy, const float *of_z,
                                 const float *constant, float *dz, int pixels) {
     for (int g = 0; g < GROUPS; g++) {
         vec a = load_group(of_z, g), b = load_group(constant, g), c = load_group(of_dy, g);

@@ -145,7 +145,7 @@ def _stack_back(
         shape: of the images.
         rows: of the images.
         dy: gradient of the stack's output.
-        stack: z, mean, inverse, slope, constant of its batch normalisation.
+        stack: z, mean, inverse, slope, constant of its batch normalization.
         before: the same of the stack before it, whose output is its input; or the input alone.
         weights: depthwise and pointwise.
         columns: sums of dy and of (z - mean) dy; overwritten by those of the stack before.

@@ -1,9 +1,9 @@
-"""Batch normalisation with the statistics of the batch, on rows of several pixels.
+"""Batch normalization with the statistics of the batch, on rows of several pixels.
 
 torch's kernel runs over the C channels of one pixel at a time; with C = 20 its vectors end in a slow
-remainder. Here up to 16 neighbouring pixels form one row of 16 C "columns", and a few images that fit the
+remainder. Here up to 16 neighboring pixels form one row of 16 C "columns", and a few images that fit the
 cache form a chunk; the statistics of columns and chunks are joined afterwards (Chan et al. 1979). With x^ the
-normalised input, the backward pass is
+normalized input, the backward pass is
 
     dx = scale / std (dy - mean(dy) - x^ mean(dy x^)),  dscale = sum(dy x^),  doffset = sum(dy)
 """
@@ -28,7 +28,7 @@ class Rows:
     """How images are cut for their statistics.
 
     Attributes:
-        pixels: neighbouring pixels in a row: the largest power of two in H x W, 16 at most.
+        pixels: neighboring pixels in a row: the largest power of two in H x W, 16 at most.
         chunk: images whose statistics are taken together.
         weights: (chunks, 1), each chunk's share of the images.
     """
@@ -91,7 +91,7 @@ def join(means: Tensor, variances: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
 
 
 def affine(mean: Tensor, inverse: Tensor, scale: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and constant, (C,), of the normalisation."""
+    """Slope and constant, (C,), of the normalization."""
     slope = scale * inverse
     return slope, offset - slope * mean
 

@@ -1,4 +1,4 @@
-/* ReLU, depthwise k x k (3 or 5), pointwise and the sums of batch normalisation, and their gradients. */
+/* ReLU, depthwise k x k (3 or 5), pointwise and the sums of batch normalization, and their gradients. */
 
 #include "common.h"
 
@@ -49,7 +49,7 @@ static void rectify(const float *x, const float *slope, const float *constant, f
     }
 }
 
-/* Sums over the filter at QUEUE neighbouring vectors of a plane: one chain alone would wait for its own additions.
+/* Sums over the filter at QUEUE neighboring vectors of a plane: one chain alone would wait for its own additions.
    `turned`: for the gradient of the input. */
 INLINE void filter(const float *place, const vec *weights, vec *sums, int stride, int width, int k, int turned) {
     for (int q = 0; q < QUEUE; q++) sums[q] = zero();
@@ -206,7 +206,7 @@ static void mask(const float *image, float *dx, Frame f) {
 
 /* z = pointwise(depthwise(relu(x))), and mean and variance of the columns of each chunk of z.
 
-   slope, constant: (C,), batch normalisation of x before the ReLU, or both null. filters: (C, k, k); matrix:
+   slope, constant: (C,), batch normalization of x before the ReLU, or both null. filters: (C, k, k); matrix:
    (out, in); means, variances: (chunks, pixels C). */
 EXPORT void posenas_separable(Shape s, const float *x, const float *slope, const float *constant,
                               const float *filters, const float *matrix, float *z, float *means,
@@ -230,10 +230,10 @@ EXPORT void posenas_separable(Shape s, const float *x, const float *slope, const
     free(scratch), free(u), free(w), free(m);
 }
 
-/* Gradients of the above followed by batch normalisation.
+/* Gradients of the above followed by batch normalization.
 
-   of_dy, of_z, constant_z: (C,), what batch normalisation hands on; see `normalised_gradient`. dx is the gradient
-   of x before the ReLU and, with slope, after the normalisation of x; then its column sums too, and those of
+   of_dy, of_z, constant_z: (C,), what batch normalization hands on; see `normalized_gradient`. dx is the gradient
+   of x before the ReLU and, with slope, after the normalization of x; then its column sums too, and those of
    (x - mean) dx: (pixels C), and so are the means. */
 EXPORT void posenas_separable_back(Shape s, const float *dy, const float *z, const float *x, const float *slope,
                                    const float *constant, const float *means, const float *of_dy,
@@ -249,7 +249,7 @@ EXPORT void posenas_separable_back(Shape s, const float *dy, const float *z, con
     widen(matrix, m, C);
     if (slope) memset(sums, 0, sizeof(float) * columns), memset(products, 0, sizeof(float) * columns);
     for (long at = 0; at < s.images * image; at += image) {
-        normalised_gradient(dy + at, z + at, of_dy, of_z, constant_z, dz, pixels);
+        normalized_gradient(dy + at, z + at, of_dy, of_z, constant_z, dz, pixels);
         rectify(x + at, slope, constant, scratch, f);
         depthwise(scratch, w, u, f); /* again: cheaper than to have kept it */
         outer(u, dz, dm, pixels, s.chain);

@@ -1,4 +1,4 @@
-"""ENAS's separable convolution: (ReLU, depthwise k x k, pointwise, batch normalisation) twice."""
+"""ENAS's separable convolution: (ReLU, depthwise k x k, pointwise, batch normalization) twice."""
 
 from collections.abc import Sequence
 

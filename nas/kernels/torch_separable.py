@@ -16,7 +16,7 @@ class SeparableWeights(NamedTuple):
     Attributes:
         depthwise: (C, 1, k, k).
         pointwise: (C, C, 1, 1).
-        scale: (C,), of the batch normalisation.
+        scale: (C,), of the batch normalization.
         offset: (C,).
     """
 

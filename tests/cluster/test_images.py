@@ -53,11 +53,11 @@ def test_equal_generators_give_equal_augmented_images_and_others_give_others(sou
     assert first.max() <= 1
 
 
-def test_a_source_that_travelled_to_another_process_gives_the_same_images(source: PoseImages) -> None:
-    travelled = pickle.loads(pickle.dumps(source))
+def test_a_source_that_traveled_to_another_process_gives_the_same_images(source: PoseImages) -> None:
+    traveled = pickle.loads(pickle.dumps(source))
     indices = np.array([0, 5])
     assert torch.equal(
-        source.batch(indices, np.random.default_rng(7)), travelled.batch(indices, np.random.default_rng(7))
+        source.batch(indices, np.random.default_rng(7)), traveled.batch(indices, np.random.default_rng(7))
     )
 
 

@@ -48,7 +48,7 @@ def clip() -> Callable[..., PoseSequence3D]:
 
 @pytest.fixture(scope="session")
 def random_clip(clip: Callable[..., PoseSequence3D]) -> Callable[..., PoseSequence3D]:
-    """A body of four joints that wanders: 300 mm around moving centres, on a grid of 1/8 mm.
+    """A body of four joints that wanders: 300 mm around moving centers, on a grid of 1/8 mm.
 
     On the grid, moves and differences of coordinates are exact in float32.
     """
@@ -56,7 +56,7 @@ def random_clip(clip: Callable[..., PoseSequence3D]) -> Callable[..., PoseSequen
     def make(num_frames: int, seed: int = 0, people: int = 1) -> PoseSequence3D:
         rng = np.random.default_rng(seed)
         shape = (num_frames, 4, 3) if people == 1 else (num_frames, 2, 4, 3)
-        centres = rng.normal(scale=400, size=shape[1:])
-        return clip(np.round(8 * (centres + rng.normal(scale=60, size=shape))) / 8)
+        centers = rng.normal(scale=400, size=shape[1:])
+        return clip(np.round(8 * (centers + rng.normal(scale=60, size=shape))) / 8)
 
     return make

@@ -85,12 +85,12 @@ def distance(a: Point, b: Point) -> float:
     return sqrt((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2 + (b[2] - a[2]) ** 2)
 
 
-def distance_colour(value: float, largest: float) -> Pixel:
+def distance_color(value: float, largest: float) -> Pixel:
     """Step 7."""
     return JET[min(255, floor(255 * value / largest))] if largest else JET[0]
 
 
-def orientation_colour(a: Point, b: Point) -> Pixel:
+def orientation_color(a: Point, b: Point) -> Pixel:
     """Step 8."""
     length = distance(a, b)
     if length == 0:
@@ -121,13 +121,13 @@ def feature_image(
         if t + 1 < len(frames):
             steps.append((frame, frames[t + 1], motion_max))
         for now, later, largest in steps:
-            top = [distance_colour(distance(now[j], later[k]), largest) for j, k in every]
-            columns.append(top + [orientation_colour(now[j], later[k]) for j, k in every])
+            top = [distance_color(distance(now[j], later[k]), largest) for j, k in every]
+            columns.append(top + [orientation_color(now[j], later[k]) for j, k in every])
     return np.array(columns, dtype=np.uint8).transpose(1, 0, 2)
 
 
-def equalise(channel: NDArray[np.uint8], tiles: int) -> NDArray[np.uint8]:
-    """Step 10 for a channel whose sides the tiles divide: adaptive histogram equalisation without limit."""
+def equalize(channel: NDArray[np.uint8], tiles: int) -> NDArray[np.uint8]:
+    """Step 10 for a channel whose sides the tiles divide: adaptive histogram equalization without limit."""
     H, W = channel.shape
     h, w = H // tiles, W // tiles
     maps = np.zeros((tiles, tiles, 256))
@@ -139,7 +139,7 @@ def equalise(channel: NDArray[np.uint8], tiles: int) -> NDArray[np.uint8]:
     result = np.zeros((H, W))
     for y in range(H):
         for x in range(W):
-            # Position among the tiles' centres, and the tiles on both sides of it (the same one at the rim).
+            # Position among the tiles' centers, and the tiles on both sides of it (the same one at the rim).
             row, column = (y / h) - 0.5, (x / w) - 0.5
             r, c = floor(row), floor(column)
             fy, fx = row - r, column - c

@@ -115,7 +115,7 @@ def test_a_quarter_turn_takes_depth_to_the_side() -> None:
 
 
 @given(seed=seeds, people=st.integers(1, 2))
-def test_a_turn_keeps_height_centre_and_lengths(random_clip: Make, seed: int, people: int) -> None:
+def test_a_turn_keeps_height_center_and_lengths(random_clip: Make, seed: int, people: int) -> None:
     poses = random_clip(6, people=people)
     turned = changed(poses, seed, rotation_degrees=180)
     np.testing.assert_allclose(turned[..., 1], poses.xyz[..., 1], atol=1e-2)
@@ -262,7 +262,7 @@ def test_training_images_of_no_augmentation_are_the_encoded_clips(random_clip: M
         clips, ENCODING, AugmentationConfig.none(), STATISTICS, np.random.default_rng(0)
     )
     plain = encode_all(clips, ENCODING, STATISTICS)
-    # turning by 0 and scaling by 1 about the centre still rounds: a colour may fall to the next level
+    # turning by 0 and scaling by 1 about the center still rounds: a color may fall to the next level
     assert np.mean(np.abs(images.astype(int) - plain) > 6) < 0.01
 
 

@@ -104,5 +104,5 @@ def test_what_is_missing_is_said(random_clip: Make) -> None:
         with_bone_lengths(poses.xyz, poses.skeleton, (1, 2))
     with pytest.raises(ValueError, match="at least 1 training clip is needed"):
         mean_bone_lengths([])
-    with pytest.raises(ValueError, match=r"a bone length is -1.0; 0 or more millimetres are needed"):
+    with pytest.raises(ValueError, match=r"a bone length is -1.0; 0 or more millimeters are needed"):
         EncodingStatistics(pose_distance_max=1, motion_distance_max=1, bone_lengths=(-1.0,))

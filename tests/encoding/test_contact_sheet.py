@@ -13,7 +13,7 @@ TOP = 12
 
 
 def plain(*levels: int, size: int = 32) -> Any:
-    """One image of a single grey level for each number."""
+    """One image of a single gray level for each number."""
     return np.stack([np.full((size, size, 3), level, dtype=np.uint8) for level in levels])
 
 

@@ -1,4 +1,4 @@
-"""Adaptive histogram equalisation and the resize."""
+"""Adaptive histogram equalization and the resize."""
 
 from types import ModuleType
 from typing import Any
@@ -11,16 +11,16 @@ from encoding.enhance import Enhancement, enhance, resize
 
 
 def noise(*shape: int, seed: int = 0) -> Any:
-    """Levels 90..149, so that equalisation has something to stretch."""
+    """Levels 90..149, so that equalization has something to stretch."""
     return np.random.default_rng(seed).integers(90, 150, shape, dtype=np.uint8)
 
 
 @pytest.mark.parametrize("tiles", [1, 2, 4])
-def test_equalisation_is_that_of_the_literal_loop(oracle: ModuleType, tiles: int) -> None:
+def test_equalization_is_that_of_the_literal_loop(oracle: ModuleType, tiles: int) -> None:
     image = noise(24, 32, 3)
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2Lab)
     expected = lab.copy()
-    expected[:, :, 0] = oracle.equalise(lab[:, :, 0], tiles)
+    expected[:, :, 0] = oracle.equalize(lab[:, :, 0], tiles)
     result = cv2.cvtColor(enhance(image, "lab", tiles=tiles), cv2.COLOR_RGB2Lab)
     # a level on the edge between two may round either way, and Lab to RGB and back is off by a few more
     assert np.abs(result[:, :, 0].astype(int) - expected[:, :, 0]).mean() < 1
@@ -28,7 +28,7 @@ def test_equalisation_is_that_of_the_literal_loop(oracle: ModuleType, tiles: int
     assert np.abs(difference).max() <= 3
 
 
-def test_equalisation_spreads_the_lightness_alone() -> None:
+def test_equalization_spreads_the_lightness_alone() -> None:
     image = noise(64, 64, 3)
     before, after = (cv2.cvtColor(i, cv2.COLOR_RGB2HSV) for i in (image, enhance(image, "hsv")))
     assert np.ptp(before[..., 2]) < 60
@@ -59,7 +59,7 @@ def test_the_input_is_not_changed_and_the_result_repeats(method: Enhancement) ->
 
 @pytest.mark.parametrize("method", ["lab", "hsv"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (12, 1), (12, 3), (380, 1), (7, 7), (9, 17)])
-def test_images_smaller_than_the_tiles_are_equalised(method: Enhancement, shape: tuple[int, int]) -> None:
+def test_images_smaller_than_the_tiles_are_equalized(method: Enhancement, shape: tuple[int, int]) -> None:
     enhanced = enhance(noise(*shape, 3), method)
     assert (enhanced.shape, enhanced.dtype) == ((*shape, 3), np.uint8)
 
@@ -73,7 +73,7 @@ def test_a_shrinking_axis_takes_the_mean_over_the_area() -> None:
 
 def test_a_growing_axis_is_interpolated_linearly() -> None:
     image = np.ascontiguousarray(np.broadcast_to(np.uint8([0, 80]).reshape(1, 2, 1), (4, 2, 3)))
-    # centres of the 4 new columns lie at -0.25, 0.25, 0.75, 1.25 of the old: 0, 20, 60, 80
+    # centers of the 4 new columns lie at -0.25, 0.25, 0.75, 1.25 of the old: 0, 20, 60, 80
     assert resize(image, 4)[0, :, 0].tolist() == [0, 20, 60, 80]
 
 

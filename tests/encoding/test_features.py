@@ -1,4 +1,4 @@
-"""Joint pairs, the vectors between them, and their colours."""
+"""Joint pairs, the vectors between them, and their colors."""
 
 from types import ModuleType
 
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoding.colours import JET, distance_colours, orientation_colours
+from encoding.colors import JET, distance_colors, orientation_colors
 from encoding.features import joint_pairs, lengths, step_vectors
 
 
-def grey(level: int) -> list[int]:
+def gray(level: int) -> list[int]:
     return [level, level, level]
 
 
@@ -50,11 +50,11 @@ def test_the_palette_is_that_of_opencv_in_rgb() -> None:
     # OpenCV's JET runs from dark blue over green to dark red
     assert JET[0].tolist() == [0, 0, 128]
     assert JET[255].tolist() == [128, 0, 0]
-    assert len(np.unique(JET, axis=0)) == 256  # so that a colour gives its distance back
+    assert len(np.unique(JET, axis=0)) == 256  # so that a color gives its distance back
 
 
 def test_the_palette_is_that_of_the_oracle(oracle: ModuleType) -> None:
-    assert [tuple(colour) for colour in JET.tolist()] == oracle.JET
+    assert [tuple(color) for color in JET.tolist()] == oracle.JET
 
 
 def test_distances_are_scaled_by_the_maximum_of_their_column() -> None:
@@ -67,19 +67,19 @@ def test_distances_are_scaled_by_the_maximum_of_their_column() -> None:
         255,
         255,
     ]  # even columns over 200, odd over 400: floor(255 / 2), floor(255 / 4), 255
-    assert distance_colours(distances, 200, 400)[0].tolist() == JET[levels].tolist()
+    assert distance_colors(distances, 200, 400)[0].tolist() == JET[levels].tolist()
 
 
 def test_a_distance_above_the_maximum_saturates() -> None:
     distances = np.array([[200.1, 201, 1e4, 1e30]], dtype=np.float32)
-    assert (distance_colours(distances, 200, 200) == JET[255]).all()
+    assert (distance_colors(distances, 200, 200) == JET[255]).all()
 
 
-def test_orientations_are_coloured_by_axis() -> None:
+def test_orientations_are_colored_by_axis() -> None:
     vectors = np.array([[7, 0, 0], [0, -2, 0], [0, 0, 0], [3, 0, -4]], dtype=np.float32).T[:, None]
-    colours = orientation_colours(vectors, lengths(vectors))[0].tolist()
+    colors = orientation_colors(vectors, lengths(vectors))[0].tolist()
     # floor(255 (c + 1) / 2): 1 gives 255, -1 gives 0, 0 gives floor(127.5), 0.6 gives 204, -0.8 floor(25.5)
-    assert colours == [[255, 127, 127], [127, 0, 127], grey(127), [204, 127, 25]]
+    assert colors == [[255, 127, 127], [127, 0, 127], gray(127), [204, 127, 25]]
 
 
 @given(
@@ -89,10 +89,10 @@ def test_orientations_are_coloured_by_axis() -> None:
         max_size=20,
     )
 )
-def test_orientation_colours_give_unit_vectors_back(rows: list[tuple[float, float, float]]) -> None:
+def test_orientation_colors_give_unit_vectors_back(rows: list[tuple[float, float, float]]) -> None:
     vectors = np.array(rows, dtype=np.float32).T[:, None]
-    colours = orientation_colours(vectors, lengths(vectors))
-    decoded = (colours[0].astype(np.float64) + 0.5) / 127.5 - 1  # the middle of the bin, 2 / 255 wide
+    colors = orientation_colors(vectors, lengths(vectors))
+    decoded = (colors[0].astype(np.float64) + 0.5) / 127.5 - 1  # the middle of the bin, 2 / 255 wide
     expected = (vectors / lengths(vectors))[:, 0].T
     assert np.abs(decoded - expected).max() <= 1 / 255 + 1e-4
     # each part is off by 1 / 255 at most, so the length by sqrt(3) / 255 = 0.0068

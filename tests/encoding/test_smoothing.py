@@ -45,7 +45,7 @@ def test_a_gap_at_an_end_holds_the_nearest_value(clip: Make) -> None:
     assert filled[5, 2, 1:].tolist() == [-35, 105]  # the coordinates that were there stay
 
 
-def test_an_empty_frame_is_filled_from_its_neighbours(clip: Make) -> None:
+def test_an_empty_frame_is_filled_from_its_neighbors(clip: Make) -> None:
     xyz = line(5)
     xyz[2] = np.nan
     assert np.array_equal(clean(clip(xyz)), line(5))

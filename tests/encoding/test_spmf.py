@@ -21,7 +21,7 @@ from encoding import (
     fit_statistics,
 )
 from encoding.augmentation import mirror, rotation_about_vertical
-from encoding.colours import JET
+from encoding.colors import JET
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20, SBU_15, Skeleton
 
@@ -187,7 +187,7 @@ def test_turning_the_whole_clip_turns_the_orientations_alone(
 
 @given(seed=seeds, num_frames=frame_counts)
 def test_a_quarter_turn_leaves_the_distances_identical(random_clip: Make, seed: int, num_frames: int) -> None:
-    # whole millimetres: squares and their sums are exact in float32
+    # whole millimeters: squares and their sums are exact in float32
     poses = moved(random_clip(num_frames, seed), np.round(random_clip(num_frames, seed).xyz / 4))
     x, y, z = np.moveaxis(poses.xyz, -1, 0)
     image = raw(poses, smooth=False)
@@ -196,7 +196,7 @@ def test_a_quarter_turn_leaves_the_distances_identical(random_clip: Make, seed: 
 
 
 @given(seed=seeds)
-def test_colours_give_the_distances_back(random_clip: Make, seed: int, oracle: ModuleType) -> None:
+def test_colors_give_the_distances_back(random_clip: Make, seed: int, oracle: ModuleType) -> None:
     poses = random_clip(8, seed)
     statistics = fit_statistics([poses], CONFIG)
     frames = oracle.joint_set(poses.xyz)
@@ -330,14 +330,14 @@ def test_every_option_changes_the_image(random_clip: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"pairs": "all"}, {"clip_limit": 0}, {"tiles": 0}, {"image_size": 1}, {"colour": "jet"}]
+    "option", [{"pairs": "all"}, {"clip_limit": 0}, {"tiles": 0}, {"image_size": 1}, {"color": "jet"}]
 )
 def test_an_option_out_of_range_is_refused(option: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(option))):
         EncodingConfig(**option)
 
 
-def test_the_largest_training_distance_gets_the_last_colour(random_clip: Make) -> None:
+def test_the_largest_training_distance_gets_the_last_color(random_clip: Make) -> None:
     poses = random_clip(20)
     image = levels(raw(poses, fit_statistics([poses], CONFIG)))
     assert image[:, ::2].max() == image[:, 1::2].max() == 255
@@ -371,7 +371,7 @@ def test_statistics_come_back_from_their_dictionary() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_statistics_must_be_positive(value: float) -> None:
-    with pytest.raises(ValueError, match=f"motion_distance_max is {value}; a positive number of millimetres"):
+    with pytest.raises(ValueError, match=f"motion_distance_max is {value}; a positive number of millimeters"):
         EncodingStatistics(pose_distance_max=1, motion_distance_max=value)
 
 

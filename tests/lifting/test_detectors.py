@@ -96,7 +96,7 @@ def test_the_next_frame_is_cut_out_around_the_last_keypoints(simcc: Path) -> Non
     assert not np.allclose(first.xy[0], second.xy[0])
 
 
-def test_rtmpose_sees_red_green_blue_normalised(tmp_path: Path) -> None:
+def test_rtmpose_sees_red_green_blue_normalized(tmp_path: Path) -> None:
     """The score is 0.1 times the mean of the first channel: (255 - 123.675) / 58.395 for pure red."""
     nodes = [
         helper.make_node("Slice", ["input", "start", "stop", "axis"], ["red"]),

@@ -12,15 +12,15 @@ T_POSE[H36M_17.joints.index("left_wrist"), 0] = 700
 
 
 def test_up_in_space_is_up_in_the_picture_and_right_is_right() -> None:
-    centre, above, right = VIEW.pixels(np.array([[0, 0, 0], [0, -500, 0], [500, 0, 0]]))
-    assert above[1] < centre[1] - 20
-    assert right[0] > centre[0] + 20
+    center, above, right = VIEW.pixels(np.array([[0, 0, 0], [0, -500, 0], [500, 0, 0]]))
+    assert above[1] < center[1] - 20
+    assert right[0] > center[0] + 20
 
 
 def test_after_half_a_turn_right_is_left() -> None:
     half = View(size=(200, 200), turn=np.pi)
-    centre, right = half.pixels(np.array([[0, 0, 0], [500, 0, 0]]))
-    assert right[0] < centre[0] - 20
+    center, right = half.pixels(np.array([[0, 0, 0], [500, 0, 0]]))
+    assert right[0] < center[0] - 20
 
 
 def test_what_is_farther_on_the_floor_is_higher_in_the_picture() -> None:
@@ -45,7 +45,7 @@ def test_a_caption_is_written_in_the_lower_left_of_the_right_picture() -> None:
 
 
 def test_a_joint_behind_the_viewer_is_drawn_all_the_same() -> None:
-    """A lifter that has hardly learned puts joints metres away; projection has no answer behind the eye."""
+    """A lifter that has hardly learned puts joints meters away; projection has no answer behind the eye."""
     wild = T_POSE.copy()
     wild[H36M_17.joints.index("left_wrist")] = [300, 0, -9000]
     assert np.abs(VIEW.pixels(wild)).max() < 10**6

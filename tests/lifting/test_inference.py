@@ -1,4 +1,4 @@
-"""Two streams at work: averaged in millimetres, in four ways, for clips and frame by frame."""
+"""Two streams at work: averaged in millimeters, in four ways, for clips and frame by frame."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def keypoints(frames: int = 40) -> Keypoints2D:
     )
 
 
-def test_streams_are_averaged_in_millimetres() -> None:
+def test_streams_are_averaged_in_millimeters() -> None:
     poses = LIFTER.lift_frames(XY, SURE, H36M_17)
     np.testing.assert_allclose(poses[:, 1:, 0], (1 + 3) / 2 * XY[:, 1:, 0], rtol=1e-6)
     assert np.abs(poses[:, 0]).max() == 0  # the root

@@ -243,7 +243,7 @@ def test_cmu_subject_2_from_asf_amc_is_where_the_positions_are(
     xyz = skeleton.positions(read_amc(unpacked(cmu / "asfamc_samples" / f"02_{trial:02}.amc.gz", tmp_path)))
     positions = clip(np.load(cmu / "cmu_amc_positions_30hz.npz"), 2, trial)
     ours = np.stack([xyz[name] for name in ASF_NAMES], axis=1)[::4]  # 120 Hz to 30
-    np.testing.assert_allclose(ours, 1000 * positions, atol=0.001)  # millimetres
+    np.testing.assert_allclose(ours, 1000 * positions, atol=0.001)  # millimeters
 
 
 @pytest.mark.parametrize(("subject", "trial"), [(2, 1), (2, 5), (7, 2)])
@@ -253,7 +253,7 @@ def test_cmu_on_iclones_skeleton_from_bvh_is_where_the_positions_are(
     cmu = real_data("cmu_mocap")
     motion = read_bvh(unpacked(cmu / "bvh_samples" / f"{subject:03}_{trial:02}.bvh.gz", tmp_path))
     joints = [motion.names().index(f"CC_Base_{name}") for name in ICLONE_NAMES]
-    ours = 10 * motion.positions()[1::2, joints]  # centimetres at 60 Hz, from the second frame on
+    ours = 10 * motion.positions()[1::2, joints]  # centimeters at 60 Hz, from the second frame on
     positions = 1000 * clip(np.load(cmu / "cmu_iclone_positions_30hz.npz"), subject, trial)
     np.testing.assert_allclose(ours - ours[:, :1], positions - positions[:, :1], atol=0.001)
 
@@ -292,7 +292,7 @@ def camera_poses() -> PoseSequence3D:
     return PoseSequence3D(xyz=(recording.xyz * [1, -1, -1]).astype(np.float32), fps=30.0, skeleton=H36M_17)
 
 
-def test_poses_written_as_bvh_are_read_back_in_centimetres_and_upright(tmp_path: Path) -> None:
+def test_poses_written_as_bvh_are_read_back_in_centimeters_and_upright(tmp_path: Path) -> None:
     poses = camera_poses()
     (tmp_path / "out.bvh").write_text(write_bvh(to_bvh(poses)))
     motion = read_bvh(tmp_path / "out.bvh")
@@ -300,7 +300,7 @@ def test_poses_written_as_bvh_are_read_back_in_centimetres_and_upright(tmp_path:
     joints = [motion.names().index(name) for name in H36M_17.joints]
     expected = poses.xyz * [0.1, -0.1, -0.1]
     # Bones of constant length are kept exactly; the spine's, a middle of other joints, breathes by some
-    # millimetres.
+    # millimeters.
     assert np.abs(motion.positions()[:, joints] - expected).max() < 1.0
     legs = [
         H36M_17.joints.index(f"{side}_{part}")

@@ -19,7 +19,7 @@ def fitted(kind: str, **choices: object) -> KeypointNormalizer:
     return KeypointNormalizer.fit(config, CHAIN, TWO_FRAMES, SEEN)
 
 
-def test_z_standardises_every_coordinate() -> None:
+def test_z_standardizes_every_coordinate() -> None:
     # x of the hip: 10 and 12, mean 11, deviation 1 -> -1 and 1; y of the head is constant -> 0
     features = fitted("z").features(TWO_FRAMES, SEEN)
     np.testing.assert_allclose(features, [[-1, -1, -1, -1, -1, 0], [1, 1, 1, 1, 1, 0]], atol=1e-6)
@@ -48,7 +48,7 @@ def test_root_features_do_not_change_when_the_person_moves_and_comes_nearer() ->
 
 
 def test_root_place_tells_further_where_the_person_is_and_how_large() -> None:
-    # the hip at (10, 20) and (12, 24), boxes of 40 and 44 pixels; two values standardised are -1 and 1
+    # the hip at (10, 20) and (12, 24), boxes of 40 and 44 pixels; two values standardized are -1 and 1
     normalizer = fitted("root_place")
     np.testing.assert_allclose(normalizer.place_mean, [11, 22, (np.log(40) + np.log(44)) / 2], rtol=1e-6)
     features = normalizer.features(TWO_FRAMES, SEEN)
@@ -99,7 +99,7 @@ def test_a_missing_root_joint_is_named() -> None:
         ValueError, match="1 of 2 frames cannot be lifted: frame 1 lacks the root keypoint 'hip'"
     ):
         normalizer.features(xy, SEEN)
-    assert fitted("z").usable(xy, SEEN).all()  # standardised pixels need no root
+    assert fitted("z").usable(xy, SEEN).all()  # standardized pixels need no root
 
 
 def test_too_few_keypoints_and_keypoints_on_one_point_are_named() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lifting.frame_numbers import pictures_before
 from lifting.openpose import SOURCE_FILE, frame_file_name, open_folder, write_people
-from lifting.people import summarise
+from lifting.people import summarize
 from lifting.skeleton import BODY_25, BODY_25B, COCO_17, COCO_18, Skeleton
 from lifting.tracking import DetectedPerson, track
 
@@ -145,7 +145,7 @@ def test_the_real_openpose_sample_is_body_25(real_data: Callable[[str], Path]) -
 
 
 def read_trc(path: Path) -> dict[str, np.ndarray]:
-    """Marker -> (T, 3) metres in the calibration's axes: TRC z, x, y."""
+    """Marker -> (T, 3) meters in the calibration's axes: TRC z, x, y."""
     lines = path.read_text().splitlines()
     names = [name for name in lines[3].split("\t")[2:] if name.strip()]
     rows = [line.split("\t")[2 : 2 + 3 * len(names)] for line in lines[5:] if line.strip()]
@@ -185,7 +185,7 @@ def test_two_real_people_keep_their_identities_as_their_triangulated_poses_say(
 
 def test_everybody_in_the_real_scene_is_tracked_to_its_end(real_data: Callable[[str], Path]) -> None:
     demo = real_data("pose2sim_demo") / "S00_P00_SingleParticipant" / "S00_P00_T01_BalancingTrial"
-    people = summarise(track(open_folder(demo / "pose" / "cam02_json").frames()))
+    people = summarize(track(open_folder(demo / "pose" / "cam02_json").frames()))
     assert [person.num_frames for person in people] == [100, 100]
 
 

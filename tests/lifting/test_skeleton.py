@@ -86,7 +86,7 @@ def test_msr_bones_are_those_of_its_readme() -> None:
 
 
 def test_msr_joints_stand_where_its_readme_says() -> None:
-    # 1-based there: 3 shoulder centre, 7 hip centre, 12 left hand, 13 right hand, 19 right foot, 20 head
+    # 1-based there: 3 shoulder center, 7 hip center, 12 left hand, 13 right hand, 19 right foot, 20 head
     names = {
         3: "shoulder_center",
         7: "hip_center",

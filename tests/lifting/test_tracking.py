@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lifting.people import choose_person, follow, follow_person, person_keypoints, summarise
+from lifting.people import choose_person, follow, follow_person, person_keypoints, summarize
 from lifting.skeleton import COCO_17
 from lifting.tracking import DetectedPerson, PeopleFrame, PersonTracker, TrackingConfig, track
 
@@ -83,13 +83,13 @@ def test_without_prediction_by_speed_the_crossing_would_swap_them() -> None:
 def test_a_gap_longer_than_the_limit_makes_a_new_person() -> None:
     frames = [PeopleFrame(index=n, people=(person_at(300),) if n < 5 or n >= 16 else ()) for n in range(20)]
     # Seen in frame 4 and again in 16: 11 frames without.
-    assert len(summarise(track(frames, TrackingConfig(max_gap=11)))) == 1
-    assert [s.num_frames for s in summarise(track(frames, TrackingConfig(max_gap=10)))] == [5, 4]
+    assert len(summarize(track(frames, TrackingConfig(max_gap=11)))) == 1
+    assert [s.num_frames for s in summarize(track(frames, TrackingConfig(max_gap=10)))] == [5, 4]
 
 
 def test_missing_frame_numbers_count_as_a_gap() -> None:
     frames = [PeopleFrame(index=n, people=(person_at(300),)) for n in (0, 1, 2, 40)]
-    assert len(summarise(track(frames, TrackingConfig(max_gap=30)))) == 2
+    assert len(summarize(track(frames, TrackingConfig(max_gap=30)))) == 2
 
 
 def test_a_half_hidden_person_is_still_the_same() -> None:
@@ -98,7 +98,7 @@ def test_a_half_hidden_person_is_still_the_same() -> None:
     half_xy[8:] = np.nan
     half = DetectedPerson(xy=half_xy, confidence=np.where(np.arange(J) < 8, 1, 0).astype(np.float32))
     frames = [PeopleFrame(index=n, people=(half if 5 <= n < 15 else person_at(300 + n),)) for n in range(20)]
-    assert [s.num_frames for s in summarise(track(frames))] == [20]
+    assert [s.num_frames for s in summarize(track(frames))] == [20]
 
 
 def test_somebody_whom_the_detector_cuts_in_two_is_one_person() -> None:
@@ -121,7 +121,7 @@ def test_a_few_stray_joints_begin_no_person() -> None:
     xy = stray.xy.copy()
     xy[4:] = np.nan
     ghost = DetectedPerson(xy=xy, confidence=np.where(np.arange(J) < 4, 1, 0).astype(np.float32))
-    assert summarise(track([PeopleFrame(index=0, people=(ghost,))])) == ()
+    assert summarize(track([PeopleFrame(index=0, people=(ghost,))])) == ()
 
 
 def test_memory_is_for_people_in_sight_only() -> None:
@@ -145,7 +145,7 @@ def near_and_far() -> list[PeopleFrame]:
 
 
 def test_the_person_is_chosen_by_size_length_or_number() -> None:
-    people = summarise(track(near_and_far()))
+    people = summarize(track(near_and_far()))
     # 15 frames of 300 pixels against 20 of 150.
     assert choose_person(people, "largest") == 1
     assert choose_person(people, "longest") == 0
@@ -155,17 +155,17 @@ def test_the_person_is_chosen_by_size_length_or_number() -> None:
 def test_a_person_for_two_frames_is_refused_by_name() -> None:
     frames = [PeopleFrame(index=n, people=(person_at(300),) if n < 2 else ()) for n in range(10)]
     with pytest.raises(ValueError, match=r"person 0 is seen in 2 frames only; at least 5 are needed"):
-        choose_person(summarise(track(frames)))
+        choose_person(summarize(track(frames)))
 
 
 def test_a_person_who_is_not_there_is_answered_with_those_who_are() -> None:
     with pytest.raises(ValueError, match=r"no person 7; there are person 0 \(20 frames from 0\), person 1"):
-        choose_person(summarise(track(near_and_far())), 7)
+        choose_person(summarize(track(near_and_far())), 7)
 
 
 def test_nobody_in_any_frame_is_refused() -> None:
     with pytest.raises(ValueError, match="no frame shows a person"):
-        choose_person(summarise(track([PeopleFrame(index=n, people=()) for n in range(9)])))
+        choose_person(summarize(track([PeopleFrame(index=n, people=()) for n in range(9)])))
 
 
 def test_following_gives_every_frame_number_once() -> None:

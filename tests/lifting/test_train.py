@@ -58,7 +58,7 @@ def test_every_loss_leads_far_below_the_mean_pose(loss: str) -> None:
     assert rows[-1]["epoch"] == 12
 
 
-def test_the_error_of_validation_is_the_mean_distance_in_millimetres() -> None:
+def test_the_error_of_validation_is_the_mean_distance_in_millimeters() -> None:
     task = training(stream="gt")
     reported = task.run_epoch()["validation_p1"]
     validation = made_up(100, seed=1)
@@ -195,7 +195,7 @@ def test_bf16_learns_what_fp32_learns() -> None:
     assert half[-1]["validation_p1"] == pytest.approx(full[-1]["validation_p1"], rel=0.15)
 
 
-def test_frames_without_a_root_are_left_out_of_root_normalised_training() -> None:
+def test_frames_without_a_root_are_left_out_of_root_normalized_training() -> None:
     pairs = made_up(50)
     keypoints = pairs.keypoints.copy()
     keypoints[:10, H36M_17.root] = np.nan
@@ -211,7 +211,7 @@ def test_a_training_part_without_any_root_joint_is_refused() -> None:
     keypoints[:, H36M_17.root] = np.nan
     bad = dataclasses.replace(pairs, keypoints=keypoints)
     with pytest.raises(
-        ValueError, match="none of 50 frames can be normalised: frame 0 lacks the root keypoint"
+        ValueError, match="none of 50 frames can be normalized: frame 0 lacks the root keypoint"
     ):
         LifterTraining(LifterTrainingConfig(), SMALL, ROOT, bad)
 

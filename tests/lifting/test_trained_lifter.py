@@ -32,7 +32,7 @@ def folder(trained_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained_run / "lifter", tmp_path / "lifter"))
 
 
-def test_onnx_and_torch_lift_alike_within_a_hundredth_of_a_millimetre(trained_run: Path) -> None:
+def test_onnx_and_torch_lift_alike_within_a_hundredth_of_a_millimeter(trained_run: Path) -> None:
     keypoints = clip()
     with_onnx = TwoStreamLifter.load(trained_run / "lifter").lift(keypoints)
     with_torch = TwoStreamLifter.load(trained_run / "lifter", runtime="torch").lift(keypoints)

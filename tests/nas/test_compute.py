@@ -105,7 +105,7 @@ def test_on_the_cpu_nothing_is_copied() -> None:
 def test_mixed_precision_gives_nearly_the_numbers_of_full_precision_and_the_same_every_time() -> None:
     (full, exact), (mixed, rounded) = searched(FULL), searched(MIXED)
     assert exact != rounded
-    # 8 bits of mantissa are 0.4 % a product, and batch normalisation of a few images makes more of it
+    # 8 bits of mantissa are 0.4 % a product, and batch normalization of a few images makes more of it
     np.testing.assert_allclose(rounded[:3], exact[:3], rtol=0.2)
     weights = mixed.children.state_dict()["weights"]
     assert weights.dtype == np.float32

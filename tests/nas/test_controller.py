@@ -116,7 +116,7 @@ def test_probabilities_of_the_whole_space_sum_to_one_and_frequencies_agree() -> 
             assert met[numbers] / count == pytest.approx(expected, abs=tolerance)
 
 
-def test_convolutions_are_favoured_at_first_more_so_in_the_normal_cell() -> None:
+def test_convolutions_are_favored_at_first_more_so_in_the_normal_cell() -> None:
     controller = Controller(CONFIG, 5, seed=0)
     numbers = controller.sample(uniforms(500, controller)).numbers.view(500, 2, 5, 4)
     shares = (numbers[..., [1, 3]] < 2).float().mean(dim=(0, 2, 3))

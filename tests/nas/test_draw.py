@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from nas.draw import OPERATION_COLOURS, draw_cell, draw_genotype, draw_network, save_figure
+from nas.draw import OPERATION_COLORS, draw_cell, draw_genotype, draw_network, save_figure
 from nas.drawing.layout import Box, CellLayout, Line, lay_out
 from nas.drawing.ordering import OUTPUT, depths, order_columns, segments
 from nas.genotype import OPERATIONS, Cell, Genotype
@@ -222,9 +222,9 @@ def test_operations_fit_their_boxes() -> None:
             assert any(b.x0 <= e.x0 and e.x1 <= b.x1 and b.y0 <= e.y0 and e.y1 <= b.y1 for b in boxes), text
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance of WCAG 2."""
-    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -234,7 +234,7 @@ def test_letters_on_operations_can_be_read() -> None:
     names = {"sep conv 3×3": 0, "sep conv 5×5": 1, "avg pool 3×3": 2, "max pool 3×3": 3, "identity": 4}
     for text in figure.axes[0].texts:
         if text.get_text() in names:
-            ground = luminance(OPERATION_COLOURS[OPERATIONS[names[text.get_text()]]])
+            ground = luminance(OPERATION_COLORS[OPERATIONS[names[text.get_text()]]])
             letters = luminance(str(text.get_color()))
             assert (max(ground, letters) + 0.05) / (min(ground, letters) + 0.05) >= 4.5  # WCAG AA
 

@@ -28,7 +28,7 @@ def test_a_view_shares_memory_and_a_kernel_lies_channels_last() -> None:
     assert buffer.sum() == 2.0 * 54
 
 
-def test_ranges_merge_neighbours() -> None:
+def test_ranges_merge_neighbors() -> None:
     assert LAYOUT.ranges(("conv", "scale")).tolist() == [[0, 80]]
     assert LAYOUT.ranges(("conv", "matrix")).tolist() == [[0, 64], [80, 96]]
     assert LAYOUT.ranges(()).shape == (0, 2)

@@ -186,7 +186,7 @@ def test_initial_weights_follow_the_seed_and_leave_global_randomness_alone() -> 
     assert not torch.equal(first["stem.0.weight"], other["stem.0.weight"])
 
 
-def test_initialisation_is_he_with_the_true_fan_in() -> None:
+def test_initialization_is_he_with_the_true_fan_in() -> None:
     network = Network(RELEASED, NetworkConfig(num_classes=8, channels=64, normal_cells=3))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -305,7 +305,7 @@ def test_search_form_with_shared_weights_computes_what_the_search_network_comput
         for name, parameter in network.named_parameters():
             parts = [shared[found] for found in names_in_supernet(name, genotype, config)]
             parameter.copy_(torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])
-    network.train()  # the search network normalises with the statistics of the batch
+    network.train()  # the search network normalizes with the statistics of the batch
     expected, _ = supernet.logits(shared, genotype, images(6), None)
     assert torch.allclose(network(images(6)), expected, atol=1e-4)
     assert F.cross_entropy(expected, torch.zeros(6, dtype=torch.int64)).isfinite()

@@ -248,7 +248,7 @@ def test_children_check_their_sources() -> None:
         LocalChildren(NET, settings, two, images(4, 0))
     one = TensorImages(np.zeros((1, 3, 8, 8), dtype=np.float32), np.zeros(1, dtype=np.int64), 3)
     with pytest.raises(
-        ValueError, match="the validation part has 1 images; batch normalisation needs at least 2"
+        ValueError, match="the validation part has 1 images; batch normalization needs at least 2"
     ):
         LocalChildren(NET, settings, images(4, 0), one)
 

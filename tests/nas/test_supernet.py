@@ -189,7 +189,7 @@ def test_the_mean_of_a_pool_does_not_count_padding() -> None:
 def test_factorised_reduction_sees_even_and_odd_pixels() -> None:
     x = torch.arange(16.0).view(1, 1, 4, 4)
     one = torch.ones(1, 1, 1, 1)
-    # The normalised result keeps the order: pixels (0,0) (0,2) (2,0) (2,2) and (1,1), then the zero border.
+    # The normalized result keeps the order: pixels (0,0) (0,2) (2,0) (2,2) and (1,1), then the zero border.
     y = factorized_reduction(
         {"r.path1": one, "r.path2": one, "r.scale": torch.ones(2), "r.offset": torch.zeros(2)}, "r", x
     )

@@ -213,8 +213,8 @@ def test_batches_hold_every_image_once_and_are_never_of_one(count: int, size: in
     assert max(lengths) - min(lengths) <= 1
 
 
-def test_last_image_alone_does_not_break_batch_normalisation() -> None:
-    # 21 images in batches of 4 leave one over; the auxiliary head normalises 1 x 1 maps here.
+def test_last_image_alone_does_not_break_batch_normalization() -> None:
+    # 21 images in batches of 4 leave one over; the auxiliary head normalizes 1 x 1 maps here.
     assert Training(network(), source(21), config(batch_size=4)).run_epoch().epoch == 1
 
 
@@ -260,7 +260,7 @@ def smaller_images() -> TensorImages:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (one_image, "the training part has 1 image; batch normalisation needs 2 or more"),
+        (one_image, "the training part has 1 image; batch normalization needs 2 or more"),
         (more_classes, "the images have 4 classes; the network needs 3"),
         (smaller_images, r"the images have shape \(3, 4, 4\); the network needs \(3, 8, 8\)"),
     ],

@@ -66,7 +66,7 @@ def test_a_plain_sum_in_order_of_arrival_gives_other_bits() -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 10))
-def test_the_tree_adds_neighbours_first(count: int) -> None:
+def test_the_tree_adds_neighbors_first(count: int) -> None:
     def tree(level: list[np.ndarray]) -> np.ndarray:
         while len(level) > 1:
             pairs = [level[i : i + 2] for i in range(0, len(level), 2)]

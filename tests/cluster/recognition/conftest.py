@@ -1,4 +1,4 @@
-"""A recogniser whose lifter has hardly learned, and somebody to recognise."""
+"""A recognizer whose lifter has hardly learned, and somebody to recognize."""
 
 from pathlib import Path
 

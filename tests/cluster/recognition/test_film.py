@@ -10,7 +10,7 @@ import pytest
 
 from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.records import PersonView, RecognizedFrame
-from cluster.recognition.theme import class_colour
+from cluster.recognition.theme import class_color
 from lifting.skeleton import BODY_25, H36M_17
 
 NAMES = (
@@ -62,8 +62,8 @@ def one_picture(
     return drawn if part is None else getattr(made._layout, part).of(drawn)
 
 
-def num_pixels(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
-    return int((picture == colour).all(axis=2).sum())
+def num_pixels(picture: np.ndarray, color: tuple[int, int, int]) -> int:
+    return int((picture == color).all(axis=2).sum())
 
 
 def test_the_film_is_a_video_of_as_many_frames_in_h264(tmp_path: Path) -> None:
@@ -114,20 +114,20 @@ def test_a_bar_is_as_long_as_its_class_is_likely(tmp_path: Path) -> None:
     for share in (0.3, 0.6):
         probabilities = np.array([share, 0.1, 0.1, 0.1], np.float32)
         drawn = one_picture(tmp_path, person(probabilities=probabilities, label=None), part="bars")
-        lengths.append(np.ptp(np.flatnonzero((drawn == class_colour(0)).all(axis=2).any(axis=0))))
+        lengths.append(np.ptp(np.flatnonzero((drawn == class_color(0)).all(axis=2).any(axis=0))))
     assert lengths[1] == pytest.approx(2 * lengths[0], abs=4)
 
 
-def test_a_class_keeps_its_colour_whatever_its_place(tmp_path: Path) -> None:
+def test_a_class_keeps_its_color_whatever_its_place(tmp_path: Path) -> None:
     for order in ([0.7, 0.2, 0.1, 0], [0.1, 0.2, 0.7, 0]):
         unsure = person(probabilities=np.array(order, np.float32), label=None)
         drawn = one_picture(tmp_path, unsure, part="bars")
-        lengths = [num_pixels(drawn, class_colour(label)) for label in range(3)]
+        lengths = [num_pixels(drawn, class_color(label)) for label in range(3)]
         assert np.argmax(lengths) == np.argmax(order)
 
 
-def test_fourteen_classes_have_fourteen_colours() -> None:
-    assert len({class_colour(label) for label in range(14)}) == 14
+def test_fourteen_classes_have_fourteen_colors() -> None:
+    assert len({class_color(label) for label in range(14)}) == 14
 
 
 def test_before_anything_is_known_the_film_says_so_without_a_class(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_before_anything_is_known_the_film_says_so_without_a_class(tmp_path: Pat
         assert (one != other).any()
     for part in ("bars", "decision", "plot"):
         drawn = one_picture(tmp_path, young, part=part)
-        assert not any(num_pixels(drawn, class_colour(label)) for label in range(4))
+        assert not any(num_pixels(drawn, class_color(label)) for label in range(4))
 
 
 def test_the_panels_keep_their_person_while_in_view_and_then_take_the_largest(tmp_path: Path) -> None:
@@ -157,15 +157,15 @@ def test_of_several_people_each_label_has_its_number(tmp_path: Path) -> None:
     one, two = (one_picture(tmp_path, *people, part="video") for people in ((alone,), (alone, other)))
     left = slice(0, one.shape[1] // 2 - 40)
     assert (one[:, left] != two[:, left]).any()
-    only, both = (num_pixels(each[:, left], class_colour(1)) for each in (one, two))
+    only, both = (num_pixels(each[:, left], class_color(1)) for each in (one, two))
     assert both > only  # the longer label
 
 
 def test_a_pair_is_drawn_at_its_distance(tmp_path: Path) -> None:
     one = person()
 
-    def pair(metres: float) -> PersonView:
-        poses = np.stack([one.pose, one.pose]) + np.array([[[0, 0, 4000]], [[1000 * metres, 0, 4000]]])
+    def pair(meters: float) -> PersonView:
+        poses = np.stack([one.pose, one.pose]) + np.array([[[0, 0, 4000]], [[1000 * meters, 0, 4000]]])
         return person(
             keypoints=np.stack([one.keypoints, one.keypoints + 60]),
             confidence=np.ones((2, 25), np.float32),
@@ -173,10 +173,10 @@ def test_a_pair_is_drawn_at_its_distance(tmp_path: Path) -> None:
         )
 
     widths = []
-    for metres in (0.5, 1.0):
+    for meters in (0.5, 1.0):
         made = film(tmp_path)
         made._video.discard()
-        box = made._layout.turntable.of(made.picture(frame(0, pair(metres))))
+        box = made._layout.turntable.of(made.picture(frame(0, pair(meters))))
         widths.append(np.ptp(np.flatnonzero((box == (178, 114, 0)).all(axis=2).any(axis=0))))
     assert widths[1] > widths[0] + 20
 

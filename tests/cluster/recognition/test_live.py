@@ -167,7 +167,7 @@ class _TrueLifter:
 
 
 def test_two_people_lifted_from_one_image_keep_their_distance() -> None:
-    """With true poses and the camera's focal length the gap between them comes back to a millimetre."""
+    """With true poses and the camera's focal length the gap between them comes back to a millimeter."""
     draw = np.random.default_rng(2)
     body = draw.normal(0, 300, (17, 3))
     body[0] = 0

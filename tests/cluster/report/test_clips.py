@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cluster.report.clips import MISSING, ShownClip, clips_data, quantised
+from cluster.report.clips import MISSING, ShownClip, clips_data, quantized
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import COCO_18, MSR_20, SBU_15
 
@@ -29,7 +29,7 @@ def shown(name: str = "clip", label: int = 0, answer: int = 0, **changes: Any) -
 
 @pytest.mark.parametrize("head_y", [1000.0, -1000.0])
 def test_the_longest_side_takes_all_steps_and_the_head_is_up(head_y: float) -> None:
-    values = quantised(poses(head_y=head_y))
+    values = quantized(poses(head_y=head_y))
     # 1000 mm are 254 steps around the middle, 127; 500 mm are 127 steps, from 63.5 to 190.5
     assert values[0, HEAD].tolist() == [127, 254, 190]
     assert values[0, FOOT].tolist() == [127, 0, 64]
@@ -38,10 +38,10 @@ def test_the_longest_side_takes_all_steps_and_the_head_is_up(head_y: float) -> N
 def test_a_joint_that_was_not_seen_is_marked() -> None:
     xyz = poses().xyz.copy()
     xyz[0, FOOT] = np.nan
-    values = quantised(PoseSequence3D(xyz=xyz, fps=20.0, skeleton=MSR_20))
+    values = quantized(PoseSequence3D(xyz=xyz, fps=20.0, skeleton=MSR_20))
     assert values[0, FOOT].tolist() == [MISSING] * 3
     nobody = PoseSequence3D(xyz=np.full((1, 20, 3), np.nan), fps=20.0, skeleton=MSR_20)
-    assert (quantised(nobody) == MISSING).all()
+    assert (quantized(nobody) == MISSING).all()
 
 
 def test_a_long_clip_is_thinned_and_keeps_its_time() -> None:
@@ -54,7 +54,7 @@ def test_a_long_clip_is_thinned_and_keeps_its_time() -> None:
 def test_two_people_stand_one_after_the_other() -> None:
     xyz = np.zeros((3, 2, 15, 3), np.float32)
     xyz[:, 1, :, 0] = 100.0
-    values = quantised(PoseSequence3D(xyz=xyz, fps=15.0, skeleton=SBU_15))
+    values = quantized(PoseSequence3D(xyz=xyz, fps=15.0, skeleton=SBU_15))
     assert values.shape == (3, 30, 3)
     assert values[0, 0, 0] == 0
     assert values[0, 15, 0] == 254
@@ -81,5 +81,5 @@ def test_no_clips_give_nothing() -> None:
 def test_a_skeleton_without_a_head_uses_the_nose() -> None:
     xyz = np.zeros((1, 18, 3), np.float32)
     xyz[0, COCO_18.joints.index("nose"), 1] = -800.0  # y grows downwards
-    values = quantised(PoseSequence3D(xyz=xyz, fps=30.0, skeleton=COCO_18))
+    values = quantized(PoseSequence3D(xyz=xyz, fps=30.0, skeleton=COCO_18))
     assert values[0, COCO_18.joints.index("nose"), 1] == 254

@@ -17,7 +17,7 @@ from cluster.report.curves import (
     training_panels,
 )
 from cluster.report.figures import (
-    COLOURS,
+    COLORS,
     confusion_counts,
     confusion_figure,
     reward_figure,
@@ -25,7 +25,7 @@ from cluster.report.figures import (
     training_figure,
 )
 from cluster.report.style import STYLE
-from nas.draw import OPERATION_COLOURS
+from nas.draw import OPERATION_COLORS
 
 HISTORY = [
     {
@@ -166,13 +166,13 @@ def test_operation_frequency_is_the_share_of_each_operation_in_an_epoch() -> Non
     assert operation_frequency_panels([]) == ()
 
 
-def test_curves_of_operations_have_the_colours_of_the_drawings() -> None:
-    assert [OPERATION_COLOURS[name] for name in OPERATION_ORDER] == list(COLOURS[: len(OPERATION_ORDER)])
+def test_curves_of_operations_have_the_colors_of_the_drawings() -> None:
+    assert [OPERATION_COLORS[name] for name in OPERATION_ORDER] == list(COLORS[: len(OPERATION_ORDER)])
     (panel, _) = operation_frequency_panels([{"epoch": 1, "genotype": "0 0 1 4 0 3 1 3"}])
     chart = line_chart(panel)
     for number, name in enumerate(OPERATION_ORDER):
         assert f'class="line o{number}"' in chart
-        assert f".line.o{number}{{stroke:{OPERATION_COLOURS[name].lower()}}}" in STYLE
+        assert f".line.o{number}{{stroke:{OPERATION_COLORS[name].lower()}}}" in STYLE
 
 
 def test_drawing_leaves_pyplot_alone() -> None:

@@ -122,7 +122,7 @@ def test_the_tables_come_out_of_the_queue_and_nothing_is_run_twice(
     assert read_json(tmp_path / "results.json")["msr"][0]["mean"] == scores[0].mean
     assert (tmp_path / "msr_sizes.png").exists()
     assert not (tmp_path / "sbu_sizes.png").exists()
-    (legend,) = size_figure(scores).legends  # the neighbour has no parameters
+    (legend,) = size_figure(scores).legends  # the neighbor has no parameters
     assert [text.get_text() for text in legend.texts] == ["searched (ENAS)", "residual network", "AS1"]
     epochs = read_json(run / "search.json")["epochs"]
     assert scores[0].curves == (tuple(epoch["validation_accuracy"] for epoch in epochs),)
@@ -184,7 +184,7 @@ def test_a_row_has_a_mean_where_all_of_it_was_run(registry: Registry, tmp_path: 
         write_json(Path(job.folder) / "baseline.json", content)
         scores = collect(registry, "msr")
         assert (scores[-1].mean, scores[-1].spread, scores[-1].validation) == (0.25 * number, 0.0, None)
-        (row,) = [line for line in as_markdown("msr", scores).splitlines() if "| nearest neighbour" in line]
+        (row,) = [line for line in as_markdown("msr", scores).splitlines() if "| nearest neighbor" in line]
         assert ("0.500 |            |" in row) == (number == 3)  # the mean, and no parameters
     several = [replace(score, together=value) for score, value in zip(scores, (0.3, 0.5, 1.0), strict=True)]
     assert "0.500, together 0.600" in as_markdown("msr", several)

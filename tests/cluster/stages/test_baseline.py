@@ -20,7 +20,7 @@ from cluster.stages.comparisons import COMPARISONS, Comparison
 from cluster.stages.preparation import PreparedExperiment
 from cluster.tracking.tracker import MlflowTracker
 from cluster.worker import run_search, run_training
-from nas.baselines import nearest_neighbour
+from nas.baselines import nearest_neighbor
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 
@@ -117,8 +117,8 @@ def test_a_baseline_is_a_run_of_its_own_in_mlflow(tmp_path: Path) -> None:
     assert {"baseline.json", "experiment.json", "pictures"} <= files
 
 
-def test_the_nearest_neighbour_of_a_known_image_is_itself() -> None:
+def test_the_nearest_neighbor_of_a_known_image_is_itself() -> None:
     experiment = PreparedExperiment.load(tiny())
     clips = experiment.split.train
     images: PoseImages = experiment.images(clips, experiment.statistics(clips))
-    assert (nearest_neighbour(images, images) == images.labels).all()
+    assert (nearest_neighbor(images, images) == images.labels).all()

@@ -56,7 +56,7 @@ def test_an_exploration_stays_in_the_space_and_leaves_the_rest() -> None:
         assert 0.1 <= float(changed["rate"]) <= 10
         assert changed["kind"] == "c"
     choices = {perturbed(settings, SPACE, ["kind"], np.random.default_rng(n))["kind"] for n in range(40)}
-    assert choices == {"a", "b", "c"}  # a neighbour, or drawn anew
+    assert choices == {"a", "b", "c"}  # a neighbor, or drawn anew
 
 
 def test_a_population_needs_something_that_may_change() -> None:

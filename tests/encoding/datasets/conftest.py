@@ -36,7 +36,7 @@ def make_clip() -> MakeClip:
 
 
 def msr_text(xyz: np.ndarray) -> str:
-    """(T, 20, 3), metres, as a real3d file."""
+    """(T, 20, 3), meters, as a real3d file."""
     return "".join(f"{x:f} {y:f} {z:f} 0.000000\n" for x, y, z in xyz.reshape(-1, 3))
 
 

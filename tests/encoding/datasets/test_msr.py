@@ -93,7 +93,7 @@ def test_labels_are_the_positions_in_the_subset(msr_root: Path) -> None:
         assert split.class_names[clip.label] == ACTIONS[int(clip.name[1:3]) - 1]
 
 
-def test_metres_become_millimetres_and_the_confidence_is_dropped(one_file: Path) -> None:
+def test_meters_become_millimeters_and_the_confidence_is_dropped(one_file: Path) -> None:
     one_file.write_text("".join(f"0.1 -0.25 {2 + joint} 0.5\n" for joint in range(20)))
     xyz = read_skeleton_file(one_file)
     assert xyz.shape == (1, 20, 3)

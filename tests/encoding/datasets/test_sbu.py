@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoding.datasets.sbu import CLASSES, FOLD_OF_SET, load_sbu, read_skeleton_file, to_millimetres
+from encoding.datasets.sbu import CLASSES, FOLD_OF_SET, load_sbu, read_skeleton_file, to_millimeters
 
 FOLD_SIZES = {1: 55, 2: 52, 3: 56, 4: 54, 5: 65}
 
@@ -26,13 +26,13 @@ def write_arrays(path: Path, **changes: np.ndarray) -> Path:
     return path
 
 
-def test_millimetres_by_the_formula_of_the_data_set() -> None:
+def test_millimeters_by_the_formula_of_the_data_set() -> None:
     # 1280 - 2560 x 0.25 = 640; 960 - 1920 x 0.75 = -480; 10000 / 7.8125 x 2 = 1280 x 2 = 2560.
-    np.testing.assert_allclose(to_millimetres(np.array([[0.25, 0.75, 2.0]], np.float32)), [[640, -480, 2560]])
+    np.testing.assert_allclose(to_millimeters(np.array([[0.25, 0.75, 2.0]], np.float32)), [[640, -480, 2560]])
 
 
 def test_a_joint_at_the_origin_is_missing() -> None:
-    assert np.isnan(to_millimetres(np.zeros((1, 3), np.float32))).all()
+    assert np.isnan(to_millimeters(np.zeros((1, 3), np.float32))).all()
 
 
 def test_y_grows_up_and_a_thigh_is_as_long_as_a_thigh(real_data: Callable[[str], Path]) -> None:

@@ -21,7 +21,7 @@ def stand(facing: float = 0.0, **angles: float) -> np.ndarray:
     return pose_body(row, np.array([list(BONES.values())]), np.array([facing]), np.zeros((1, 3)))[0]
 
 
-def nearest_neighbour_accuracy(split: Split) -> float:
+def nearest_neighbor_accuracy(split: Split) -> float:
     """On poses resampled to ten frames, relative to the hip: no image encoding in between."""
 
     def vectors(part: str) -> np.ndarray:
@@ -40,7 +40,7 @@ def nearest_neighbour_accuracy(split: Split) -> float:
 
 def test_an_upright_body_stands_on_its_feet_and_faces_the_camera() -> None:
     xyz = stand()
-    # Ankle 0, knee 390, hip 390 + 420, hip centre 70 above it, then 70 + 340 + 190 to the head.
+    # Ankle 0, knee 390, hip 390 + 420, hip center 70 above it, then 70 + 340 + 190 to the head.
     assert xyz[JOINT["left_ankle"], 1] == pytest.approx(0)
     assert xyz[JOINT["hip_center"], 1] == pytest.approx(390 + 420 + 70)
     assert xyz[JOINT["head"], 1] == pytest.approx(880 + 70 + 340 + 190)
@@ -122,8 +122,8 @@ def test_odd_subjects_train_and_even_ones_test() -> None:
 
 
 @pytest.mark.parametrize("people", [1, 2])
-def test_actions_can_be_told_apart_but_not_by_nearest_neighbour_alone(people: int) -> None:
-    accuracy = np.mean([nearest_neighbour_accuracy(synthetic(people=people, seed=seed)) for seed in range(3)])
+def test_actions_can_be_told_apart_but_not_by_nearest_neighbor_alone(people: int) -> None:
+    accuracy = np.mean([nearest_neighbor_accuracy(synthetic(people=people, seed=seed)) for seed in range(3)])
     chance = 1 / len(MOTIONS if people == 1 else INTERACTIONS)
     assert 4 * chance < accuracy < 0.97
 

@@ -18,7 +18,7 @@ ACTIONS = ("Directions 1", "Walking")
 
 
 def world_pose(seed: int) -> np.ndarray:
-    """(T, 32, 3) metres, somebody near the middle of the room."""
+    """(T, 32, 3) meters, somebody near the middle of the room."""
     rng = np.random.default_rng(seed)
     return rng.uniform([-0.3, -0.3, 0.1], [0.3, 0.3, 1.8], (T, 32, 3)).astype(np.float32)
 
@@ -94,7 +94,7 @@ def test_keypoints_are_the_projection_of_the_poses_by_opencv(root: Path) -> None
     assert (pairs.confidence == 1).all()
 
 
-def test_poses_are_millimetres_in_camera_axes_from_the_hip(root: Path, poses: dict[str, Any]) -> None:
+def test_poses_are_millimeters_in_camera_axes_from_the_hip(root: Path, poses: dict[str, Any]) -> None:
     pairs = load_pairs(config(root, stride=2)).train
     camera = h36m_cameras("S1")[0]
     world = 1000.0 * poses["S1"]["Directions 1"][::2, list(JOINTS)].astype(np.float64)
@@ -104,7 +104,7 @@ def test_poses_are_millimetres_in_camera_axes_from_the_hip(root: Path, poses: di
     assert (camera.rotation @ [0, 0, 1])[1] < -0.9
 
 
-def test_every_camera_looks_at_the_middle_of_the_room_from_a_few_metres() -> None:
+def test_every_camera_looks_at_the_middle_of_the_room_from_a_few_meters() -> None:
     for subject in SUBJECTS:
         for camera in h36m_cameras(subject):
             seen = camera.to_camera(np.array([0.0, 0.0, 1000.0]))

@@ -18,7 +18,7 @@ T = 12
 
 
 def write(path: Path, names: tuple[str, ...], clips: int, **per_clip: Any) -> None:
-    """Random points that lie within a metre, T frames a clip."""
+    """Random points that lie within a meter, T frames a clip."""
     positions = np.random.default_rng(clips).uniform(-1, 1, (clips * T, len(names), 3)).astype(np.float32)
     arrays = {"positions": positions, "offsets": np.arange(clips + 1) * T, "joint_names": np.array(names)}
     np.savez(path, **(arrays | {name: np.array(values) for name, values in per_clip.items()}))
@@ -52,7 +52,7 @@ def test_a_subject_in_both_files_is_taken_from_the_measured_one(cmu: Path) -> No
         "s01_t01", "s01_t02", "s01_t03", "s02_t01", "s02_t02", "s03_t01", "s05_t01", "s05_t02",
     ]  # fmt: skip
     assert recordings[6].action == "dance"
-    # The left knee of Human3.6M is where the file's left femur ends; metres become millimetres.
+    # The left knee of Human3.6M is where the file's left femur ends; meters become millimeters.
     positions = np.load(cmu / AMC_FILE)["positions"]
     np.testing.assert_allclose(
         recordings[0].xyz[:, 5], 1000 * positions[:T, ASF_NAMES.index("lfemur")], rtol=1e-5

@@ -20,7 +20,7 @@ def write_sequence(root: Path, world: np.ndarray, screen: np.ndarray, name: str)
 
 
 def a_sequence() -> tuple[np.ndarray, np.ndarray]:
-    """A body that stands still 2.5 m away; (T, 20, 4) metres, and its pixels by the Kinect's focal length."""
+    """A body that stands still 2.5 m away; (T, 20, 4) meters, and its pixels by the Kinect's focal length."""
     body = np.random.default_rng(0).uniform([-0.3, -0.9, 2.4], [0.3, 0.8, 2.6], (20, 3))
     world = np.concatenate([np.tile(body, (T, 1, 1)), np.ones((T, 20, 1))], axis=-1)
     screen = world.copy()

@@ -110,8 +110,8 @@ def test_missing_frames_show_nobody(tmp_path: Path) -> None:
 def test_the_first_file_stands_beside_the_first_picture_wherever_counting_begins(
     tmp_path: Path, first: int, shown: int
 ) -> None:
-    """Pictures of 20 grey levels, and 20 files that count from 0 or from 1."""
-    path = tmp_path / "grey.avi"
+    """Pictures of 20 gray levels, and 20 files that count from 0 or from 1."""
+    path = tmp_path / "gray.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
     for number in range(20):
         writer.write(np.full((48, 64, 3), 10 * number, np.uint8))

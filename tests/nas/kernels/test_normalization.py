@@ -1,4 +1,4 @@
-"""Batch normalisation on rows of pixels computes what torch's own computes."""
+"""Batch normalization on rows of pixels computes what torch's own computes."""
 
 import pytest
 import torch

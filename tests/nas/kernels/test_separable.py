@@ -152,7 +152,7 @@ class Images:
 
 @needs_compiler
 def test_what_it_adds_gets_the_gradient_in_the_order_of_memory_in_which_it_came() -> None:
-    """Slices of a concatenation's gradient are strided, and batch normalisation adds those up differently."""
+    """Slices of a concatenation's gradient are strided, and batch normalization adds those up differently."""
     outcomes = []
     for choice in ("torch", "compiled"):
         kernels.select(choice)  # type: ignore[arg-type]

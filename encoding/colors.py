@@ -1,4 +1,4 @@
-"""Numbers to colours: distances through the JET palette, orientations as red, green and blue.
+"""Numbers to colors: distances through the JET palette, orientations as red, green and blue.
 
 SPMF.md, steps 7 and 8.
 """
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Joints nearer than a nanometre are one point: they have no orientation and get the middle grey.
+# Joints nearer than a nanometer are one point: they have no orientation and get the middle gray.
 COINCIDENT_MM = np.float32(1e-6)
 
 
@@ -24,15 +24,15 @@ JET = _jet()
 _JET_COLUMN = JET.reshape(256, 1, 3)  # the form that cv2.applyColorMap takes
 
 
-def distance_colours(distances: NDArray[np.float32], pose_max: float, motion_max: float) -> NDArray[np.uint8]:
-    """JET colours of joint-joint distances.
+def distance_colors(distances: NDArray[np.float32], pose_max: float, motion_max: float) -> NDArray[np.uint8]:
+    """JET colors of joint-joint distances.
 
-    level = floor(255 min(d / D_max, 1)), colour = JET[level]; D_min = 0.
+    level = floor(255 min(d / D_max, 1)), color = JET[level]; D_min = 0.
 
     Args:
-        distances: float32 (P, 2T-1), millimetres; pose features in even columns, motion features in odd.
-        pose_max: D_max of the pose features, millimetres.
-        motion_max: D_max of the motion features, millimetres.
+        distances: float32 (P, 2T-1), millimeters; pose features in even columns, motion features in odd.
+        pose_max: D_max of the pose features, millimeters.
+        motion_max: D_max of the motion features, millimeters.
 
     Returns:
         uint8 (P, 2T-1, 3), RGB.
@@ -45,13 +45,13 @@ def distance_colours(distances: NDArray[np.float32], pose_max: float, motion_max
     return np.asarray(cv2.applyColorMap(levels.astype(np.uint8), _JET_COLUMN), dtype=np.uint8)
 
 
-def orientation_colours(vectors: NDArray[np.float32], distances: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colours of joint-joint orientations: unit vectors, x to red, y to green, z to blue.
+def orientation_colors(vectors: NDArray[np.float32], distances: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colors of joint-joint orientations: unit vectors, x to red, y to green, z to blue.
 
     value = floor(255 (c + 1) / 2); joints at one point give (127, 127, 127).
 
     Args:
-        vectors: float32 (3, P, 2T-1), millimetres.
+        vectors: float32 (3, P, 2T-1), millimeters.
         distances: their lengths, float32 (P, 2T-1).
 
     Returns:
