@@ -110,7 +110,7 @@ DRAWN: dict[str, str] = {
     "layout": "6d009219f1de8f6f",
     "network": "990bbca7861b1ffd",
     "random samples": "c1600e4f208126e0",
-    "source": "fa852aacdc98ff01",
+    "source": "fa43fb6f64f6c7a3",
     "used": "0df57bd287aaf53a",
 }
 SEARCHED: dict[str, dict[str, str]] = {

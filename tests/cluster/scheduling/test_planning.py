@@ -137,7 +137,7 @@ def test_every_baseline_is_a_job_in_a_folder_of_its_own(
     plan = plan_of(
         write(
             "kind: baseline",
-            "baselines: [densenet, neighbor]",
+            "baselines: [densenet, neighbour]",
             "training_seeds: [0, 1]",
             "limits: {epochs: 9}",
         )
