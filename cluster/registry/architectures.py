@@ -1,6 +1,7 @@
 """Every architecture that searches have sampled, with its reward, so that all can be asked at once."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,12 @@ def record_architectures(
 
     Returns:
         How many there are.
+
+    Raises:
+        ValueError: a number is not finite, which SQLite would keep as NULL; nothing is changed.
     """
+    sampled = list(sampled)
+    _check_finite(run_id, sampled)
     rows = [
         {"run_id": run_id, "number": number, "data": data, **{name: one[name] for name in _COLUMNS}}
         for number, one in enumerate(sampled)
@@ -61,6 +67,15 @@ def record_architectures(
         if rows:
             connection.execute(insert(ArchitectureRow), rows)
     return len(rows)
+
+
+def _check_finite(run_id: str, sampled: Sequence[Mapping[str, Any]]) -> None:
+    for number, one in enumerate(sampled):
+        for name in ("reward", "accuracy", "loss"):
+            if not math.isfinite(one[name]):
+                raise ValueError(
+                    f"sample {number} of run {run_id} has the {name} {one[name]}; finite numbers are needed"
+                )
 
 
 def architectures(
