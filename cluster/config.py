@@ -51,7 +51,7 @@ _LATER: dict[str, dict[str, Any]] = {
     "encoding": {"bones": "own", "kind": "spmf", "images": None},
 }
 # What a few people's clips are best encoded and augmented with (docs/results.md, "What matters"). The other
-# presets keep to SPMF.md, as the paper says nothing of either.
+# presets keep to docs/spmf.md, as the paper says nothing of either.
 _SMALL: dict[str, Any] = {
     "encoding": {"distance_scope": "sequence"},
     "augmentation": {"tilt_degrees": 15.0, "bone_spread": 0.1, "time_warp": 0.3},

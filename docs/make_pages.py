@@ -9,6 +9,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from reference_pages import commands_page, settings_page  # noqa: E402 - a file beside this one
+
 PACKAGES = ("lifting", "encoding", "encoding.datasets", "nas", "cluster", "cluster.cells")
 
 _API_HEAD = """# The public names of the packages
@@ -96,12 +100,13 @@ def _row(number: int, room: str, names: Sequence[str]) -> str:
 
 PAGES = {
     HERE / "api.md": api_page,
+    HERE / "commands.md": commands_page,
+    HERE / "settings.md": settings_page,
     HERE / "datasets.md": datasets_page,
     HERE / "pictures" / "layers.svg": layers_picture,
 }
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE.parent))
     for path, make in PAGES.items():
         path.write_text(make(), encoding="utf-8")
         print(f"wrote {path}")  # noqa: T201

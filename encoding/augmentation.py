@@ -1,7 +1,7 @@
 """Augmentation of clips: other moments, viewpoints, sizes and noise of the same action.
 
-SPMF.md, "Augmentation". All of it happens to poses, except the flip of the finished image, which reverses
-time and is therefore off unless asked for.
+docs/spmf.md, "Augmentation". All of it happens to poses, except the flip of the finished image, which
+reverses time and is therefore off by default.
 """
 
 from collections.abc import Sequence

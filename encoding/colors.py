@@ -1,6 +1,6 @@
 """Numbers to colors: distances through the JET palette, orientations as red, green and blue.
 
-SPMF.md, steps 7 and 8.
+docs/spmf.md, steps 7 and 8.
 """
 
 import cv2

@@ -1,6 +1,6 @@
 """Image steps of the encoding: adaptive histogram equalization, then the resize.
 
-SPMF.md, steps 10 and 11.
+docs/spmf.md, steps 10 and 11.
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
 """Pose and motion features: the vector between the two joints of every pair, at every step of a clip.
 
-SPMF.md, steps 4 to 6.
+docs/spmf.md, steps 4 to 6.
 """
 
 from functools import lru_cache

@@ -1,6 +1,6 @@
 """Cleaning and smoothing: gaps are filled from their neighbors in time, jitter is taken out.
 
-SPMF.md, steps 2 and 3.
+docs/spmf.md, steps 2 and 3.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Enhanced-SPMF: a clip of 3D poses becomes one small color image; and the settings of every image.
 
-The steps stand in the order of SPMF.md: clean, smooth, pose and motion features, colors, layout,
+The steps stand in the order of docs/spmf.md: clean, smooth, pose and motion features, colors, layout,
 enhancement, resize. After Pham et al., Sensors 19(8):1932, 2019; what that paper leaves open is a field of
 `EncodingConfig` or said where it is decided.
 """
@@ -27,7 +27,7 @@ ImageKind = Literal["spmf", "motion"]
 
 
 class EncodingConfig(BaseModel):
-    """How a clip becomes an image. The defaults are those of SPMF.md."""
+    """How a clip becomes an image. The defaults are those of docs/spmf.md."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

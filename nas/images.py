@@ -90,7 +90,8 @@ def fixed_copies(source: ImageSource, copies: int, seed: int) -> TensorImages:
     """Images of `source` as they are, followed by `copies - 1` augmentations that never change.
 
     A validation part of a few dozen images gives rewards in coarse steps; fixed copies refine them
-    without making the reward depend on chance (ENAS.md, "Small data"). Image i of copy k lies at k * N + i.
+    without making the reward depend on chance (docs/enas.md, "Small data"). Image i of copy k lies at
+    k * N + i.
 
     Args:
         source: N images.

@@ -1,7 +1,7 @@
 """How many torch threads compute, where results depend on it.
 
 Sums split over threads round differently, so a search is bit-identical on other machines only when every
-shard is computed by one thread (DESIGN.md, "The search").
+shard is computed by one thread (docs/architecture.md, "Results do not depend on the cluster").
 """
 
 from collections.abc import Iterator

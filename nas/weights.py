@@ -1,7 +1,7 @@
 """The shared weights: their reduction in a fixed order, and the update of what a step used.
 
 A parameter that none of the M genotypes used has no gradient: it keeps its value and its momentum, and does
-not decay. (In the released program unused weights decay; see ENAS.md.)
+not decay. (In the released program unused weights decay; see docs/enas.md.)
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The Enhanced-SPMF image: against the literal loop, and the properties that SPMF.md lists."""
+"""The Enhanced-SPMF image: against the literal loop, and the properties that docs/spmf.md lists."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -22,7 +22,7 @@ Values = dict[str, Tensor]
 
 
 class Plain(nn.Module):
-    """Written from ENAS.md with ordinary modules, for one genotype, without sharing or shortcuts."""
+    """Written from docs/enas.md with ordinary modules, for one genotype, without sharing or shortcuts."""
 
     def __init__(self, config: SupernetConfig, genotype: Genotype, values: Values) -> None:
         super().__init__()
