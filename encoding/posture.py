@@ -4,7 +4,7 @@ Both are read off the poses: a head is above the feet most of the time; knees be
 forward.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
 
-__all__ = ["UPS", "Posture", "Up", "posture_of", "sampled", "turned", "upright"]
+__all__ = ["UPS", "Posture", "Up", "posture_of", "sampled", "some_frames", "turned", "upright"]
 
 Array = NDArray[np.float64]
 Up = Literal["x", "-x", "y", "-y", "z", "-z"]
@@ -51,30 +51,28 @@ class Posture:
     num_clips: int
 
 
-def posture_of(clips: Iterable[NDArray[np.floating]], skeleton: Skeleton) -> Posture:
+def posture_of(clips: Sequence[NDArray[np.floating]], skeleton: Skeleton) -> Posture:
     """Measure clips of one layout.
 
     Args:
         clips: each (T, J, 3) or (T, 2, J, 3), any unit, NaN where a joint is missing.
         skeleton: layout of the J joints.
     """
-    seen = [sampled(clip) for clip in clips]
-    uprights = np.array([upright(frames, skeleton) for frames in seen]).reshape(-1, 3)
+    # A clip at a time, twice: all of them together would double what large data needs.
+    uprights = np.array([upright(sampled(clip), skeleton) for clip in clips]).reshape(-1, 3)
     known = np.isfinite(uprights).all(axis=1)
-    if not known.any():
-        return Posture(up=None, handedness=None, fallen=(), num_clips=len(seen))
-    up = _axis(uprights[known].mean(axis=0))
+    up = _axis(uprights[known].mean(axis=0)) if known.any() else None
     if up is None:
-        return Posture(up=None, handedness=None, fallen=(), num_clips=len(seen))
+        return Posture(up=None, handedness=None, fallen=(), num_clips=len(clips))
     vertical = _vector(up)
     fallen = np.flatnonzero(known & (uprights @ vertical < 1 - CLEAR))
-    hands = np.array([_handedness(frames, skeleton, vertical) for frames in seen])
+    hands = np.array([_handedness(sampled(clip), skeleton, vertical) for clip in clips])
     hands = hands[np.isfinite(hands)]
     return Posture(
         up=up,
         handedness=float(hands.mean()) if hands.size else None,
         fallen=tuple(int(number) for number in fallen),
-        num_clips=len(seen),
+        num_clips=len(clips),
     )
 
 
@@ -88,8 +86,8 @@ def upright(frames: Array, skeleton: Skeleton) -> Array:
         return np.full(3, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         along = _mean(frames, top) - _mean(frames, low)
-        along /= np.linalg.norm(along, axis=-1, keepdims=True)
-    along = along[np.isfinite(along).all(axis=-1)]
+        along /= np.sqrt(np.square(along).sum(axis=-1, keepdims=True))
+    along = along[np.isfinite(along.sum(axis=-1))]
     direction: Array = along.mean(axis=0) if len(along) else np.full(3, np.nan)
     return direction
 
@@ -108,11 +106,20 @@ def turned(poses: PoseSequence3D, came: Up, wanted: Up) -> PoseSequence3D:
 
 def sampled(xyz: NDArray[np.floating]) -> Array:
     """Some frames of a clip, each person by itself: (N, J, 3); a pose of zeros alone is NaN."""
-    T = len(xyz)
-    frames = xyz if T <= SEEN_FRAMES else xyz[np.linspace(0, T - 1, SEEN_FRAMES).astype(np.intp)]
-    people: Array = frames.reshape(-1, *xyz.shape[-2:]).astype(np.float64)
-    people[(people == 0).all(axis=(1, 2))] = np.nan
+    people: Array = some_frames(xyz).reshape(-1, *xyz.shape[-2:]).astype(np.float64)
+    if not people[:, 0, 0].all():  # a pose of zeros begins with one
+        people[(people == 0).all(axis=(1, 2))] = np.nan
     return people
+
+
+def some_frames(xyz: NDArray[np.floating]) -> NDArray[np.floating]:
+    """At most `SEEN_FRAMES` frames of a clip, evenly spaced."""
+    return xyz if len(xyz) <= SEEN_FRAMES else xyz[_places(len(xyz))]
+
+
+@lru_cache
+def _places(num_frames: int) -> NDArray[np.intp]:
+    return np.linspace(0, num_frames - 1, SEEN_FRAMES).astype(np.intp)
 
 
 def _rotation(came: Array, wanted: Array) -> Array:
@@ -205,5 +212,7 @@ def _landmarks(skeleton: Skeleton) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _mean(frames: Array, joints: Sequence[int]) -> Array:
+    if len(joints) == 1:
+        return frames[:, joints[0]]
     middle: Array = frames[:, list(joints)].mean(axis=1)
     return middle

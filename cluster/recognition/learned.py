@@ -36,7 +36,7 @@ class LearnedPoses(BaseModel):
         """Measure training clips of one layout, at least one."""
         rates = [clip.fps for clip in clips]
         return cls(
-            up=posture_of((clip.xyz for clip in clips), clips[0].skeleton).up,
+            up=posture_of([clip.xyz for clip in clips], clips[0].skeleton).up,
             fps=float(np.median(rates)),
             fps_range=(min(rates), max(rates)),
             clip_seconds=float(np.median([clip.num_frames / clip.fps for clip in clips])),
@@ -64,7 +64,7 @@ def common_axis(clips: Sequence[PoseSequence3D], learned: LearnedPoses | None) -
     """
     if learned is None or learned.up is None or not clips:
         return None
-    found: Posture = posture_of((clip.xyz for clip in clips), clips[0].skeleton)
+    found: Posture = posture_of([clip.xyz for clip in clips], clips[0].skeleton)
     if found.up is None or found.up == learned.up:
         return None
     if found.up[-1] != learned.up[-1] and len(clips) < MANY:

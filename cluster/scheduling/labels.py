@@ -21,7 +21,7 @@ def grid_words(grid: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, Any]]]
     names = _short_names(list(grid))
     columns = []
     for name, values in grid.items():
-        words = distinct(shortened(_word(value), _VALUE_LENGTH) for value in values)
+        words = distinct(shortened(_word(value), _VALUE_LENGTH) for value in _telling(values))
         columns.append([(f"{names[name]}-{word}", value) for word, value in zip(words, values, strict=True)])
     return columns
 
@@ -38,6 +38,14 @@ def _short_names(dotted: list[str]) -> dict[str, str]:
         name: short if last.count(short) == 1 else name.replace(".", "-")
         for name, short in zip(dotted, last, strict=True)
     }
+
+
+def _telling(values: Sequence[Any]) -> list[Any]:
+    """Values as they are; of sections (mappings) only what stands in them, without what they share."""
+    if not all(isinstance(value, Mapping) for value in values):
+        return list(values)
+    shared = set.intersection(*({*map(str, value.items())} for value in values)) if len(values) > 1 else set()
+    return [" ".join(str(item[1]) for item in value.items() if str(item) not in shared) for value in values]
 
 
 def _word(value: Any) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from encoding.datasets.gaps import marked, zero_joints
 from encoding.datasets.layout_fit import Fit, better_layout, uneven_bone
 from encoding.datasets.validation import Finding, warning
-from encoding.posture import Posture, Up, posture_of
+from encoding.posture import Posture, Up, posture_of, some_frames
 from lifting.skeleton import Skeleton
 
 __all__ = ["body_findings"]
@@ -30,7 +30,8 @@ def body_findings(
     """
     gaps = zero_joints(clips, skeleton)
     yield from _zero_findings(names, gaps, skeleton)
-    clips = [marked(xyz, gaps) for xyz in clips]
+    # A few frames of each say it, and take little memory.
+    clips = [marked(some_frames(xyz), gaps) for xyz in clips]
     better = better_layout(clips, skeleton)
     if better is not None:
         yield _layout_finding(skeleton, *better)

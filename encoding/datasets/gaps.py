@@ -50,7 +50,7 @@ def zero_joints(clips: Sequence[NDArray[Any]], skeleton: Skeleton) -> dict[int, 
     J = skeleton.num_joints
     counts, poses, first = np.zeros(J, np.int64), 0, np.full(J, -1)
     for number, xyz in enumerate(clips):
-        if np.count_nonzero(xyz) == xyz.size:
+        if xyz.all():
             poses += xyz[..., 0, 0].size
             continue
         zero = (xyz == 0).all(axis=-1).reshape(-1, J)
@@ -72,7 +72,7 @@ def marked(xyz: NDArray[Any], joints: Iterable[int]) -> NDArray[Any]:
     Returns:
         A copy, or `xyz` itself where nothing is zero.
     """
-    if np.count_nonzero(xyz) == xyz.size:
+    if xyz.all():
         return xyz
     filled = np.where((xyz == 0).all(axis=(-1, -2), keepdims=True), np.nan, xyz)
     for joint in joints:
