@@ -100,7 +100,7 @@ def measure_import(folder: Path, count: int) -> None:
     print(f"        {count / seconds:.0f} files/s beside what else ran here;")
     print(f"        {work:.1f} s of processor time: {2 * count / work:.0f} files/s where two cores are free;")
     print(f"        {peak / 1e6:.0f} MB at most in all processes;")
-    print(f"        {NTU_FILES} files: {NTU_FILES * work / count / 120:.1f} minutes of two free cores")
+    print(f"        {NTU_FILES} files: {NTU_FILES * seconds / count / 60:.1f} minutes at this rate")
     shutil.rmtree(folder / "files")
 
 

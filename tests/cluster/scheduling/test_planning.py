@@ -62,6 +62,12 @@ def test_every_seed_of_every_grid_value_is_a_job(write: Write) -> None:
         ("data.root: [runs/a-1, runs/a_1, runs/a 1]", ["runs_a-1", "runs_a_1", "runs_a_1.2"]),
         ("data.root: [A, a]", ["A", "a.2"]),  # one folder where case does not count
         ("data.root: ['', 1, '1']", ["empty", "1", "1.2"]),
+        (
+            "data: [{name: msr, subset: AS1, file_list: '567'}, {name: sbu, fold: 2}, {name: sbu, fold: 3}]",
+            ["msr_AS1_567", "sbu_2", "sbu_3"],
+        ),
+        # What all sections share tells nothing.
+        ("data: [{name: sbu, fold: 2}, {name: sbu, fold: 3}]", ["2", "3"]),
     ],
 )
 def test_different_values_have_different_labels(write: Write, grid: str, words: list[str]) -> None:
