@@ -25,7 +25,7 @@ from nas.derive_config import DeriveConfig
 from nas.kernels_config import KernelsConfig
 from nas.plan import NetworkConfig
 from nas.supernet_config import SupernetConfig
-from nas.training_config import TrainingConfig
+from nas.training_config import LATER_SETTINGS, TrainingConfig
 
 __all__ = [
     "PRESETS",
@@ -46,7 +46,8 @@ _LATER: dict[str, dict[str, Any]] = {
     "data": {"options": {}, "test_part": 1, "folds": 5, "repeat": 0},
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0, "duration_spread": 0},
     "supernet": {"stem_keep": 0.7},
-    "search": {"space": "enas_micro", "strategy_options": {}},
+    "search": {"space": "enas_micro", "strategy_options": {}, **LATER_SETTINGS},
+    "training": dict(LATER_SETTINGS),
     "network": {"stem_keep": 0.7},
     "encoding": {"bones": "own", "kind": "spmf", "images": None},
 }

@@ -5,6 +5,7 @@ augmentation and dropout come from generators keyed by those, so that it does no
 shard, when, or how often.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nas.balance import balanced_order, loss_weights
 from nas.compute import to_device, to_host
 from nas.compute_config import ComputeConfig
 from nas.config import SearchConfig
@@ -22,6 +24,8 @@ from nas.random import generator
 from nas.supernet import Supernet
 
 FULL_PRECISION = ComputeConfig()
+Order = Callable[[np.random.Generator, int], IntArray]
+"""The indices of one pass over so many images, by a generator."""
 
 
 class NonFiniteLossError(ValueError):
@@ -105,16 +109,17 @@ def train_shard(
         NonFiniteLossError: the loss or the gradient is not finite.
     """
     counter = step * config.num_shards + shard
-    indices = pass_indices(config.seed, "training pass", len(source.labels), counter, config.batch_size)
+    indices = _training_indices(source.labels, config, counter)
     images, labels = _fetch(source, indices, generator(config.seed, "augmentation", step, shard), weights)
     names, weights = supernet.used(genotype), aligned(weights)
     leaves = [supernet.layout.view(weights, name).detach().requires_grad_() for name in names]
     dropout = generator(config.seed, "dropout", step, shard)
     with compute.autocast():
         logits, auxiliary = supernet.logits(dict(zip(names, leaves, strict=True)), genotype, images, dropout)
-    loss = total = F.cross_entropy(logits.float(), labels)
+    shares = loss_weights(config.class_weights, source.labels, source.num_classes, labels.device)
+    loss = total = F.cross_entropy(logits.float(), labels, shares)
     if auxiliary is not None:
-        total = loss + config.auxiliary_weight * F.cross_entropy(auxiliary.float(), labels)
+        total = loss + config.auxiliary_weight * F.cross_entropy(auxiliary.float(), labels, shares)
     gradients = torch.autograd.grad(total, leaves)
     values = to_host(supernet.layout.pack(names, gradients)).numpy()
     if not (torch.isfinite(total) and np.isfinite(values).all()):
@@ -191,15 +196,31 @@ def evaluate_genotype(
     return _score(supernet, weights, genotype, source, np.array_split(order, -(-count // limit)), 0, compute)
 
 
-def pass_indices(seed: int, stream: str, count: int, position: int, size: int) -> IntArray:
+def _training_indices(labels: IntArray, config: SearchConfig, counter: int) -> IntArray:
+    order: Order = np.random.Generator.permutation
+    stream = "training pass"
+    if config.sampling == "balanced":
+        order, stream = (lambda rng, _: balanced_order(labels, rng)), "balanced training pass"
+    return pass_indices(config.seed, stream, len(labels), counter, config.batch_size, order)
+
+
+def pass_indices(
+    seed: int,
+    stream: str,
+    count: int,
+    position: int,
+    size: int,
+    order: Order = np.random.Generator.permutation,
+) -> IntArray:
     """Minibatch number `position` of an endless series of reshuffled passes over `count` images.
 
     Passes follow each other without a gap and each holds every image once, so after any number of
-    minibatches no image was seen more than once more often than another. Pure in its arguments.
+    minibatches no image was seen more than once more often than another. `order` may draw a pass otherwise.
+    Pure in its arguments.
     """
     start, stop = position * size, (position + 1) * size
     passes = range(start // count, (stop - 1) // count + 1)
-    drawn = np.concatenate([generator(seed, stream, number).permutation(count) for number in passes])
+    drawn = np.concatenate([order(generator(seed, stream, number), count) for number in passes])
     offset = passes[0] * count
     return drawn[start - offset : stop - offset]
 

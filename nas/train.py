@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nas.balance import balanced_order, loss_weights
 from nas.compute import deterministic, require_device, to_device
 from nas.compute_config import ComputeConfig
 from nas.evaluate import Evaluation, check_fit, evaluate
@@ -109,6 +110,7 @@ class Training:
         self.config = config
         self.epoch = 0
         self._steps = 0
+        self._weights = loss_weights(config.class_weights, source.labels, source.num_classes, self._device)
         self._optimizer = _optimizer(network, config)
         self._average = _average_of(network) if config.ema_decay else None
 
@@ -124,9 +126,7 @@ class Training:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self.network.train()
-        parts = batches(
-            len(self.source.labels), self.config.batch_size, generator(self.config.seed, "order", self.epoch)
-        )
+        parts = self._batches()
         with deterministic(self.compute):
             sums = sum(
                 (self._step(indices, number, len(parts)) for number, indices in enumerate(parts)), np.zeros(3)
@@ -134,6 +134,14 @@ class Training:
         self.epoch += 1
         loss, accuracy = sums[:2] / len(self.source.labels)
         return TrainingMetrics(self.epoch, float(loss), float(accuracy), rate, float(sums[2] / len(parts)))
+
+    def _batches(self) -> list[IntArray]:
+        labels, seed = self.source.labels, self.config.seed
+        parts = batches(len(labels), self.config.batch_size, generator(seed, "order", self.epoch))
+        if self.config.sampling == "uniform":
+            return parts
+        order = balanced_order(labels, generator(seed, "balanced order", self.epoch))
+        return [order[part] for part in parts]
 
     def _step(self, indices: IntArray, number: int, num_batches: int) -> npt.NDArray[np.float64]:
         """One update; returns (summed loss, number of right answers, gradient norm)."""
@@ -144,10 +152,9 @@ class Training:
         noise = torch_generator(config.seed, "drop", *key)
         with self.compute.autocast():
             logits, auxiliary = self.network.training_logits(images, progress, noise)
-        loss = total = F.cross_entropy(logits.float(), labels, label_smoothing=config.label_smoothing)
+        loss = total = self._loss(logits, labels)
         if auxiliary is not None:
-            smoothing = config.label_smoothing
-            auxiliary_loss = F.cross_entropy(auxiliary.float(), labels, label_smoothing=smoothing)
+            auxiliary_loss = self._loss(auxiliary, labels)
             total = loss + config.auxiliary_weight * auxiliary_loss
         self._optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -162,6 +169,10 @@ class Training:
         self._update_average()
         right = (logits.detach().argmax(dim=1) == labels).sum().item()
         return np.array([loss.item() * len(indices), right, norm.item()])
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        smoothing = self.config.label_smoothing
+        return F.cross_entropy(logits.float(), labels, self._weights, label_smoothing=smoothing)
 
     def _update_average(self) -> None:
         if self._average is None:

@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nas.plan import Preset
 
-__all__ = ["TrainingConfig"]
+__all__ = ["LATER_SETTINGS", "TrainingConfig"]
+
+LATER_SETTINGS = {"class_weights": "equal", "sampling": "uniform"}
+"""Settings that came later, with what happened before: trainings that were begun without them continue."""
 
 
 class TrainingConfig(BaseModel):
@@ -34,6 +37,13 @@ class TrainingConfig(BaseModel):
     ema_decay: float = Field(
         default=0.0, ge=0, lt=1, description="of the moving average of the weights, a step; 0: none"
     )
+    class_weights: Literal["equal", "balanced"] = Field(
+        default="equal", description="in the loss; balanced: a class counts as much as any other"
+    )
+    sampling: Literal["uniform", "balanced"] = Field(
+        default="uniform",
+        description="of the images of an epoch; balanced: every class as often as any other",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -47,6 +57,15 @@ class TrainingConfig(BaseModel):
                 f"`warmup_epochs` is {self.warmup_epochs}; it must be less than `epochs`, {self.epochs}"
             )
         return self
+
+    def key(self) -> dict[str, Any]:
+        """JSON values that a training depends on, without settings that came later and change nothing."""
+        content = self.model_dump(mode="json")
+        return {
+            name: value
+            for name, value in content.items()
+            if name not in LATER_SETTINGS or value != LATER_SETTINGS[name]
+        }
 
     @classmethod
     def preset(cls, name: Preset, **changes: Any) -> Self:

@@ -215,7 +215,7 @@ class TrainingRun(Generic[SpecT]):
     ) -> None:
         self.name, self.spec, self.source, self.validation = name, spec, source, validation
         self._timer = Timer(checkpoint_seconds)
-        key = {"training": spec.config.model_dump(mode="json"), **spec.design(), **context}
+        key = {"training": spec.config.key(), **spec.design(), **context}
         self._checkpoints = Checkpoints(folder, keep=2, configuration=configuration_hash(key))
         self.state: TrainingState | None = None
         self.history: list[dict[str, float]] = []

@@ -12,6 +12,8 @@ UNTRAINED = "untrained"
 
 # Rates within this share of each other count as one.
 SAME_RATE = 0.05
+# A class with this many times the training clips of another outweighs it.
+LOPSIDED = 5
 # Subjects in training below which results say more about the people than about the actions.
 FEW_SUBJECTS = 3
 
@@ -43,7 +45,22 @@ def part_findings(
     if not in_part["test"]:
         yield warning("no clip is marked as test: there is nothing to score at the end")
     yield from class_findings(class_names, labels)
+    yield from _lopsided(
+        class_names, [label for label, own in zip(labels, parts, strict=True) if own == "train"]
+    )
     yield from subject_findings(subjects, parts)
+
+
+def _lopsided(class_names: Sequence[str], labels: Sequence[int]) -> Iterator[Finding]:
+    """A class with many times the training clips of another."""
+    clips = Counter(label for label in labels if 0 <= label < len(class_names)).most_common()
+    if len(clips) > 1 and clips[0][1] >= LOPSIDED * clips[-1][1]:
+        (large, most), (small, fewest) = clips[0], clips[-1]
+        yield warning(
+            f"class {class_names[large]!r} has {most} training clips and "
+            f"{class_names[small]!r} has {fewest}: set class_weights or sampling of search and "
+            "training to balanced, and read the balanced accuracy"
+        )
 
 
 def class_findings(class_names: Sequence[str], labels: Sequence[int]) -> Iterator[Finding]:

@@ -214,3 +214,13 @@ def test_device_and_precision_are_part_of_the_result_and_of_what_a_checkpoint_de
     assert plain.hash != mixed.hash
     assert plain.search_settings() != mixed.search_settings()
     assert plain.training_settings() != mixed.training_settings()
+
+
+@pytest.mark.parametrize("name", ["class_weights", "sampling"])
+@pytest.mark.parametrize("section", ["search", "training"])
+def test_balance_that_came_later_enters_the_hash_where_it_is_on(section: str, name: str) -> None:
+    plain = ExperimentConfig.preset("small")
+    assert name not in plain.result_settings()[section]
+    changed = plain.changed({f"{section}.{name}": "balanced"})
+    assert changed.result_settings()[section][name] == "balanced"
+    assert changed.hash != plain.hash

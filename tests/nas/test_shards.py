@@ -216,3 +216,25 @@ def test_images_in_memory_serve_as_a_source() -> None:
     assert score_shard(NET, weights(), GENOTYPE, images, CONFIG, 0, 0) == score_shard(
         NET, weights(), GENOTYPE, source, CONFIG, 0, 0
     )
+
+
+def test_balanced_sampling_and_weights_change_a_step_and_leave_the_plain_one() -> None:
+    class Lopsided(Source):
+        def __init__(self) -> None:
+            super().__init__()
+            self.labels = np.array([0] * 14 + [1] * 4 + [2] * 2)
+
+    def step(source: Lopsided, **changes: str) -> ShardGradient:
+        return train_shard(
+            NET, weights(), GENOTYPE, source, CONFIG.model_copy(update={"batch_size": 20, **changes}), 0, 0
+        )
+
+    sources = [Lopsided() for _ in range(3)]
+    plain, balanced = step(sources[0]), step(sources[1], sampling="balanced")
+    assert [sorted(np.bincount(one.labels[one.asked[0][0]])) for one in sources[:2]] == [
+        [2, 4, 14],
+        [6, 7, 7],
+    ]
+    weighted = step(sources[2], class_weights="balanced")
+    assert weighted.accuracy == plain.accuracy  # the same images
+    assert weighted.loss != plain.loss != balanced.loss
