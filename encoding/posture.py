@@ -7,6 +7,7 @@ forward.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import median
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import Skeleton
 
-__all__ = ["UPS", "Posture", "Up", "posture_of", "sampled", "some_frames", "turned", "upright"]
+__all__ = ["UPS", "Posture", "Up", "body_size", "posture_of", "sampled", "some_frames", "turned", "upright"]
 
 Array = NDArray[np.float64]
 Up = Literal["x", "-x", "y", "-y", "z", "-z"]
@@ -110,6 +111,20 @@ def sampled(xyz: NDArray[np.floating]) -> Array:
     if not people[:, 0, 0].all():  # a pose of zeros begins with one
         people[(people == 0).all(axis=(1, 2))] = np.nan
     return people
+
+
+def body_size(xyz: NDArray[np.floating]) -> float | None:
+    """The longest side of the box around a body, (T, J, 3) or (T, 2, J, 3); the median over the frames.
+
+    None where no frame shows all joints. A depth that is absent throughout, as of a 2D clip, counts as none.
+    """
+    poses = sampled(xyz)
+    sides = poses.max(axis=-2) - poses.min(axis=-2)
+    if np.isnan(sides[:, 2]).all():
+        sides = sides[:, :2]
+    sizes = sides.max(axis=-1)  # NaN where a joint is missing
+    sizes = sizes[np.isfinite(sizes)]
+    return median(sizes.tolist()) if len(sizes) else None
 
 
 def some_frames(xyz: NDArray[np.floating]) -> NDArray[np.floating]:

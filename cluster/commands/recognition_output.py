@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from cluster.interruption import Interruption
 from cluster.progress import by_phase
 from cluster.recognition.clip_answers import write_answers
 from cluster.recognition.live import LiveOptions
-from cluster.recognition.pose_files import NamedClip, in_learned_axes, read_pose_files
+from cluster.recognition.pose_files import (
+    NamedClip,
+    PoseClaims,
+    claimed,
+    in_learned_axes,
+    read_pose_files,
+)
 from cluster.recognition.recognizer import Prediction, Recognizer
 from cluster.recognition.running import RecognitionOutcome, RecognitionOutput, recognize_source
 from lifting.sources import open_source
@@ -61,14 +68,26 @@ def recognize_frames(
     _show(*[f"film       {film}"] * bool(film), *[f"lines      {lines}"] * bool(lines))
 
 
-def recognize_poses(recognizer: Recognizer, path: Path, options: LiveOptions, lines: Path | None) -> None:
+def recognize_poses(
+    recognizer: Recognizer, path: Path, options: LiveOptions, lines: Path | None, claims: PoseClaims
+) -> None:
     """The timeline of a file or folder with one clip of poses; of many clips the action of each.
+
+    Args:
+        recognizer: of poses.
+        path: of the file or folder.
+        options, lines: as `recognize_source`.
+        claims: what the user says of the poses.
 
     Raises:
         FileNotFoundError, ValueError: as `read_pose_files`.
     """
     classifier = recognizer.model.classifier
-    clips, note = in_learned_axes(read_pose_files(path, (classifier.skeleton,)), classifier.learned)
+    clips = claimed(read_pose_files(path, (classifier.skeleton,)), claims, classifier.learned)
+    clips, note = (clips, None) if claims.up else in_learned_axes(clips, classifier.learned)
+    if claims.up and classifier.learned is not None:  # what the user says is not corrected by what is seen
+        learned = classifier.learned.model_copy(update={"up": None})
+        recognizer = Recognizer(replace(recognizer.model, classifier=replace(classifier, learned=learned)))
     _show(*[f"note: {note}"] * (note is not None))
     if len(clips) > 1:
         _recognize_clips(recognizer, clips, lines)

@@ -15,6 +15,7 @@ from cluster.commands.options import opened_progress
 
 if TYPE_CHECKING:
     from cluster.recognition.windows import WindowConfig
+    from encoding.posture import Up as AxisUp
 
 __all__ = ["register"]
 
@@ -104,6 +105,37 @@ Focal = Annotated[
 ]
 
 
+Up = Annotated[
+    str | None,
+    typer.Option(
+        "--up",
+        help="Axis that points up in 3D poses, whatever their file says: x, y, z, -x, -y or -z.",
+        rich_help_panel=_SOURCE,
+        show_default=False,
+    ),
+]
+Unit = Annotated[
+    str | None,
+    typer.Option(
+        "--unit",
+        help="Unit of 3D poses, whatever their file says: m, cm, mm or in.",
+        rich_help_panel=_SOURCE,
+        show_default=False,
+    ),
+]
+People = Annotated[
+    int | None,
+    typer.Option(
+        "--people",
+        help="Of 3D poses: keep the 1 or 2 people with the most motion.",
+        rich_help_panel=_SOURCE,
+        show_default=False,
+        min=1,
+        max=2,
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(rich_help_panel=_PANEL)(recognize)
@@ -138,6 +170,9 @@ def recognize(
     image_size: source_options.ImageSize = None,
     video: source_options.Video = None,
     focal: Focal = None,
+    up: Up = None,
+    unit: Unit = None,
+    people: People = None,
     lookahead: source_options.Lookahead = 0,
     smooth: source_options.Smooth = False,
     runtime: options.LifterRuntime = "onnx",
@@ -154,6 +189,7 @@ def recognize(
     from cluster.commands import recognition_output as shown
     from cluster.recognition.live import LiveOptions
     from cluster.recognition.model_lookup import open_model
+    from cluster.recognition.pose_files import PoseClaims
     from cluster.recognition.recognizer import Recognizer
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
@@ -170,8 +206,10 @@ def recognize(
     if _holds_poses(Path(source)):
         wrong = {"film": film, "detector": detector, "video": video, "max_latency": max_latency}
         _refuse_with_poses(source, wrong | {"detect_every": detect_every if detect_every > 1 else None})
-        shown.recognize_poses(recognizer, Path(source), wanted, lines)
+        claims = PoseClaims(up=_up(up), unit=unit, people=None if people is None else 1 if people == 1 else 2)
+        shown.recognize_poses(recognizer, Path(source), wanted, lines, claims)
         return
+    _refuse_with_frames(source, {"up": up, "unit": unit, "people": people})
     opening: dict[str, object] = {"detector": detector, "layout": layout, "fps": fps, "video": video}
     opening |= {"detect_every": detect_every, "image_size": options.image_size(image_size)}
     shown.recognize_frames(recognizer, source, opening, wanted, max_latency, lines, film)
@@ -249,6 +287,23 @@ def _windows(
 def _holds_poses(source: Path) -> bool:
     """Whether a source is a .npz, or a folder of them."""
     return source.suffix == ".npz" or (source.is_dir() and any(source.rglob("*.npz")))
+
+
+def _up(word: str | None) -> "AxisUp | None":
+    from encoding.posture import UPS
+
+    if word is None:
+        return None
+    found = next((up for up in UPS if up == word), None)
+    if found is None:
+        raise ValueError(f"`up` is {word!r}; one of {', '.join(UPS)} is needed")
+    return found
+
+
+def _refuse_with_frames(source: str, given: Mapping[str, object]) -> None:
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        raise ValueError(f"`{wrong[0]}` is for 3D poses, a .npz or a folder of them; {source} is none")
 
 
 def _refuse_with_poses(source: str, given: Mapping[str, object]) -> None:

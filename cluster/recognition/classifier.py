@@ -206,7 +206,8 @@ def check_clips(clips: Sequence[PoseSequence3D], skeleton: Skeleton, num_people:
             raise ValueError(skeleton_difference(clip.skeleton, skeleton, **who))
         if clip.num_people != num_people:
             raise ValueError(
-                f"clip {number} shows {clip.num_people} people; this classifier needs {num_people}"
+                f"clip {number} shows {clip.num_people} people; this classifier needs {num_people} (`people` "
+                "chooses those with the most motion)"
             )
 
 

@@ -1,13 +1,13 @@
 """What the clips that a classifier learned from were like, and new poses made like them: axes and rate."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.recognition.windows import WindowConfig
-from encoding.posture import Posture, Up, posture_of, turned
+from encoding.posture import Posture, Up, body_size, posture_of, turned
 from encoding.resample import resampled
 from lifting.poses import PoseSequence3D
 
@@ -18,6 +18,9 @@ SAME_RATE = 0.05
 # Clips of one file from which on their common axis is believed though it is not a vertical one: a single
 # recording whose body is along z may show a person who lies.
 MANY = 5
+# Bodies that are this many times as large or as small are in another unit: people are not.
+OTHER_UNIT = 5
+UNITS = {"m": 1000.0, "cm": 10.0, "in": 25.4}
 _WINDOWS = range(8, 601)
 
 
@@ -30,6 +33,11 @@ class LearnedPoses(BaseModel):
     fps: float = Field(gt=0, description="median frames per second")
     fps_range: tuple[float, float] = Field(description="lowest and highest frames per second")
     clip_seconds: float = Field(ge=0, description="median length of a clip")
+    unit: Literal["mm"] = Field(default="mm", description="of the coordinates, whatever the files had")
+    body_size: float | None = Field(
+        default=None, gt=0, description="median of the longest side of a body; none where it is not known"
+    )
+    flat: bool = Field(default=False, description="whether the clips were 2D, without depth")
 
     @classmethod
     def of(cls, clips: Sequence[PoseSequence3D]) -> Self:
@@ -40,7 +48,31 @@ class LearnedPoses(BaseModel):
             fps=float(np.median(rates)),
             fps_range=(min(rates), max(rates)),
             clip_seconds=float(np.median([clip.num_frames / clip.fps for clip in clips])),
+            body_size=_typical_size(clips),
+            flat=clips[0].flat,
         )
+
+    def check(self, poses: PoseSequence3D) -> None:
+        """Whether poses have as many dimensions, and the unit, of those that were learned.
+
+        Raises:
+            ValueError: 3D came where 2D was learned, or the reverse; or the bodies are many times as large.
+        """
+        if poses.flat != self.flat and np.isfinite(poses.xyz).any():
+            came, learned = ("2D clips", "3D poses") if poses.flat else ("3D poses", "2D clips")
+            remedy = "lift them first" if poses.flat else "it answers for clips in pixels alone"
+            raise ValueError(f"{came} came, and this model learned from {learned}; {remedy}")
+        size = body_size(poses.xyz)
+        if size is None or self.body_size is None or size == 0:
+            return
+        ratio = self.body_size / size
+        if not 1 / OTHER_UNIT < ratio < OTHER_UNIT:
+            likely = min(UNITS, key=lambda unit: abs(np.log(UNITS[unit] / ratio)))
+            guess = f", which may be {likely}" if ratio > 1 else ""
+            raise ValueError(
+                f"the bodies span {size:.3g} mm, and those that this model learned from {self.body_size:.0f} "
+                f"mm; the right unit is needed{guess}: in the file, or as `unit`"
+            )
 
     def at_rate(self, poses: PoseSequence3D) -> PoseSequence3D:
         """The poses at a rate that was learned: their own if it is one, else the median."""
@@ -55,6 +87,11 @@ class LearnedPoses(BaseModel):
         found = posture_of([poses.xyz], poses.skeleton).up
         opposite = found is not None and found != self.up and found[-1] == self.up[-1]
         return turned(poses, found, self.up) if opposite and found is not None else poses
+
+
+def _typical_size(clips: Sequence[PoseSequence3D]) -> float | None:
+    sizes = [size for clip in clips if (size := body_size(clip.xyz))]
+    return float(np.median(sizes)) if sizes else None
 
 
 def common_axis(clips: Sequence[PoseSequence3D], learned: LearnedPoses | None) -> tuple[Up, Up] | None:

@@ -27,7 +27,7 @@ from lifting.skeleton import Skeleton
 from lifting.stage_times import StageTimes
 from lifting.tracking import DetectedPerson, PeopleFrame, PersonTracker, TrackingConfig
 
-__all__ = ["Event", "LiveOptions", "LiveRecognizer"]
+__all__ = ["Event", "LiveOptions", "LiveRecognizer", "no_lifter"]
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -80,6 +80,17 @@ class _Waiting:
     num_detected: int
 
 
+def no_lifter(model: RecognitionModel) -> str:
+    """Why a model without a lifter cannot take keypoints as they come."""
+    learned = model.classifier.learned
+    if learned is not None and learned.flat:
+        return (
+            "keypoints came frame by frame, and this model learned from 2D clips as a whole; make clips of "
+            "them (`posenas data import SOURCE --unlabeled --out new.npz`) and recognize that file"
+        )
+    return "2D keypoints came, and this model takes 3D poses alone; pack it with a lifter (`posenas pack`)"
+
+
 class LiveRecognizer:
     """People in, frame by frame; recognized frames out, later by the look-ahead of the gap filling.
 
@@ -110,10 +121,7 @@ class LiveRecognizer:
         options: LiveOptions | None = None,
     ) -> None:
         if model.lifter is None:
-            raise ValueError(
-                "this model takes 3D poses alone, and 2D keypoints came; pack it with a lifter "
-                "(`posenas pack`)"
-            )
+            raise ValueError(no_lifter(model))
         self.model, self.skeleton, self.options = model, skeleton, options or LiveOptions()
         windows = self.options.windows or model.windows
         self.windows = scaled_windows(windows, fps, model.classifier.learned)

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cluster.recognition.classifier import DESCRIPTION as CLASSIFIER_DESCRIPTION
 from cluster.recognition.classifier import TrainedClassifier
+from cluster.recognition.learned import LearnedPoses
 from cluster.recognition.windows import WindowConfig
 from lifting.checked_settings import check_settings
 from lifting.files import read_json, write_atomically, write_folder
@@ -51,6 +52,8 @@ class _Description(BaseModel):
     keypoint_skeleton: str | None
     lifted_skeleton: str | None
     pose_skeleton: str
+    # Axes, rate and unit of the clips that were learned; older models say it in classifier.json alone.
+    learned: LearnedPoses | None = None
     windows: WindowConfig
     notes: dict[str, Any]
     versions: dict[str, str]
@@ -148,7 +151,8 @@ class RecognitionModel:
                 logits=_onnx_logits(folder / ONNX),
             )
             for name, value in model._facts().items():
-                if getattr(description, name) != value:
+                unsaid = name == "learned" and description.learned is None
+                if getattr(description, name) != value and not unsaid:
                     raise ValueError(
                         f"{folder / DESCRIPTION} says {name} {getattr(description, name)!r}, and the parts "
                         f"say {value!r}: restore it, or pack the model again"
@@ -164,6 +168,7 @@ class RecognitionModel:
             "keypoint_skeleton": None if lifter is None else lifter.keypoint_skeleton.name,
             "lifted_skeleton": None if lifter is None else lifter.skeleton.name,
             "pose_skeleton": self.classifier.skeleton.name,
+            "learned": self.classifier.learned,
         }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.recognition.events import pose_events, source_events, within_latency
-from cluster.recognition.live import Event, LiveOptions, LiveRecognizer
+from cluster.recognition.live import Event, LiveOptions, LiveRecognizer, no_lifter
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.records import WindowPrediction
 from cluster.recognition.timeline import ActionSpan, in_order
@@ -114,10 +114,7 @@ class Recognizer:
             ValueError: the model has no lifter or is of pairs, or the layouts do not fit.
         """
         if self.model.lifter is None:
-            raise ValueError(
-                "2D keypoints came, and this model takes 3D poses alone; pack it with a lifter "
-                "(`posenas pack`)"
-            )
+            raise ValueError(no_lifter(self.model))
         if self.model.classifier.num_people != 1:
             raise ValueError(
                 "keypoints of one person came, and this model names what two people do; stream both of them"
@@ -199,7 +196,10 @@ class Recognizer:
         """The poses in the classifier's layout, its axes and at its rate."""
         learned = self.model.classifier.learned
         mapped = self._in_layout(poses)
-        return mapped if learned is None else learned.standing(learned.at_rate(mapped))
+        if learned is None:
+            return mapped
+        learned.check(mapped)
+        return learned.standing(learned.at_rate(mapped))
 
     def _in_layout(self, poses: PoseSequence3D) -> PoseSequence3D:
         """The poses in the classifier's layout."""

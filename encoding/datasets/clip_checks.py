@@ -3,14 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoding.datasets.validation import Finding, error, warning
-from encoding.posture import sampled
+from encoding.posture import body_size
 from lifting.poses import MAX_COORDINATE_MM
 
 __all__ = ["clip_findings", "twin_findings"]
@@ -97,12 +96,9 @@ def _joint_label(joint: int, joints: Sequence[str] | None) -> str:
 
 def _height_finding(name: str, xyz: NDArray[Any]) -> Iterator[Finding]:
     """A body a few units tall was probably written in meters."""
-    poses = sampled(xyz)
-    heights = (poses.max(axis=-2) - poses.min(axis=-2)).max(axis=-1)  # NaN where a joint is missing
-    heights = heights[np.isfinite(heights)]
-    if not len(heights):
+    height = body_size(xyz)
+    if height is None:
         return
-    height = median(heights.tolist())
     low, high = PLAUSIBLE_HEIGHT_MM
     if low <= height <= high:
         return

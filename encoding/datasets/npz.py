@@ -19,6 +19,7 @@ from encoding.datasets.gaps import marked, zero_joints
 from encoding.datasets.records import Clip, Split
 from encoding.datasets.schema import (
     MILLIMETERS,
+    NUM_SHOWN,
     Arrays,
     check_arrays,
     class_names,
@@ -35,6 +36,7 @@ from encoding.datasets.set_checks import UNTRAINED
 from encoding.datasets.splits import HoldOutBy, hold_out
 from encoding.datasets.validation import PARTS, Finding, Report, grouped
 from encoding.flat import from_pixels, without_depth
+from encoding.people import most_moving
 from encoding.posture import Up, turned
 from lifting.npz import read_npz
 from lifting.poses import PoseSequence3D
@@ -218,7 +220,16 @@ def _read(path: Path) -> Arrays:
 
 
 def _in_millimeters(arrays: dict[str, NDArray[Any]]) -> Arrays:
-    """Coordinates in another unit that is known are converted; pixels lie in the plane z = 0, y up."""
+    """Coordinates in another unit that is known are converted; pixels lie in the plane z = 0, y up.
+
+    Of more than two people the two with the most motion are kept.
+    """
+    if "xyz" in arrays and arrays["xyz"].ndim == 4 and not list(form_findings(arrays)):
+        arrays[NUM_SHOWN] = np.array(arrays["xyz"].shape[1])
+        if arrays["xyz"].shape[1] == 1:
+            arrays["xyz"] = arrays["xyz"][:, 0]
+        elif arrays["xyz"].shape[1] > 2:
+            arrays["xyz"] = np.concatenate([most_moving(clip, 2) for clip in clips_of(arrays)])
     if is_flat(arrays) and not list(form_findings(arrays)):
         arrays["xyz"] = np.concatenate([from_pixels(clip) for clip in clips_of(arrays)])
         return arrays

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from encoding.datasets.clip_checks import clip_findings, twin_findings
 from encoding.datasets.set_checks import part_findings, rate_findings
-from encoding.datasets.validation import PARTS, Finding, Report, error, grouped
+from encoding.datasets.validation import PARTS, Finding, Report, error, grouped, warning
 from encoding.posture import UPS, Up
 from lifting.skeleton import SKELETONS
 
@@ -24,6 +24,8 @@ KINDS = (
     ("offsets", np.integer, "integers"),
     ("labels", np.integer, "integers"),
 )
+NUM_SHOWN = "num_shown"
+"""Where the reader notes how many people a file shows, of whom two at most are kept."""
 MILLIMETERS = {"mm": 1, "cm": 10, "m": 1000}
 """What a unit of the coordinates is in millimeters."""
 AXES: Mapping[str, Up] = {f"{up[-1]} {'down' if up.startswith('-') else 'up'}": up for up in UPS}
@@ -54,6 +56,10 @@ def check_arrays(source: Path, arrays: Arrays) -> Report:
         parts=parts,
         class_names=class_names(arrays),
     )
+    if (shown := int(arrays.get(NUM_SHOWN, np.array(0)))) > 2:
+        findings.append(
+            warning(f"the file shows {shown} people; the two with the most motion are kept in each clip")
+        )
     findings += rate_findings(names, np.broadcast_to(arrays["fps"], (len(names),)).tolist())
     findings += twin_findings(names, clips, parts)
     return Report(
@@ -182,12 +188,10 @@ def _pose_findings(arrays: Arrays) -> Iterator[Finding]:
     if (
         xyz.ndim not in (3, 4)
         or xyz.shape[-1] not in ((2, 3) if flat else (3,))
-        or (xyz.ndim == 4 and xyz.shape[1] != 2)
+        or (xyz.ndim == 4 and xyz.shape[1] == 0)
     ):
         hint = "; of 2D clips (frames, J, 2), with the unit px" if xyz.shape[-1:] == (2,) else ""
-        yield error(
-            f"xyz has shape {xyz.shape}; (frames, J, 3), or (frames, 2, J, 3) for two people, is needed{hint}"
-        )
+        yield error(f"xyz has shape {xyz.shape}; (frames, J, 3), or (frames, people, J, 3), is needed{hint}")
     if str(arrays["unit"]) not in MILLIMETERS and not flat:
         yield error(
             f"unit is {str(arrays['unit'])!r}; one of {', '.join(MILLIMETERS)} is needed, or px for 2D"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,21 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.cli import app
-from cluster.recognition.pose_files import read_pose_file, read_pose_files
+from cluster.recognition.classifier import TrainedClassifier
+from cluster.recognition.learned import LearnedPoses
+from cluster.recognition.model_folder import RecognitionModel
+from cluster.recognition.pose_files import (
+    PoseClaims,
+    claimed,
+    read_pose_file,
+    read_pose_files,
+)
 from encoding.datasets import save_clips
 from encoding.datasets.synthetic import synthetic
+from encoding.flat import without_depth
+from encoding.posture import turned
+from encoding.spmf import encode_all
+from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20
 from recognition_models import small_classifier
 
@@ -99,3 +112,93 @@ def test_poses_without_a_person_or_of_one_frame_are_said(tmp_path: Path, model: 
     arguments = ["--model", str(model), "--clip"]
     assert "no person is seen in any of" in said(["recognize", str(nothing), *arguments])
     assert "a prediction needs" in said(["recognize", str(single), *arguments])
+
+
+LEARNED = LearnedPoses.of([clip.poses for clip in SPLIT.train])
+
+
+def test_what_the_user_says_of_axis_and_unit_goes_before_what_the_file_says(tmp_path: Path) -> None:
+    lying = turned(CLIP, "y", "z").xyz / 1000  # z up, in meters, and the file says neither
+    for name, said_by_file in (("a.npz", {}), ("b.npz", {"axes": "x up", "unit": "cm"})):
+        (clip,) = claimed(
+            read_pose_file(one(tmp_path / name, xyz=lying, **said_by_file)),
+            PoseClaims(up="z", unit="m"),
+            LEARNED,
+        )
+        np.testing.assert_allclose(clip.poses.xyz, CLIP.xyz, atol=0.01)
+    with pytest.raises(ValueError, match="`unit` is 'ft'; one of mm, cm, m, in is needed"):
+        claimed([clip], PoseClaims(unit="ft"), LEARNED)
+
+
+def test_people_are_chosen_by_their_motion(tmp_path: Path) -> None:
+    still = np.broadcast_to(CLIP.xyz[:1], CLIP.xyz.shape)
+    three = one(tmp_path / "three.npz", xyz=np.stack([still, CLIP.xyz, still[::-1]], axis=1))
+    (clip,) = read_pose_file(three)
+    assert clip.poses.num_people == 2
+    (alone,) = claimed([clip], PoseClaims(people=1), LEARNED)
+    np.testing.assert_array_equal(alone.poses.xyz, CLIP.xyz)
+    (both,) = claimed([alone], PoseClaims(people=2), LEARNED)
+    assert np.isnan(both.poses.xyz[:, 1]).all()
+
+
+@pytest.fixture
+def learned_model(tmp_path: Path) -> Path:
+    classifier = replace(small_classifier(MSR_20), learned=LEARNED)
+    RecognitionModel(classifier=classifier, lifter=None).save(tmp_path / "learned")
+    return tmp_path / "learned"
+
+
+def refused(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["recognize", *map(str, arguments)])
+    assert result.exit_code != 0
+    return " ".join(result.output.split())
+
+
+def test_poses_in_another_unit_or_of_other_dimensions_are_refused(
+    tmp_path: Path, learned_model: Path
+) -> None:
+    model = ["--model", learned_model, "--clip"]
+    meters = one(tmp_path / "m.npz", xyz=CLIP.xyz / 1000)
+    assert "the right unit is needed, which may be m: in the file, or as --unit" in refused(meters, *model)
+    expected = said(["recognize", str(one(tmp_path / "mm.npz")), *map(str, model)]).splitlines()[0]
+    assert said(["recognize", str(meters), *map(str, model), "--unit", "m"]).splitlines()[0] == expected
+    flat = one(tmp_path / "flat.npz", xyz=CLIP.xyz * np.float32([1, 1, np.nan]))
+    assert "2D clips came, and this model learned from 3D poses; lift them first" in refused(flat, *model)
+    assert "is a 2D clip, in pixels; --up and --unit are for 3D poses" in refused(flat, *model, "--up", "z")
+    learned = LearnedPoses.of([without_depth(clip.poses) for clip in SPLIT.train])
+    assert learned.flat
+    with pytest.raises(ValueError, match="3D poses came, and this model learned from 2D clips"):
+        learned.check(CLIP)
+    assert "--up is 'up'; one of x, -x, y, -y, z, -z is needed" in refused(meters, *model, "--up", "up")
+    assert "--unit is for 3D poses, a .npz or a folder of them" in refused("0", *model, "--unit", "m")
+
+
+def test_an_upside_down_person_stays_so_where_the_axis_is_said(
+    tmp_path: Path, learned_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --up the poses of a handstand would be turned."""
+    down = turned(CLIP, "y", "-y")
+    handstand = one(tmp_path / "handstand.npz", xyz=down.xyz)
+    given: list[np.ndarray] = []
+
+    def recorded(self: TrainedClassifier, clips: list[PoseSequence3D]) -> np.ndarray:
+        given.append(clips[0].xyz)
+        return encode_all(clips, self.encoding, self.statistics)
+
+    monkeypatch.setattr(TrainedClassifier, "images", recorded)
+    for words, expected in (([], CLIP), (["--up", "-y"], CLIP), (["--up", "y"], down)):
+        given.clear()
+        said(["recognize", str(handstand), "--model", str(learned_model), "--clip", *words])
+        np.testing.assert_allclose(given[-1], expected.xyz, atol=0.01)
+
+
+def test_the_model_folder_says_what_was_learned_and_older_ones_are_read(learned_model: Path) -> None:
+    description = json.loads((learned_model / "model.json").read_text())
+    assert (description["learned"]["up"], description["learned"]["unit"]) == ("y", "mm")
+    description["learned"] = None
+    (learned_model / "model.json").write_text(json.dumps(description))
+    assert RecognitionModel.load(learned_model).classifier.learned == LEARNED
+    description["learned"] = {**LEARNED.model_dump(mode="json"), "fps": 60.0}
+    (learned_model / "model.json").write_text(json.dumps(description))
+    with pytest.raises(ValueError, match="says learned"):
+        RecognitionModel.load(learned_model)

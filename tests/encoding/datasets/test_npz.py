@@ -177,7 +177,7 @@ FORM = [
     ({"unit": np.array("ft")}, "unit is 'ft'; one of mm, cm, m is needed"),
     ({"axes": np.array("upwards")}, "axes is 'upwards'; one of x up, x down, y up, y down, z up, z down"),
     ({"xyz": np.ones((12, 20, 2), np.float32)}, r"xyz has shape \(12, 20, 2\); \(frames, J, 3\)"),
-    ({"xyz": np.ones((12, 3, 20, 3), np.float32)}, r"xyz has shape \(12, 3, 20, 3\); .* for two people"),
+    ({"xyz": np.ones((12, 0, 20, 3), np.float32)}, r"xyz has shape \(12, 0, 20, 3\); .*people, J, 3\)"),
     ({"xyz": np.ones((12, 20, 3), int)}, "xyz is of type int64; float32 numbers are needed"),
     ({"offsets": np.array([0, 3, 6, 9])}, "offsets must rise from 0 to the 12 frames of xyz"),
     ({"offsets": np.array([0, 6, 3, 9, 12])}, "offsets must rise from 0"),
@@ -288,3 +288,16 @@ def test_a_loaded_split_of_any_source_can_be_checked() -> None:
     assert any(
         "of the joints are missing and will be interpolated" in str(finding) for finding in report.warnings
     )
+
+
+def test_of_three_people_the_two_who_move_most_are_kept_and_it_is_said(path: Path) -> None:
+    first, second = body(12, 0), body(12, 1)
+    still = np.broadcast_to(first[:1], first.shape)
+    plain(path, xyz=np.stack([first, still, second], axis=1))
+    assert [str(one) for one in check(path).warnings] == [
+        "warning: the file shows 3 people; the two with the most motion are kept in each clip"
+    ]
+    loaded = np.concatenate([clip.poses.xyz for clip in load_clips(path).clips])
+    np.testing.assert_array_equal(loaded, np.stack([first, second], axis=1))
+    plain(path, xyz=first[:, None])  # one person in an array for several
+    assert load_clips(path).num_people == 1
