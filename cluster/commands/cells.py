@@ -1,7 +1,7 @@
 """`posenas cells list`, `show`, `compare`, `pool` and `export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,6 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.commands.queue import DatabaseOption
+
+if TYPE_CHECKING:
+    from cluster.cells.pooled import PooledAnswers
 
 __all__ = ["register"]
 
@@ -113,18 +116,46 @@ def compare_command(
 
 @cells.command("pool")
 def pool_command(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of tested runs, each on other test clips.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folder of an experiment, or of several runs on other test clips.")
+    ],
 ) -> None:
     """The table of a cross-validation: each run's accuracy, and the scores of all clips together.
 
+    Example: [bold]posenas cells pool runs/left-out[/bold]
+
     Example: [bold]posenas cells pool runs/clips-part1 runs/clips-part2 runs/clips-part3[/bold]
 
-    From Python: cluster.cells.pooled.pool_answers(tables).
+    From Python: cluster.cells.cross_validation.pool_folder(folder).
     """
+    from cluster.cells.cross_validation import pool_folder
     from cluster.cells.pooled import pool_answers, read_tables
+
+    if len(runs) > 1:
+        _show_pooled(pool_answers(read_tables(runs)))
+        return
+    groups, notes = pool_folder(runs[0])
+    for group in groups:
+        Console(highlight=False).print(Text(f"{group.title}\n", style="bold"))
+        _show_pooled(group.pooled)
+        Console().print()
+    if len(groups) > 1:
+        table = Table(
+            "", "runs", "accuracy", "of all clips", "balanced", "macro F1", box=None, header_style="bold"
+        )
+        for group in groups:
+            pooled, scores = group.pooled, group.pooled.scores
+            cells = [f"{pooled.mean:.4f} ± {pooled.spread:.4f}", f"{scores['accuracy']:.4f}"]
+            cells += [f"{scores['balanced_accuracy']:.4f}", f"{scores['macro_f1']:.4f}"]
+            table.add_row(Text(group.title), str(len(pooled.rows)), *cells)
+        Console(highlight=False).print(table)
+    for note in notes:
+        Console(highlight=False).print(Text(note), soft_wrap=True)
+
+
+def _show_pooled(pooled: "PooledAnswers") -> None:
     from cluster.scores import score_lines
 
-    pooled = pool_answers(read_tables(runs))
     table = Table("run", "right", "of", "accuracy", box=None, header_style="bold")
     for name, total, right, accuracy in pooled.rows:
         table.add_row(Text(name), str(right), str(total), f"{accuracy:.4f}")

@@ -1,5 +1,6 @@
 """The answers of the runs of a cross-validation as one table."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from typer.testing import CliRunner
 
 from cluster.cells.pooled import pool_answers
 from cluster.cli import app
+from cluster.config import ExperimentConfig
+from cluster.stages.folder import RunFolder
 
 HEAD = "clip,subject,class,answer,probability,p: wave,p: kick"
 
@@ -46,3 +49,24 @@ def test_the_command_shows_the_table(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "0.7500 of 4 clips together" in result.output
     assert "0.7500 ± 0.3536 over 2 runs" in result.output
+
+
+def test_an_experiment_s_folder_gives_a_table_for_each_method(tmp_path: Path) -> None:
+    for method in ("kernels", "residual"):
+        for part, text in ((1, ONE), (2, TWO)):
+            config = ExperimentConfig.preset(
+                "small", {"data.protocol": "leave-one-subject-out", "data.test_part": part, "tracking": None}
+            )
+            folder = tmp_path / "runs" / "mine-1" / f"{method}-{part}"
+            RunFolder.create(folder, config, baseline=method)
+            (folder / "predictions.csv").write_text(text)
+    RunFolder.create(tmp_path / "runs" / "mine-1" / "waits", config, baseline="densenet")
+    for folder in (tmp_path / "runs", tmp_path / "runs" / "mine-1"):
+        result = CliRunner().invoke(app, ["cells", "pool", str(folder)])
+        assert result.exit_code == 0, result.output
+        assert result.output.count("0.7500 ± 0.3536 over 2 runs") == 2
+        assert re.search(r"synthetic\S*, kernels +2 +0.7500 ± 0.3536 +0.7500 +0.7500", result.output)
+        assert "waits has no predictions.csv yet" in result.output
+    (tmp_path / "none").mkdir()
+    result = CliRunner().invoke(app, ["cells", "pool", str(tmp_path / "none")])
+    assert "holds no run; the folder of an experiment or of a run" in " ".join(result.output.split())
