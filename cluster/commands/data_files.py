@@ -95,6 +95,10 @@ def import_command(
     protocol: Annotated[
         str | None, typer.Option(help="The split that trains by default.", show_default=False)
     ] = None,
+    unlabeled: Annotated[
+        bool,
+        typer.Option("--unlabeled", help="Take clips without a label, to be recognized, not learned from."),
+    ] = False,
 ) -> None:
     """Recordings of another program into a data set: NTU RGB+D, pyskl and mmaction2, C3D, BVH ...
 
@@ -142,6 +146,7 @@ def import_command(
             layout=find_skeleton(to).skeleton if to else None,
             conversion=conversion,
             protocol=protocol,
+            unlabeled=unlabeled,
             processes=len(os.sched_getaffinity(0)),
             on_progress=on_progress,
         )
@@ -154,7 +159,8 @@ def _show(report: "ImportReport", out: Path) -> None:
     for what, how_much in report.lines():
         table.add_row(Text(what), Text(how_much, overflow="fold"))
     console.print(table)
-    console.print(Text(f"written {out}; next: posenas data check {out}"), soft_wrap=True)
+    further = f"data check {out}" if report.imported.class_names else f"recognize {out} --model MODEL"
+    console.print(Text(f"written {out}; next: posenas {further}"), soft_wrap=True)
 
 
 def export_command(

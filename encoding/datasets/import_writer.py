@@ -49,8 +49,11 @@ def write_clips(
     protocols: tuple[str, ...],
     protocol: str | None,
     source: str,
+    unlabeled: bool = False,
 ) -> tuple[Imported, tuple[str, ...]]:
     """Write the file; it appears complete or not at all.
+
+    With `unlabeled` clips may lack a label, and then the file holds none.
 
     Returns:
         What it holds, and a sentence for each thing that was left out.
@@ -59,8 +62,8 @@ def write_clips(
         ValueError: a clip has no label, two have one name, or some are 2D and some 3D.
     """
     clips = [clip for part in parts for clip in part.clips]
-    _check(clips)
-    present = {str(clip.label) for clip in clips}
+    _check(clips, unlabeled)
+    present = set() if any(clip.label is None for clip in clips) else {str(clip.label) for clip in clips}
     names = tuple(sorted(present)) if class_names is None else tuple(n for n in class_names if n in present)
     people = max(clip.shape[1] for clip in clips)
     arrays = _arrays(clips, names, skeleton, protocols, protocol, source)
@@ -80,11 +83,11 @@ def write_clips(
     return imported, (f"{empty} classes have no clip",) if empty else ()
 
 
-def _check(clips: Sequence[ClipFacts]) -> None:
-    unlabeled = [clip.name for clip in clips if clip.label is None]
-    if unlabeled:
+def _check(clips: Sequence[ClipFacts], unlabeled: bool) -> None:
+    bare = [clip.name for clip in clips if clip.label is None]
+    if bare and not unlabeled:
         raise ValueError(
-            f"{len(unlabeled)} of {len(clips)} clips have no label, the first of them {unlabeled[0]!r}; put "
+            f"{len(bare)} of {len(clips)} clips have no label, the first of them {bare[0]!r}; put "
             "the files into a folder for each class, or give a table of labels with columns clip and label"
         )
     twice = [name for name, count in Counter(clip.name for clip in clips).items() if count > 1]
@@ -108,8 +111,6 @@ def _arrays(
     flat = clips[0].shape[3] == 2
     arrays: dict[str, NDArray[Any]] = {
         "offsets": np.cumsum([0] + [clip.shape[0] for clip in clips]),
-        "labels": np.array([label[str(clip.label)] for clip in clips]),
-        "class_names": np.array(class_names),
         "skeleton": np.array(skeleton.name),
         "fps": np.array([clip.fps for clip in clips]),
         "unit": np.array("px" if flat else "mm"),
@@ -119,6 +120,9 @@ def _arrays(
         "groups": np.array([clip.group for clip in clips]),
         "source": np.array(source),
     }
+    if class_names:
+        arrays["labels"] = np.array([label[str(clip.label)] for clip in clips])
+        arrays["class_names"] = np.array(class_names)
     if flat and all(clip.image_size is not None for clip in clips):
         arrays["image_sizes"] = np.array([clip.image_size for clip in clips])
     if SKELETONS.get(skeleton.name) != skeleton:

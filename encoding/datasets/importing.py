@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from encoding.datasets.formats.entry import ImportOptions, RawClip, Recordings
 from encoding.datasets.formats.table import open_recordings
+from encoding.datasets.formats.takes import refuse_unlabeled
 from encoding.datasets.import_parts import Part, PartFolder, write_part
 from encoding.datasets.import_writer import Imported, write_clips
 from lifting.mapping import joint_means, map_confidence, map_joints
@@ -83,7 +84,8 @@ class ImportReport:
             ("format", self.format),
             (
                 "clips",
-                f"{found.num_clips} clips, {found.num_frames} frames, {len(found.class_names)} classes",
+                f"{found.num_clips} clips, {found.num_frames} frames, "
+                + (f"{len(found.class_names)} classes" if found.class_names else "no labels"),
             ),
             ("people", f"{found.people} a clip" + (", the second absent in some" if found.absent else "")),
             ("joints", f"{self.skeleton.num_joints} of {self.skeleton.name} ({coordinates})"),
@@ -110,6 +112,7 @@ def import_clips(
     layout: Skeleton | None = None,
     conversion: Conversion | None = None,
     protocol: str | None = None,
+    unlabeled: bool = False,
     processes: int = 1,
     on_progress: OnProgress = _silent,
 ) -> ImportReport:
@@ -123,6 +126,8 @@ def import_clips(
         layout: joint layout to map to; None keeps the source's.
         conversion: in place of a layout, what else is done with every clip, as lifting it.
         protocol: name of the split that is the file's default; None takes the first.
+        unlabeled: clips without a label are taken too; the file then holds no labels, and is to be
+            recognized, not learned from.
         processes: that read at the same time, where it pays.
         on_progress: called with items done and items in all.
 
@@ -137,6 +142,8 @@ def import_clips(
     if protocol is not None and protocol not in recordings.protocols:
         known = ", ".join(recordings.protocols) or "none"
         raise ValueError(f"{source} has no split {protocol!r}; the splits of this source are: {known}")
+    if not unlabeled:
+        refuse_unlabeled(source, recordings.items)
     if conversion is None:
         skeleton = layout or recordings.skeleton
         joint_means(recordings.skeleton, skeleton)  # no mapping: refused before anything is read
@@ -160,6 +167,7 @@ def import_clips(
         protocols=recordings.protocols,
         protocol=protocol,
         source=f"{source.name} ({chosen.name})",
+        unlabeled=unlabeled,
     )
     folder.remove()
     return ImportReport(

@@ -19,7 +19,7 @@ from encoding.datasets.formats.entry import Part, RawClip
 from encoding.datasets.formats.files import LABELS
 from lifting.reading import guarded, read_text
 
-__all__ = ["Motion", "Take", "TakeFile", "Takes", "plan_takes", "read_takes"]
+__all__ = ["Motion", "Take", "TakeFile", "Takes", "plan_takes", "read_takes", "refuse_unlabeled"]
 
 _PARTS: dict[str, Part] = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation",
@@ -92,23 +92,31 @@ def plan_takes(root: Path, paths: Sequence[Path], labels: Path | None) -> Takes:
 
     Raises:
         FileNotFoundError: there is no table of that name.
-        ValueError: the table cannot be read, or names a clip that is not there; or there is none, and a clip
-            lies in no folder of a class.
+        ValueError: the table cannot be read, or names a clip that is not there.
     """
     if labels is None and (root / LABELS).is_file():
         labels = root / LABELS
     if labels is not None:
         return _from_table(root, sorted(paths), labels)
     files = tuple(TakeFile(path=path, takes=(_from_folders(root, path),)) for path in sorted(paths))
-    unlabeled = [take.name for file in files for take in file.takes if take.label is None]
-    if unlabeled:
-        raise ValueError(
-            f"{root}: {len(unlabeled)} of {len(files)} clips have no label, the first of them "
-            f"{unlabeled[0]!r}; put the files into a folder for each class, or give a table of labels with "
-            "columns clip and label"
-        )
     split = any(take.part for file in files for take in file.takes)
     return Takes(files=files, protocols=(PROTOCOL,) if split else (), left_out=())
+
+
+def refuse_unlabeled(root: Path, items: Sequence[object]) -> None:
+    """Whether every clip has a label, as far as that is known before anything is read.
+
+    Raises:
+        ValueError: there is no table, and a clip lies in no folder of a class.
+    """
+    takes = [take for item in items if isinstance(item, TakeFile) for take in item.takes]
+    unlabeled = [take.name for take in takes if take.label is None]
+    if unlabeled:
+        raise ValueError(
+            f"{root}: {len(unlabeled)} of {len(takes)} clips have no label, the first of them "
+            f"{unlabeled[0]!r}; put the files into a folder for each class, or give a table of labels with "
+            "columns clip and label; or import them to be recognized alone, with `unlabeled`"
+        )
 
 
 def read_takes(file: TakeFile, *, read: Callable[[Path], Motion]) -> list[RawClip]:

@@ -64,10 +64,18 @@ def labels(folder: Path, *names: str, seconds: float, people: int = 4) -> list[o
 
 
 @pytest.mark.slow
-def test_a_folder_of_ntu_files(tmp_path: Path) -> None:
-    write_ntu(tmp_path / "nturgb+d_skeletons", subjects=8, cameras=2)
-    said = train_on(tmp_path / "nturgb+d_skeletons", tmp_path)
-    assert re.search(r"split xsub60\s+12 test, 20 train", said)
+def test_a_thousand_ntu_files(tmp_path: Path) -> None:
+    """4 actions of 25 people, 5 takes each, before 2 cameras; 11 of the first 25 people test."""
+    source = tmp_path / "nturgb+d_skeletons"
+    actions = ("hand clap", "forward kick", "high arm wave", "bend")
+    assert len(write_ntu(source, actions=actions, subjects=25, takes=5, cameras=2)) == 1000
+    said = train_on(source, tmp_path)
+    assert re.search(r"clips\s+1000 clips", said)
+    assert re.search(r"split xsub60\s+440 test, 560 train", said)
+    assert re.search(r"split xview60\s+500 test, 500 train", said)
+    assert "of 440 test clips as the file says" in run(
+        "recognize", tmp_path / "clips.npz", "--model", tmp_path / "run"
+    )
 
 
 @pytest.mark.slow
@@ -88,6 +96,7 @@ def test_mmaction2_s_annotations_of_the_kinetics_kind(
     said = train_on(source, tmp_path, "--keypoints", tmp_path / "keypoints")
     assert re.search(r"clips\s+100 clips", said)
     assert re.search(r"joints\s+17 of coco_17 \(2D\)", said)
+    assert "clips as the file says" in run("recognize", tmp_path / "clips.npz", "--model", tmp_path / "run")
 
 
 @pytest.mark.slow
@@ -95,6 +104,10 @@ def test_a_trc_of_pose2sim(tmp_path: Path, real_data: Callable[[str], Path]) -> 
     (source,) = real_data("pose2sim_demo").rglob("S00_P00_T01_BalancingTrial_0-100.trc")
     said = train_on(source, tmp_path, *labels(tmp_path, source.stem, seconds=0.2))
     assert re.search(r"joints\s+21 of trc_21 \(3D\)", said)
+    # A new recording of the same form, without a class anywhere.
+    said = run("data", "import", source, "--out", tmp_path / "new.npz", "--unlabeled")
+    assert f"next: posenas recognize {tmp_path / 'new.npz'} --model MODEL" in " ".join(said.split())
+    assert "person 0" in run("recognize", tmp_path / "new.npz", "--model", tmp_path / "run", "--clip")
 
 
 @pytest.mark.slow

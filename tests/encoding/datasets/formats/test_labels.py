@@ -7,6 +7,7 @@ import pytest
 
 from encoding.datasets.formats.entry import ImportOptions
 from encoding.datasets.importing import import_clips
+from encoding.datasets.npz import load_clips, read_clips
 from lifting.skeleton import MSR_20
 from recording_files import movement, write_trc
 
@@ -92,3 +93,17 @@ def test_without_labels_it_is_said_where_they_could_come_from(tmp_path: Path) ->
     recordings(tmp_path / "data", "one", "two")
     with pytest.raises(ValueError, match=r"2 of 2 clips have no label, .*'one'; put the files into a folder"):
         import_clips(tmp_path / "data", tmp_path / "x.npz")
+
+
+def test_recordings_without_labels_are_imported_to_be_recognized(tmp_path: Path) -> None:
+    recordings(tmp_path / "data", "one", "two")
+    report = import_clips(tmp_path / "data", tmp_path / "x.npz", unlabeled=True)
+    assert dict(report.lines())["clips"].endswith("no labels")
+    with np.load(tmp_path / "x.npz") as file:
+        assert not {"labels", "class_names"} & set(file.files)
+    assert [(clip.name, action) for clip, action, _ in read_clips(tmp_path / "x.npz")] == [
+        ("one", None),
+        ("two", None),
+    ]
+    with pytest.raises(ValueError, match="no array labels, class_names"):
+        load_clips(tmp_path / "x.npz")
