@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install detector demo test test-fast test-gpu check format bench findings clean
+.PHONY: help install detector demo test test-fast test-gpu check format bench docs findings clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -52,6 +52,10 @@ check: $(INSTALLED)  ## lint and types
 format: $(INSTALLED)  ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED)  ## the site of docs/ in site/, without a warning
+	$(BIN)/python docs/make_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # not lift.py and ablation.py, which train for hours, nor pose2sim.py, which needs a lifter: their --help says how
 bench: $(INSTALLED)  ## the benchmarks, each printing its machine and its table

@@ -100,7 +100,7 @@ def _default(one: Any) -> str:
     value = one.default() if callable(one.default) else one.default
     if one.is_flag if hasattr(one, "is_flag") else False:
         return ("on" if value else "off") if one.secondary_opts else ""
-    return "" if value in (None, (), []) else f"`{_cell(value)}`"
+    return "" if value in (None, (), [], "") else f"`{_cell(value)}`"
 
 
 def _help(text: str) -> str:
