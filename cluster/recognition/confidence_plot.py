@@ -63,6 +63,11 @@ class ConfidencePlot:
         while self._moments[0].seconds < moment.seconds - self._seconds:
             self._moments.popleft()
 
+    def amend(self, label: int | None, probabilities: NDArray[np.float32]) -> None:
+        """The latest moment was thought of otherwise in the end."""
+        last = self._moments[-1]
+        self._moments[-1] = last._replace(label=label, probabilities=probabilities)
+
     def draw(self, view: Image) -> None:
         """Into a picture of its size, (height, width, 3) BGR."""
         right, bottom = view.shape[1] - _RIGHT, view.shape[0] - _BOTTOM

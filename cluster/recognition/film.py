@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.recognition.confidence_plot import ConfidencePlot, Moment
-from cluster.recognition.records import PersonView, RecognizedFrame
+from cluster.recognition.records import PersonView, RecognizedFrame, WindowPrediction
 from cluster.recognition.text import shortened, text_width, write
 from cluster.recognition.theme import CARD, FAINT, GROUND, INK, RULE, TRACK, Color, class_color
 from lifting.draw import Turntable
@@ -136,6 +137,9 @@ class RecognitionFilm:
         self._background = self._draw_background()
         self._shown: int | None = None
         self._last_seen = 0.0
+        self._fps = fps
+        self._last: tuple[RecognizedFrame, PersonView] | None = None
+        self._unshown: WindowPrediction | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -166,6 +170,34 @@ class RecognitionFilm:
         self._video.append(picture)
         return picture
 
+    def conclude(self, prediction: WindowPrediction) -> None:
+        """The last prediction of a person comes after their last frame: it belongs to the curve too."""
+        if self._last is not None and self._last[1].track == prediction.who[0]:
+            self._plot.amend(prediction.label, prediction.probabilities)
+            self._unshown = prediction
+
+    def finish(self) -> None:
+        """Nothing follows. What was decided after the last frame is shown for a second, on that frame.
+
+        Raises:
+            OSError: as `append`.
+        """
+        if self._last is None or self._unshown is None:
+            return
+        frame, shown = self._last
+        if self._unshown.label == shown.label:
+            return
+        decided = replace(
+            shown,
+            label=self._unshown.label,
+            probabilities=self._unshown.probabilities,
+            image=self._unshown.image,
+        )
+        others = [person for person in frame.people if person is not shown]
+        picture = self.picture(replace(frame, people=(*others, decided)))
+        for _ in range(max(1, round(self._fps))):
+            self._video.append(picture)
+
     def picture(self, frame: RecognizedFrame) -> Image:
         """The picture of the next frame, (height, width, 3) BGR.
 
@@ -183,6 +215,8 @@ class RecognitionFilm:
         self._draw_bars(canvas, shown)
         label, probabilities = (None, None) if shown is None else (shown.label, shown.probabilities)
         self._plot.append(Moment(frame.seconds, label, probabilities))
+        if shown is not None:
+            self._last, self._unshown = (frame, shown), None
         self._plot.draw(self._layout.plot.of(canvas))
         return canvas
 

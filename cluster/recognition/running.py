@@ -101,6 +101,8 @@ def recognize_source(
         account.begin(source)
         for event in events:
             account.take(event)
+        if film is not None:
+            film.finish()
         if lines is not None:
             lines.finish()
     return RecognitionOutcome(
@@ -149,6 +151,8 @@ class _Account:
             self.spans.append(event)
         elif isinstance(event, WindowPrediction):
             self.last[event.who] = event
+            if self.film is not None and event.final:
+                self.film.conclude(event)
             self.delays.extend([] if event.delay is None else [event.delay])
         else:
             self._take_frame(event)

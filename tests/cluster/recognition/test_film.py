@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cluster.recognition.film import RecognitionFilm
-from cluster.recognition.records import PersonView, RecognizedFrame
+from cluster.recognition.records import PersonView, RecognizedFrame, WindowPrediction
 from cluster.recognition.theme import class_color
 from lifting.skeleton import BODY_25, H36M_17
 
@@ -275,3 +275,39 @@ def test_what_does_not_belong_to_the_film_is_named(tmp_path: Path) -> None:
         RecognitionFilm(
             tmp_path / "x.mp4", skeletons=(BODY_25, H36M_17), class_names=(), image_size=SIZE, fps=25
         )
+
+
+def last_prediction(label: int | None, track: int = 0) -> WindowPrediction:
+    shares = np.array([0.7, 0.1, 0.1, 0.1], np.float32)
+    image = np.zeros((32, 32, 3), np.uint8)
+    return WindowPrediction(
+        who=(track,),
+        begin=0,
+        end=1,
+        num_frames=25,
+        image=image,
+        probabilities=shares,
+        label=label,
+        final=True,
+    )
+
+
+def test_what_is_decided_after_the_last_frame_is_shown_for_a_second(tmp_path: Path) -> None:
+    """Or the text would name an action that neither the curve nor the film shows."""
+    with film(tmp_path) as made:
+        made.append(frame(0, person(label=None)))
+        made.conclude(last_prediction(0, track=5))  # somebody else's
+        made.finish()
+        made.conclude(last_prediction(0))
+        made.finish()
+        assert made._plot._curves() == [0]
+        plot = np.zeros((made._layout.plot.height, made._layout.plot.width, 3), np.uint8)
+        made._plot.draw(plot)
+        assert num_pixels(plot, class_color(0)) > 20
+    video = cv2.VideoCapture(str(tmp_path / "film.mp4"))
+    assert int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == 1 + 25
+    with film(tmp_path) as made:  # shown already: nothing is added
+        made.append(frame(0, person(label=1)))
+        made.conclude(last_prediction(1))
+        made.finish()
+    assert int(cv2.VideoCapture(str(tmp_path / "film.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)) == 1
