@@ -39,7 +39,7 @@ __all__ = [
 Preset = Literal["small", "released", "paper", "temporal"]
 PRESETS: tuple[Preset, ...] = ("small", "released", "paper", "temporal")
 
-# What a network takes over from the data; nobody sets it, and no file holds it.
+# What a network takes over from the data; no user sets it, and no file holds it.
 _FROM_DATA = ("num_classes", "image_size")
 # Settings that came later, with what happened before: runs that were begun when there was no choice go on.
 _LATER: dict[str, dict[str, Any]] = {

@@ -39,11 +39,11 @@ class Interruption:
 
     @property
     def requested(self) -> bool:
-        """Whether somebody asked the run to stop."""
+        """Whether the run was asked to stop."""
         return self._received is not None
 
     def stop_if_requested(self) -> None:
-        """End the run here if somebody asked for it; the caller has saved its state.
+        """End the run here if that was requested; the caller has saved its state.
 
         Raises:
             Interrupted: a signal has come.

@@ -35,7 +35,7 @@ class Progress(Protocol):
         """`done` steps of the phase are behind it now; `note` says in a few words how it goes."""
 
     def say(self, line: str, detail: str = "") -> None:
-        """A line that stays: `line` matters to everyone, `detail` to whoever looks closer."""
+        """A line that stays: `line` matters to everyone, `detail` to a closer reader."""
 
 
 class SilentProgress:

@@ -42,7 +42,7 @@ class FileProgress:
     """Tells another `Progress`, and keeps the newest state in a file.
 
     Args:
-        inner: hears everything as well.
+        inner: receives everything as well.
         path: the file; its folder exists.
         clock: monotonic seconds.
     """

@@ -7,7 +7,7 @@ __all__ = ["Remaining", "Timer"]
 
 
 class Timer:
-    """Due once every so many seconds, at the moments when it is asked.
+    """Due once every `seconds`, at the moments when it is asked.
 
     Args:
         seconds: between two times; 0: at every question.

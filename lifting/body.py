@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 #   lean / tilt / twist: of the trunk, forward / to the right / to the left.
 #   raise, plane: of upper arm and thigh; raise 0 hangs down, 90 is level, 180 points up, on a path that goes
 #       forward (plane 0), outward (90) or across the body (negative).
-#   elbow, turn: bend of the elbow; the forearm goes on in the direction of the raise (turn 0), outward (90)
+#   elbow, turn: bend of the elbow; the forearm continues in the direction of the raise (turn 0), outward (90)
 #       or inward (-90).
 #   knee: bend of the knee, always backward.
 REST: Mapping[str, float] = {

@@ -51,7 +51,7 @@ def _place(name: str, errors: list[Mapping[str, Any]]) -> tuple[str | int, ...]:
 
 
 def _dotted(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
-    """The setting's name. Pydantic appends the kinds of a union to the place, which nobody has typed."""
+    """The setting's name. Pydantic appends the kinds of a union to the place, which no user has typed."""
     names: list[str] = []
     inner: type[BaseModel] | None = model
     for part in place:

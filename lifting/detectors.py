@@ -1,4 +1,4 @@
-"""2D keypoints by a pose model that the user gives as ONNX: RTMPose (SimCC) and MoveNet, told apart by
+"""2D keypoints by a pose model that the user gives as ONNX: RTMPose (SimCC) and MoveNet, recognized by
     their outputs.
 
 Both look at one person. RTMPose wants the person cut out: the box is taken from the person's last
@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 # Normalization of ImageNet colors (red, green, blue), as RTMPose is trained with.
 _MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 _STD = np.array([58.395, 57.12, 57.375], np.float32)
-# The box is so many times as large as the keypoints' (mmpose's default).
+# The box is this many times as large as the keypoints' (mmpose's default).
 _PADDING = 1.25
 Shapes = Mapping[str, Sequence[object]]
 

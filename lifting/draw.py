@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 _GROUND, _GRID, _TEXT = (250, 248, 246), (216, 208, 200), (90, 80, 70)
 _LEFT, _RIGHT, _MIDDLE = (178, 114, 0), (0, 94, 213), (70, 60, 50)
 _SQUARE = 250.0  # of the floor, millimeters
-# One person with raised arms needs so many millimeters of the picture.
+# Millimeters of the picture that one person with raised arms needs.
 _ONE_PERSON = 2300.0
 # In spans: how far the viewer stands, and half the side of the floor.
 _DISTANCE, _FLOOR = 1.95, 0.36

@@ -1,7 +1,7 @@
 """OpenPose's JSON: one file a frame, `people[].pose_keypoints_2d` = x, y, confidence for each joint in turn.
 
 A joint that was not found is written 0 0 0; here it is missing (NaN with confidence 0). The number of joints
-tells the layout: 17 COCO, 18 OpenPose's COCO, 25 BODY_25 or BODY_25B. Those two are told apart by their hips:
+decides the layout: 17 COCO, 18 OpenPose's COCO, 25 BODY_25 or BODY_25B. Those two differ in their hips:
 joint 8 of BODY_25 is the middle of joints 9 and 12, which in BODY_25B are a wrist and a hip.
 
 Converters write x y pairs, a confidence of 0 everywhere, or shares of the picture; the whole folder shows it.

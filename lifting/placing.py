@@ -23,7 +23,7 @@ __all__ = ["DEFAULT_FOCAL", "place_people", "root_path"]
 Floats = NDArray[np.float64]
 
 DEFAULT_FOCAL = 1.15
-"""Focal length over the longer side of the image where nobody knows it: that of the cameras of Human3.6M."""
+"""Focal length over the longer side of the image where it is unknown: that of the cameras of Human3.6M."""
 
 _FEWEST_KEYPOINTS = 4
 _NEAREST_MM = 300.0  # a person nearer to the camera than this is no solution

@@ -19,13 +19,13 @@ Floats = NDArray[np.float32]
 
 # Joints that two views of a person must have in common to be compared.
 MIN_COMMON_JOINTS = 3
-# Two halves of one person may have so many joints in common where the detector cut.
+# Two halves of one person may have this many joints in common where the detector cut.
 MAX_SHARED_JOINTS = 2
-# Uncertainty grows by this share for each frame without detection, up to so many times.
+# Uncertainty grows by this share for each frame without detection, up to this many times.
 _GROWTH, _MAX_GROWTH = 0.15, 3.0
 # Of a newly measured speed, how much is believed at once.
 _SPEED_GAIN = 0.4
-# A person out of sight slows down by this factor a frame: nobody walks straight on for ever.
+# A person out of sight slows down by this factor a frame: no one walks straight on for ever.
 _SLOWING = 0.97
 # Two views whose sizes differ by this factor are as unlike as two that lie one sigma apart.
 _SIZE_FACTOR = 1.4
@@ -170,7 +170,7 @@ class PersonTracker:
     def _add_rest(
         self, people: dict[int, DetectedPerson], person: DetectedPerson, similarity: NDArray[np.float64]
     ) -> None:
-        """A detection without a match: the other half of somebody who was cut in two, or someone new."""
+        """A detection without a match: the other half of a person who was cut in two, or someone new."""
         identities = list(self._known)
         for row in np.argsort(-similarity):
             other = people.get(identities[row])

@@ -83,7 +83,7 @@ __all__ = [
     "train_shard",
 ]
 
-# Loaded when asked for: whoever needs genotypes alone, as a list of runs does, waits for no torch.
+# Loaded when asked for: a caller that needs genotypes alone, as a list of runs does, waits for no torch.
 _PLACES = {
     "nas.children": "Children LocalChildren StepMetrics",
     "nas.config": "ControllerConfig PRESETS SearchConfig",

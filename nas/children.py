@@ -18,11 +18,11 @@ from nas.threads import one_thread
 from nas.weights import SharedWeights, UpdateMetrics
 
 Scored = Callable[[int, ShardScore], None]
-"""Hears the score of each genotype, by its position, as soon as it is there."""
+"""Receives the score of each genotype, by its position, as soon as it is there."""
 
 
 def ignore(_position: int, _score: ShardScore) -> None:
-    """Nobody wants to know before all are done."""
+    """No caller wants to know before all are done."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ def require_device(config: ComputeConfig) -> torch.device:
 
 @contextmanager
 def deterministic(config: ComputeConfig) -> Iterator[None]:
-    """Inside, a GPU gives the same bits every time: no atomics, no kernels chosen by timing.
+    """Inside, a GPU gives bit-identical results every time: no atomics, no kernels chosen by timing.
 
     The CPU needs nothing of it. What was set before is set again afterwards.
     """
@@ -70,7 +70,7 @@ def _set_switches(values: tuple[bool, bool, bool, bool]) -> None:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on `device`; to a GPU through pinned memory, so that nobody waits for the copy."""
+    """A tensor of the CPU on `device`; to a GPU through pinned memory, and no thread waits for the copy."""
     if device.type == "cpu":
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)
@@ -81,6 +81,4 @@ def to_host(tensor: Tensor) -> Tensor:
     if tensor.device.type == "cpu":
         return tensor
     pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
-    return pinned.copy_(
-        tensor
-    )  # returns when the copy is done: whoever reads it next does not wait for the GPU
+    return pinned.copy_(tensor)  # when the copy is done: a reader does not wait for the GPU

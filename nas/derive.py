@@ -71,7 +71,7 @@ def derive(
         retrain: called once with the best few.
         extra: genotypes to look at besides, for example the best that the search has met.
         known: scores with these shared weights that are there already; the others are computed.
-        scored: hears of each computed score, in any order; what it raises ends the derivation.
+        scored: receives each computed score, in any order; what it raises ends the derivation.
 
     Raises:
         ValueError: `retrain` returns another number of scores.

@@ -38,7 +38,7 @@ def save_onnx(network: Network, images: Tensor, path: Path) -> None:
     with warnings.catch_warnings():
         # torch and onnxscript use each other's older names; nothing here is for a person to act upon.
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nobody needs
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which is not needed
         torch.onnx.export(
             network,
             (images,),

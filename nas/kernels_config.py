@@ -8,7 +8,7 @@ __all__ = ["KernelsConfig", "KernelsTooLargeError"]
 
 
 class KernelsTooLargeError(ValueError):
-    """A fit needs more memory than it may; whoever wanted it only beside something else does without."""
+    """A fit needs more memory than it may; a caller that wants it only beside something else does without."""
 
 
 class KernelsConfig(BaseModel):
@@ -35,7 +35,7 @@ class KernelsConfig(BaseModel):
     seed: int = Field(default=0, ge=0, description="of kernels, biases and copies")
 
     def num_features(self, channels: int) -> int:
-        """Of images with so many channels, three an image."""
+        """Of images with this many channels, three an image."""
         return self.kernels * (4 if self.halves else 2) * (channels // 3)
 
     def penalties(self, channels: int) -> list[float] | None:

@@ -60,7 +60,7 @@ def _identity(channels: int, stride: int, dimensions: int) -> nn.Module:
     return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels, dimensions=dimensions)
 
 
-# Okabe and Ito, "Color Universal Design" (2008): told apart with every form of color blindness. Dilated
+# Okabe and Ito, "Color Universal Design" (2008): distinct with every form of color blindness. Dilated
 # convolutions have tints of their kernel's color.
 _TINTS = {
     3: ("#0072B2", "#56A9D6", "#A6D3EC"),

@@ -25,7 +25,7 @@ from nas.supernet import Supernet
 
 FULL_PRECISION = ComputeConfig()
 Order = Callable[[np.random.Generator, int], IntArray]
-"""The indices of one pass over so many images, by a generator."""
+"""The indices of one pass over a number of images, by a generator."""
 
 
 class NonFiniteLossError(ValueError):

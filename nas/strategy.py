@@ -1,6 +1,6 @@
 """Who proposes architectures: the interface of a strategy, ENAS's controller, and chance.
 
-A strategy is asked for genotypes and told their rewards. Its proposals depend on its state and on the key
+A strategy is asked for genotypes and given their rewards. Its proposals depend on its state and on the key
 of the request alone: asking twice with one key gives the same genotypes.
 """
 

@@ -15,7 +15,7 @@ class SupernetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_classes: int = Field(ge=2, description="classes that are told apart")
+    num_classes: int = Field(ge=2, description="number of classes")
     image_size: int = Field(
         default=32, ge=8, multiple_of=4, description="height and width of the images, pixels"
     )

@@ -124,7 +124,7 @@ class RangeSum:
 
 
 def join_sums(sums: Sequence[RangeSum]) -> UpdateMetrics:
-    """Metrics of an update from those of its ranges in buffer order; the same bits for any division.
+    """Metrics of an update from those of its ranges in buffer order; bit-identical for any division.
 
     The norm is that of the whole: infinite or NaN where the gradient is.
     """
@@ -184,7 +184,7 @@ class TreeSum:
     """Sum of M sparse gradients in a binary tree over shard numbers, whatever order they arrive in.
 
     Shards 2k and 2k + 1 are added, then groups of two, of four, and so on; a group without a partner moves
-    up as it is. Float addition is not associative: only a fixed tree gives the same bits every time.
+    up as it is. Float addition is not associative: only a fixed tree is bit-identical every time.
 
     Args:
         num_shards: M.

@@ -15,9 +15,9 @@ class Saver:
     """Writes one checkpoint at a time in a thread of its own, while the next step runs.
 
     Args:
-        checkpoints: nobody else writes there meanwhile.
+        checkpoints: no other process writes there meanwhile.
         seconds: "auto": at every step boundary, once the one before is written, so that a kill at any moment
-            costs the step in hand and one finished step at most. A number: so many seconds apart; 0: at every
+            costs the step in hand and one finished step at most. A number: seconds between two; 0: at every
             step boundary, and the next step waits until it is written.
         clock: monotonic seconds.
     """

@@ -54,7 +54,7 @@ class Checkpoints:
         folder: where they lie; made by the first save.
         keep: how many are kept, at least 1. Two or more survive a corrupt newest one.
         configuration: the hash (`configuration_hash`) of what the state depends on. How many workers there
-            are and how long the run goes on do not belong in it.
+            are and how long the run continues do not belong in it.
     """
 
     def __init__(self, folder: Path | str, keep: int = 3, configuration: str = "") -> None:
@@ -89,7 +89,7 @@ class Checkpoints:
     def snapshot(state: Mapping[str, Any], step: int) -> StateSnapshot:
         """The first half of `save`: what `write` writes, now or later, in this thread or another.
 
-        Arrays that are read-only are not copied: nobody may change them.
+        Arrays that are read-only are not copied: no code may change them.
 
         Raises:
             ValueError: the state holds something that cannot be saved.

@@ -3,7 +3,7 @@
 They are thin: each call is one call of a plain function of `nas`. Here they are plain classes;
 `children` and `strategies` beside this file run them as Ray actors and decide what happens when one dies.
 
-An actor that Ray restarted is as new. So what has a state (owner, host) is leased: whoever loads its state
+An actor that Ray restarted is as new. So what has a state (owner, host) is leased: what loads its state
 gives it a lease, and every later call must show it. A restarted actor holds none and refuses.
 """
 

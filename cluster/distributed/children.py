@@ -194,7 +194,7 @@ class RayChildren:
         self._owners.kill()
 
     def _keep(self, state: dict[str, Any]) -> None:
-        """From now on a dead owner is restored from this; nobody may change its arrays."""
+        """From now on a dead owner is restored from this; no code may change its arrays."""
         self._kept = state
         for value in self._kept.values():
             if isinstance(value, np.ndarray):

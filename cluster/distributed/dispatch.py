@@ -1,4 +1,4 @@
-"""Shards on workers: whoever is idle takes the next one; who dies, freezes or hangs is replaced.
+"""Shards on workers: an idle one takes the next; one that dies, freezes or hangs is replaced.
 
 Workers are Ray actors with `max_restarts=-1` and `max_task_retries=0`: Ray restarts the process, and the
 shard is repeated here, on whichever worker is free. A shard is pure, so it does not matter how often or
@@ -293,7 +293,7 @@ class Dispatcher:
             if isinstance(error.cause, NotPreparedError):
                 self._lost(worker, call, run, error)
             elif call.run == run.number:
-                raise error.cause from error  # a late error of an earlier run concerns nobody
+                raise error.cause from error  # a late error of an earlier run concerns no one
         except RayError as error:
             self._lost(worker, call, run, error)
         else:

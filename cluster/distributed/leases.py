@@ -132,7 +132,7 @@ def near_the_driver(cls: type) -> Any:
 
 
 def spread(cls: type) -> Any:
-    """An actor class whose actors live on machines of their own, as far as there are so many."""
+    """An actor class whose actors live on machines of their own, as far as there are enough."""
     return _undying(cls, "SPREAD")
 
 

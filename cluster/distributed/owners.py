@@ -31,7 +31,7 @@ step: with 16 workers a fifth of the time of a shard of 64 images, a third of on
 
 
 def num_owners(owners: int | Literal["auto"], workers: int, num_shards: int, supernet: Supernet) -> int:
-    """How many owners share the weights: as configured, or one for so many workers that compute at once."""
+    """Number of owners: as configured, or one for every `WORKERS_PER_OWNER` workers that compute at once."""
     if owners != "auto":
         return owners
     blocks = -(-supernet.layout.size // NORM_BLOCK)
@@ -69,7 +69,7 @@ class Owners:
         actors: in the order of their ranges.
 
     Raises:
-        ValueError: the weights cannot be divided among so many.
+        ValueError: the weights cannot be divided among that many.
     """
 
     def __init__(

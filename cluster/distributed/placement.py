@@ -31,7 +31,7 @@ class Placement:
     Args:
         runtime: entered.
         cls: of the workers.
-        most: never more workers than so many; None: as many as there is room for.
+        most: never more workers than this; None: as many as there is room for.
     """
 
     def __init__(self, runtime: Runtime, cls: type, most: int | None = None) -> None:
@@ -46,7 +46,7 @@ class Placement:
         ]
 
     def __call__(self, dispatcher: Dispatcher) -> None:
-        """Asked again and again while shards are computed; looks every so many seconds."""
+        """Asked again and again while shards are computed; looks at a fixed interval."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_SECONDS:
             return
@@ -98,5 +98,5 @@ class Placement:
             return []
         try:
             return self.slots(count, GROW_SECONDS)
-        except ValueError:  # somebody else was faster
+        except ValueError:  # another program was faster
             return []

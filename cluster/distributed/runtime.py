@@ -79,7 +79,7 @@ class Runtime:
         self._groups: list[PlacementGroup] = []
 
     def __enter__(self) -> Self:
-        if not ray.is_initialized():  # somebody else's connection is used, and left open
+        if not ray.is_initialized():  # a connection of the caller is used, and left open
             if self.config.address in (None, "local"):
                 _start(self._num_cpus or self._asked_cpus())
             else:
@@ -175,7 +175,7 @@ class Runtime:
         return f"{len(nodes)} machine{'s' if len(nodes) != 1 else ''} with {' and '.join(parts)}"
 
     def _asked_cpus(self) -> int | None:
-        """CPUs that a Ray of our own must offer: more than there are, if so many workers are asked for."""
+        """CPUs that a Ray of our own must offer: more than there are, if more workers are asked for."""
         if self.config.workers == "auto":
             return None
         needed = math.ceil(self.config.workers * self.config.cpus_per_worker)
@@ -218,7 +218,7 @@ def _start(num_cpus: int | None) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            # nobody reads Ray's own metrics where there is no dashboard
+            # Ray's own metrics are not read where there is no dashboard
             _system_config={**HEALTH_CHECK, "enable_metrics_collection": False},
         )
     with contextlib.suppress(OSError):  # none was needed, or it is not ours
@@ -281,7 +281,7 @@ def _use_token_at_hand() -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself waits more than a minute for an address where nobody listens, then ends the process."""
+    """Ray itself waits more than a minute for an address where no server listens, then ends the process."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         raise ValueError(

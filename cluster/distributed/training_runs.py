@@ -48,7 +48,7 @@ TrainingState = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(ABC):
-    """What a training is, for whoever computes an epoch of it.
+    """What a training is, for the process that computes an epoch of it.
 
     Attributes:
         config: how is trained.
@@ -197,7 +197,7 @@ class TrainingRun(Generic[SpecT]):
         state: after the last epoch; None before the first.
         history: metrics of every epoch, and when it ended (seconds since 1970).
         score: at the end, if there are validation images.
-        notes: sentences that somebody must show, about checkpoints that could not be read.
+        notes: sentences that the caller must show, about checkpoints that could not be read.
 
     Raises:
         ValueError: the checkpoints in `folder` are of another training or context.

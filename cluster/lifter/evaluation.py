@@ -62,7 +62,7 @@ def run_lift_evaluation(
         folder: a run with a trained lifter.
         changes: settings by dotted name, as {"data.name": "msr"}, to score it on other data than its own.
         runtime: what computes it; 8-bit weights are a little less exact. Only the usual scores are recorded.
-        progress: hears of every test part.
+        progress: receives every test part.
         tracker: records the errors; by default the one that the settings name.
 
     Raises:

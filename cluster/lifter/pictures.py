@@ -1,6 +1,6 @@
 """What a person looks at after an evaluation: poses side by side, and which joints are hard.
 
-Every `..._figure` returns a matplotlib figure that belongs to nobody; the caller saves it.
+Every `..._figure` returns a matplotlib figure outside of pyplot; the caller saves it.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""What MLflow is told of a training of the lifter: settings, curves, the lifter, errors, pictures."""
+"""What MLflow records of a training of the lifter: settings, curves, the lifter, errors, pictures."""
 
 from cluster.lifter.config import LiftConfig
 from cluster.lifter.folder import LiftRun

@@ -67,7 +67,7 @@ def run_lift_training(
         config: all settings.
         folder: of the run; new, unless `resume`.
         resume: go on with the run that lies there.
-        progress: hears of every epoch.
+        progress: receives every epoch.
         tracker: records the training; by default the one that the settings name.
 
     Raises:

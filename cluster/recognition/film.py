@@ -299,7 +299,7 @@ class RecognitionFilm:
         write(canvas, clock, (box.right - 18, box.top + 57), 14, FAINT, anchor="right")
         left, first, second = box.left + 22, box.top + 29, box.top + 57
         if shown is None:
-            write(canvas, "nobody in view", (left, first), 28, FAINT, bold=True)
+            write(canvas, "no one in view", (left, first), 28, FAINT, bold=True)
             return
         text, color = self._state(shown)
         if shown.label is not None:

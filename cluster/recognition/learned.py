@@ -97,7 +97,7 @@ def _typical_size(clips: Sequence[PoseSequence3D]) -> float | None:
 def common_axis(clips: Sequence[PoseSequence3D], learned: LearnedPoses | None) -> tuple[Up, Up] | None:
     """The axis that points up in clips of one file, and the one that was learned, where they differ.
 
-    None where they agree, or cannot be told apart.
+    None where they agree, or cannot be distinguished.
     """
     if learned is None or learned.up is None or not clips:
         return None

@@ -11,7 +11,7 @@ TRACK: Color = (242, 239, 236)
 INK: Color = (40, 35, 31)
 FAINT: Color = (128, 118, 110)
 
-# Okabe and Ito 2008, told apart by all kinds of color-blindness; without black, and with a darker yellow,
+# Okabe and Ito 2008, distinct with all kinds of color-blindness; without black, and with a darker yellow,
 # which on white would be lost.
 _CLASSES: tuple[Color, ...] = (
     (178, 114, 0),

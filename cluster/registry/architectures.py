@@ -41,7 +41,7 @@ class Architecture:
 def record_architectures(
     registry: Registry, run_id: str, data: str, sampled: Iterable[Mapping[str, Any]]
 ) -> int:
-    """Keep all samples of a run, in place of those kept before; so it may be told again.
+    """Keep all samples of a run, in place of those kept before; so it may be called again.
 
     Args:
         registry: where.
@@ -87,7 +87,7 @@ def architectures(
         registry: where.
         run_id: only those of this run.
         data: only those of this data set.
-        best: only so many, of the highest reward first; None: all, in the order of sampling.
+        best: at most this many, of the highest reward first; None: all, in the order of sampling.
     """
     statement = select(*ArchitectureRow.__table__.columns)
     if run_id is not None:

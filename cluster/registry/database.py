@@ -27,7 +27,7 @@ BUSY_SECONDS = 60
 """How long SQLite is asked for its lock; its back-off is not fair, and a short wait fails under load."""
 
 IDLE_SECONDS = 30
-"""After which PostgreSQL ends a transaction whose worker is frozen, so that its locks block nobody."""
+"""After which PostgreSQL ends a transaction whose worker is frozen, so that its locks block no one."""
 
 ASK_AFTER_SECONDS = 1.0
 """How long a connection to PostgreSQL may lie idle before it is asked whether it still stands."""
@@ -59,7 +59,7 @@ class Database:
 
     Raises:
         ValueError: the address is wrong, or the schema is older or newer than the program.
-        ConnectionError: nobody answers there.
+        ConnectionError: no server answers there.
     """
 
     def __init__(self, url: str | None = None) -> None:

@@ -55,7 +55,7 @@ class JobRow(Base):
         CheckConstraint(
             "state IN ('queued', 'running', 'finished', 'failed', 'cancelled', 'skipped')", name="state"
         ),
-        # A running job that nobody could ever take away again would be lost: see docs/architecture.md.
+        # A running job that no worker could ever take away again would be lost: see docs/architecture.md.
         CheckConstraint(
             "state <> 'running' OR (lease_until IS NOT NULL AND claim_token IS NOT NULL"
             " AND worker IS NOT NULL AND place IS NOT NULL)",

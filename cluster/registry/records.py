@@ -26,7 +26,7 @@ Mode = Literal["open", "paused", "draining"]
 ENDED: tuple[State, ...] = ("finished", "failed", "cancelled", "skipped")
 
 
-class ClaimLost(Exception):  # noqa: N818 - nothing went wrong: somebody else has the job now
+class ClaimLost(Exception):  # noqa: N818 - nothing went wrong: another worker has the job now
     """The job was taken away: its lease ran out and another attempt has it, or it has ended."""
 
 

@@ -40,7 +40,7 @@ class Registry:
         Raises:
             ValueError: the address is wrong, or the schema is older (then the sentence holds the command that
                 mends it) or newer than this program.
-            ConnectionError: nobody answers there.
+            ConnectionError: no server answers there.
         """
         return cls(Database(url))
 
@@ -106,7 +106,7 @@ class Registry:
             return tuple(Event(**row) for row in connection.execute(statement).mappings())
 
     def workers(self, silent_seconds: float = 120.0) -> tuple[Worker, ...]:
-        """The workers that were heard of within so many seconds, by name."""
+        """The workers that were heard of within `silent_seconds`, by name."""
         statement = (
             select(*WorkerRow.__table__.columns)
             .where(WorkerRow.seen_at > now() - silent_seconds)
@@ -172,7 +172,7 @@ class Registry:
         return tuple(self.cancel(job_id) for job_id in reversed(left))[::-1]
 
     def retry(self, job_id: int) -> Job:
-        """Queue a failed job again, with all its attempts; it goes on from its last checkpoint.
+        """Queue a failed job again, with all its attempts; it continues from its last checkpoint.
 
         Those that were skipped on its account are queued again too.
 
@@ -182,7 +182,7 @@ class Registry:
         return self._again(job_id, "failed", "retry")
 
     def resume(self, job_id: int) -> Job:
-        """Queue a cancelled job again; it goes on from its last checkpoint. Otherwise as `retry`.
+        """Queue a cancelled job again; it continues from its last checkpoint. Otherwise as `retry`.
 
         Raises:
             ValueError: no such job, or it was not cancelled.

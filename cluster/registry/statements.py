@@ -41,7 +41,7 @@ _HAIR = 1e-6
 """What ten times 0.1 misses 1 by must not keep a job waiting."""
 
 UNCLAIMED = {"claim_token": None, "lease_until": None, "seconds_left": None}
-"""Columns of a job that nobody holds."""
+"""Columns of a job that no worker holds."""
 
 FENCE = and_(
     JOB.c.id == bindparam("claimed_id"),

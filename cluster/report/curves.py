@@ -30,7 +30,7 @@ OPERATION_ORDER = ("sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3", "identity", "
 """Operations in the order of Okabe and Ito's colors that they have, so that curves get the same ones."""
 
 NUM_COLORS = 6
-"""As many curves of one panel can be told apart."""
+"""Curves of one panel that can be distinguished."""
 
 History = Sequence[Mapping[str, object]]
 
@@ -91,7 +91,7 @@ class _Wanted:
 
 
 _WORKERS = tuple((f"idle_share_worker_{number}", f"worker {number}", "") for number in range(8))
-"""More curves could not be told apart; the record has those of all workers."""
+"""More curves could not be distinguished; the record has those of all workers."""
 
 _SEARCH = (
     _Wanted("Reward", (("reward", "mean ± spread", "reward_spread"), ("baseline", "baseline", ""))),

@@ -1,7 +1,7 @@
 """Pictures of numbers: curves, the confusion matrix, the rewards of all architectures sampled.
 
-Every function returns a matplotlib figure that belongs to nobody (no pyplot, no global state); the caller
-saves it. The colors are those of Okabe and Ito (2008), told apart by color-blind people as well.
+Every function returns a matplotlib figure of its own (no pyplot, no global state); the caller
+saves it. The colors are those of Okabe and Ito (2008), distinct for color-blind people as well.
 """
 
 import math
@@ -89,7 +89,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)  # "+5.7e1" above an axis is overlooked
     if len(panel.series) > 1 or any(series.spread for series in panel.series):
         legend = axes.legend(frameon=False, fontsize=8.5, labelcolor=_INK)
-        if len(panel.series) > 3:  # so many names hide a curve wherever they stand between the axes
+        if len(panel.series) > 3:  # that many names hide a curve wherever they stand between the axes
             legend.set_loc("center left")
             legend.set_bbox_to_anchor((1, 0.5))
 

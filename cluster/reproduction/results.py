@@ -232,7 +232,7 @@ def as_markdown(table: Table, scores: Sequence[Score]) -> str:
     """A table of accuracies, methods down and parts across, and one of costs; published rows below.
 
     What was not run says so, a row has a mean where it is whole, and settings that are not the same in all of
-    it are told.
+    it are listed.
     """
     parts = [part.name for part in parts_of(table, Path())]
     sections = [f"### {TABLES[table]}"]
@@ -300,7 +300,7 @@ def size_figure(scores: Sequence[Score]) -> Figure:
     """Accuracy against parameters: a point a score, its spread as a bar; a color a method, a shape a part.
 
     Scores of several tables, as of other budgets, may be given together. Points of lifted poses are hollow;
-    methods stand a few hundredths apart, so that bars of equal size can be told.
+    methods stand a few hundredths apart, so that bars of equal size can be distinguished.
     """
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()

@@ -1,7 +1,7 @@
 """Bring the tables to their end: hand in what is not in the queue yet, and work until nothing is left.
 
 Everything is kept in one folder: the registry, the experiment files, the runs, the tables. So the same
-command goes on where it was stopped, adds what was not asked for before, and tries again what has failed.
+command continues where it was stopped, adds what was not asked for before, and tries again what has failed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ def run_tables(
         parts, poses: of the tables.
         protocol: how much of everything.
         worker: how this process works on the queue; it ends when that is empty.
-        say: hears a line for everything that happens.
+        say: receives a line for everything that happens.
 
     Returns:
         The jobs that have failed.
@@ -72,7 +72,7 @@ def hand_in(registry: Registry, folder: Path, files: Iterable[Mapping[str, Any]]
         registry: of this folder.
         folder: the experiment files go to `experiments`, the runs to `runs`.
         files: contents of experiment files, each with a name.
-        say: hears what is queued.
+        say: receives what is queued.
 
     Returns:
         How many jobs were queued, anew or again.

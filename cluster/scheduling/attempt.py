@@ -161,7 +161,7 @@ class Attempt:
         if self.stopped == "time limit" and limit is not None:
             return (
                 f"stopped at its time limit of {duration(limit)}; its checkpoint is kept, "
-                f"`posenas retry {self.claim.job.id}` goes on for as long again"
+                f"`posenas retry {self.claim.job.id}` continues for as long again"
             )
         return explain(code, last_lines(self.log, 12))
 
@@ -197,7 +197,7 @@ def explain(code: int, log: str) -> str:
         reason = "killed by the system, probably out of memory (SIGKILL)"
     elif code > 128 and code - 128 in [*signal.Signals]:
         number = signal.Signals(code - 128)
-        meaning = _SIGNALS.get(number, "somebody stopped it")
+        meaning = _SIGNALS.get(number, "a user or another program stopped it")
         reason = f"ended by {number.name}: {meaning}"
     else:  # the last line says it: a sentence of posenas, or the end of a traceback
         said = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "without a word")

@@ -32,7 +32,7 @@ class Devices:
         return taken
 
     def give_back(self, devices: tuple[int, ...], gpus: float) -> None:
-        """What `take` gave for so many GPUs."""
+        """What `take` gave for this number of GPUs."""
         for number in devices:
             self._used[number] = max(0.0, self._used[number] - self._share(gpus))
 

@@ -31,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class JobResources(BaseModel):
-    """What a job needs: so many workers, and what each of them occupies."""
+    """What a job needs: the number of workers, and what each of them occupies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -85,7 +85,7 @@ COMMANDS: dict[str, Callable[[Job, Path, str | None], list[str]]] = {
     "lift-tune": _lift_tune_command,
 }
 """The command line for an attempt of a job, by its kind; given the folder for the job's own files and the
-address of the Ray cluster. An attempt goes on where the one before it stopped."""
+address of the Ray cluster. An attempt continues where the one before it stopped."""
 
 
 def _config_file(job: Job, desk: Path) -> Path:

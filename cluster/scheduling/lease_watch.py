@@ -56,6 +56,6 @@ class LeaseLength:
         self._delays: deque[float] = deque([0.0], maxlen=REMEMBERED_DELAYS)
 
     def after(self, delay_seconds: float) -> float:
-        """The length from now on, after one more renewal that was late or slow by so many seconds."""
+        """The length from now on, after one more renewal that was late or slow by `seconds`."""
         self._delays.append(max(0.0, delay_seconds))
         return self._wanted + 3 * max(self._delays)

@@ -52,7 +52,7 @@ class Host:
     Attributes:
         name: the same for every worker of the place.
         capacity: all its room.
-        free: what is free at this moment as far as somebody else knows (Ray); None: only our jobs use it.
+        free: what is free at this moment as far as another system knows (Ray); None: only our jobs use it.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Queue:
             note_event(connection, claim.job.id, "finished", f"attempt {claim.attempt}", claim.worker)
 
     def cancelled(self, claim: Claim, why: str = "cancelled; its checkpoint is kept") -> None:
-        """The job has stopped because somebody asked for it. Raises as `renew`."""
+        """The job has stopped on a user's request. Raises as `renew`."""
         with self._database.writing() as connection:
             self._end(connection, claim, "cancelled", why)
             note_event(connection, claim.job.id, "cancelled", why, claim.worker)

@@ -99,7 +99,7 @@ def submit(registry: Registry, plan: Plan, options: Options | None = None) -> Su
 def start_due_rounds(registry: Registry) -> int:
     """Queue the next round of every recurring experiment whose time has come; any worker may call it.
 
-    Times that passed while nobody looked are made up for once. A round is left out while jobs of the one
+    Times that passed while no worker ran are made up for once. A round is left out while jobs of the one
     before have not ended.
 
     Returns:

@@ -119,7 +119,7 @@ def _ignore_gone(act: Callable[[], object]) -> None:
 
 
 def _die_with_parent() -> None:
-    """Should somebody kill the supervisor, the kernel kills the job: nobody else could any more."""
+    """If the supervisor is killed, the kernel kills the job: no other process could any more."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

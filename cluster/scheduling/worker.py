@@ -79,7 +79,7 @@ def run_worker(
     Args:
         registry: whose jobs.
         config: how.
-        say: hears a line for everything that happens.
+        say: receives a line for everything that happens.
 
     Raises:
         ValueError: the Ray cluster cannot be joined.
@@ -96,7 +96,7 @@ def run_worker(
 
 @dataclass(eq=False)
 class _Held:
-    """An attempt, and what of it is told already."""
+    """An attempt, and what of it is reported already."""
 
     attempt: Attempt
     devices: tuple[int, ...]
@@ -219,7 +219,7 @@ class _Worker:
         for held, code in ended:
             became = self._settle(held, code)
             if became is None:
-                continue  # kept, and told at the next turn
+                continue  # kept, and reported at the next turn
             self._held.remove(held)
             held.attempt.close()
             job = held.attempt.claim.job

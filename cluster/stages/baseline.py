@@ -81,7 +81,7 @@ def run_baseline(
 ) -> BaselineOutcome:
     """Train a baseline on what an experiment trains its final network on, and score it on the same test part.
 
-    Called again after a stop it goes on where it was, and with more seeds it trains those that are new.
+    Called again after a stop it continues where it was, and with more seeds it trains those that are new.
 
     Args:
         config: the experiment; of its search, nothing matters.
@@ -89,7 +89,7 @@ def run_baseline(
         comparison: "kernels"; "residual" or "densenet", of as many parameters as `config.parameters`; or
             "neighbour".
         seeds: of the trainings; by default the experiment's `training.seed` alone.
-        progress: hears of every epoch.
+        progress: receives every epoch.
         tracker: records it; by default the one that the experiment names.
 
     Raises:

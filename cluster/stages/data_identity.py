@@ -41,7 +41,7 @@ def keep_fingerprint(run: RunFolder, experiment: PreparedExperiment) -> None:
 
 
 def load_to_learn(run: RunFolder, config: ExperimentConfig) -> LoadedData:
-    """Load the data of a run that goes on to search or to train.
+    """Load the data of a run that continues to search or to train.
 
     Raises:
         FileNotFoundError: the data is not there.

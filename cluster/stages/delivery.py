@@ -46,7 +46,7 @@ def deliver_run(folder: Path, tracking: str | None = None) -> list[Delivered]:
 
 
 def _readdress(outbox: Outbox, config: TrackingConfig) -> None:
-    """Let all that was told to any store be told to this one."""
+    """Let all that was recorded in any store be recorded in this one."""
     for store in outbox.stores(waiting_only=False):
         new = store_name(config.uri, store.split("\n")[1])
         if store != new:

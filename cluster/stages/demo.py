@@ -146,13 +146,13 @@ def run_demo(
         recognition.mp4   the film
         recognition.png   its surest moment
 
-    A demo that was stopped goes on where it was; one that is finished shows its results again.
+    A demo that was stopped continues where it was; one that is finished shows its results again.
 
     Args:
         folder: new, or that of an earlier demo.
         workers: Ray evaluators; 0 searches in this process, with the same result.
         tracking: MLflow store; by default sqlite:///mlflow.db.
-        progress: hears of every step.
+        progress: receives every step.
 
     Raises:
         FileExistsError: a folder inside holds something else.
@@ -194,7 +194,7 @@ def film_recognition(
         recognizer: with a lifter that takes the Human3.6M layout.
         path: of the .mp4.
         picture: of the .png of its surest moment, of the second half, where there is most to see.
-        progress: hears of every frame.
+        progress: receives every frame.
 
     Returns:
         What was recognized when.

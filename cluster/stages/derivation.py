@@ -37,7 +37,7 @@ def derive_genotype(
     """Sample, score with the shared weights, retrain the best few on the training part, rank by validation.
 
     Scoring and retraining run on the search backend. Scores are kept, and retraining is checkpointed for each
-    candidate in `run.derivation`, so that a killed derivation goes on where it was. The best genotype of the
+    candidate in `run.derivation`, so a killed derivation continues where it was. The best genotype of the
     last epoch is looked at besides the samples.
 
     Raises:

@@ -89,7 +89,7 @@ def run_evaluation(
         folder: a run with a trained classifier.
         baselines: fit random kernels, which takes seconds, and compare with them, with the nearest neighbor
             and with the baselines whose folders lie beside the run's.
-        progress: hears of the split.
+        progress: receives a line about the split.
         tracker: records the accuracy; by default the one that the experiment names.
 
     Raises:

@@ -85,7 +85,7 @@ def run_training(
             What the genotype was found with cannot be changed; once training has begun, only `resources`.
         partner: "kernels": random kernels with a ridge are fitted on the same clips, and the evaluation
             scores them and the networks as one, half and half. None: that of an earlier call, if any.
-        progress: hears of every epoch.
+        progress: receives every epoch.
         tracker: records the training; by default the one that the experiment names.
 
     Raises:

@@ -18,7 +18,7 @@ predictions.csv     the answers, a row a test clip, with the probability of ever
 baseline.json       the same of a baseline, in a folder of its own (`posenas baseline`)
 pictures/           cells, network, curves and images as SVG and PNG
 report.html         all of it on one page
-outbox/             what MLflow is told, kept until it has been told
+outbox/             what is to be recorded in MLflow, kept until it is
 """
 
 from pathlib import Path

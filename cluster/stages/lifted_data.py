@@ -46,7 +46,7 @@ class ObservationConditions:
     Attributes:
         noise: what a detector adds; None: keypoints as the data set has them.
         seed: of the noise; each clip has draws of its own.
-        every: in every so many frames alone; the others are filled in.
+        every: in one of this many frames alone; the others are filled in.
         mend: whether poses that no person can have are mended.
     """
 
@@ -215,10 +215,10 @@ def _noisy(clip: Clip, keypoints: Keypoints2D, noise: DetectorNoise, seed: int) 
 
 
 def _check_people(split: Split, data: DataConfig, lifter: TwoStreamLifter) -> None:
-    """Nobody in the test part may have taught the lifter.
+    """No person of the test part may have taught the lifter.
 
     Raises:
-        ValueError: somebody has, or the lifter does not say who has.
+        ValueError: one has, or the lifter does not say who has.
     """
     settings: dict[str, Any] = lifter.notes.get("settings", {})
     learned_from = settings.get("data", {}).get("name")

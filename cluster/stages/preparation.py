@@ -102,7 +102,7 @@ class PreparedExperiment:
         statistics: EncodingStatistics,
         augmentation: AugmentationConfig | None = None,
     ) -> PoseImages:
-        """An image source over clips; augmented as the experiment says unless told otherwise."""
+        """An image source over clips; augmented as the experiment says unless the caller says otherwise."""
         varied = augmentation or self.config.augmentation
         return PoseImages(clips, self.split.num_classes, self.config.encoding, varied, statistics)
 

@@ -38,7 +38,7 @@ def run_registration(folder: Path, *, progress: Progress | None = None) -> Regis
 
     Args:
         folder: a run with a trained classifier.
-        progress: hears of what was delivered.
+        progress: receives what was delivered.
 
     Raises:
         FileNotFoundError: there is no run, or no classifier in it.

@@ -75,7 +75,7 @@ def run_search(
             not depend on: more epochs, workers, checkpoints, tracking.
         folder: new, or with `resume` that of a run.
         resume: go on from the newest readable checkpoint; with none yet, from the start.
-        progress: hears of every step.
+        progress: receives every step.
         tracker: records the run; by default the one that the experiment names.
 
     Raises:
@@ -276,7 +276,7 @@ def _note_environment(run: RunFolder, progress: Progress) -> None:
     if changed:
         name = changed[0]
         progress.say(
-            f"this search was begun with {name} {before[name]!r} and goes on with {now.get(name)!r}: "
+            f"this search was begun with {name} {before[name]!r} and continues with {now.get(name)!r}: "
             "its numbers may differ in their last digits from those of an uninterrupted one"
         )
     run.note_environment("search", now)

@@ -39,7 +39,7 @@ class SeedPlan:
     def of(
         cls, config: ExperimentConfig, seeds: Sequence[int] | None, workers_named: bool = False
     ) -> "SeedPlan":
-        """The seeds asked for, or the experiment's own alone, which stays in this process unless told.
+        """The seeds asked for, or the experiment's own alone, which stays in this process by default.
 
         Raises:
             ValueError: a seed is negative, or there twice.
@@ -64,7 +64,7 @@ class Seeds(dict[int, TrainingRun[SpecT]]):
         run: keeps them.
         config: the run's settings.
         source: training images.
-        spec: the training of a network with these settings, on so many threads.
+        spec: the training of a network with these settings, on this many threads.
     """
 
     def __init__(
@@ -112,12 +112,12 @@ class Seeds(dict[int, TrainingRun[SpecT]]):
         return f" --seeds {','.join(map(str, self))}" if len(self) > 1 else ""
 
     def train(self, command: str, progress: Progress, tracker: Tracker) -> None:
-        """Bring all trainings to their end, each from where it is; what is done already is told again.
+        """Bring all trainings to their end, each from where it is; what is done already is reported again.
 
         Args:
             command: what a person types to go on after a stop, but for the seeds.
-            progress: hears of every epoch.
-            tracker: told of every epoch.
+            progress: receives every epoch.
+            tracker: records every epoch.
 
         Raises:
             ValueError: a training diverges, or the cluster has no room.

@@ -77,7 +77,7 @@ def run_study(
         runs: with trained classifiers, of the same data.
         out: folder.
         lifter: a trained lifter's folder or run; by default that of the first run with lifted poses.
-        progress: hears of every condition.
+        progress: receives every condition.
 
     Raises:
         FileNotFoundError: no run, classifier, lifter or data there.

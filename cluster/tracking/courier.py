@@ -29,7 +29,7 @@ _NICE = 10  # training comes first where there are more processes than cores
 
 
 class Delivery:
-    """Tells one store what an outbox holds for it, in order; what was told twice is there once.
+    """Delivers to one store what an outbox holds for it, in order; what was delivered twice is there once.
 
     Args:
         outbox: of a run.
@@ -130,7 +130,7 @@ class Delivery:
             beginning = self._outbox.beginning(self.store, fact.run_id, fact.number)
             if beginning is None:
                 raise RefusedError(f"MLflow has no run {fact.run_id!r}, and nothing says how it began")
-            _start(self._tracker, beginning)  # somebody has deleted the run, or the store is a new one
+            _start(self._tracker, beginning)  # a user has deleted the run, or the store is a new one
         self._run_id = fact.run_id
         return self._tracker
 

@@ -33,7 +33,7 @@ class DurableTracker:
     Args:
         config: the store, and how long to wait for it at the end.
         run_folder: of the run; its outbox is `run_folder/outbox`.
-        progress: hears once when the store cannot be told for now, and when it can again.
+        progress: receives a line when the store cannot be reached, and when it can again.
 
     Raises:
         ValueError, FileNotFoundError, PermissionError: the address is wrong, as anyone can see from here.
@@ -195,7 +195,7 @@ class DurableTracker:
         return time.monotonic() - self._started > _RESTART_SECONDS
 
     def _start_courier(self) -> subprocess.Popen[bytes]:
-        """A process of its own session: Ctrl-C is for this one, and it is told of the end by its stdin."""
+        """A process of its own session: Ctrl-C is for this one, and it learns of the end by its stdin."""
         command = [sys.executable, "-P", "-m", "cluster.tracking.courier", str(self._folder.absolute())]
         with (self._folder / "courier.log").open("wb") as log:
             courier = subprocess.Popen(

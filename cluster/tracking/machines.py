@@ -13,7 +13,7 @@ _MEGABYTE = 1e6
 
 
 class MachineUse:
-    """Looks at this machine every so many seconds, when it is asked.
+    """Looks at this machine every `seconds`, when it is asked.
 
     Args:
         seconds: between two looks.

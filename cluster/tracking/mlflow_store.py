@@ -96,7 +96,7 @@ def resolve(uri: str) -> str:
 def artifact_root(uri: str, wanted: str | None = None) -> str | None:
     """Where a new experiment keeps its artifacts: see `TrackingConfig`; None: a server decides.
 
-    MLflow's own default is relative to the folder of whoever starts it, and is lost from any other one.
+    MLflow's own default is relative to the folder in which it is started, and is lost from any other one.
     """
     if wanted is not None:
         return wanted if urlsplit(wanted).scheme else Path(wanted).expanduser().absolute().as_uri()
@@ -211,7 +211,7 @@ def quiet_mlflow() -> None:
 def _alone(file: Path | None) -> Iterator[None]:
     """Two processes that make the tables of one new SQLite file at once break each other's: one at a time.
 
-    Where nothing can be written no tables are made either, and nobody has to wait.
+    Where nothing can be written no tables are made either, and no one has to wait.
     """
     if file is None or not _allowed(file.parent, os.W_OK):
         yield
@@ -303,7 +303,7 @@ def said_clearly(uri: str) -> Iterator[None]:
     Raises:
         ConnectionError: a server does not answer, or something else answers at its address.
         PermissionError: a server does not let us in.
-        RefusedError: MLflow refuses what it was told.
+        RefusedError: MLflow refuses the event.
         ValueError: the database cannot be used, or its driver is not installed.
     """
     from mlflow.exceptions import MlflowException

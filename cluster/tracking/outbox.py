@@ -1,7 +1,7 @@
 """The outbox of a run: every fact for MLflow is made durable here before anyone tries to deliver it.
 
-    RUN/outbox/facts.db     the facts in the order in which they were told, and which are delivered
-    RUN/outbox/files/       copies of the files that wait: what is recorded is what was told
+    RUN/outbox/facts.db     the events in the order in which they came, and which are delivered
+    RUN/outbox/files/       copies of the files that wait: what is recorded is what was given
     RUN/outbox/mlflow_runs.json    our own ids of runs that MLflow has, and MLflow's
 
 The training path writes, a courier (`cluster.tracking.courier`) reads; SQLite in WAL mode lets neither wait
@@ -62,7 +62,7 @@ class TrackingEvent:
     Args:
         number: its place; facts are delivered in this order.
         run_id: our own id of the run that it is about.
-        kind: what `cluster.tracking.tracker.Tracker` is told.
+        kind: the method of `cluster.tracking.tracker.Tracker` that was called.
         content: the arguments of that call, as JSON values.
     """
 
@@ -80,7 +80,7 @@ class DeliveryStatus(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """What one store has not been told yet."""
+    """What one store has not received yet."""
 
     points: int
     others: int
@@ -149,7 +149,7 @@ class Outbox:
             run_id: our own id of the run.
             kind: of the fact.
             content: JSON values.
-            key: a fact with the key of an earlier one of this run is that fact, told again; "": never.
+            key: an event with the key of an earlier one of this run is that event, given again; "": never.
 
         Returns:
             Whether it is new.
@@ -211,13 +211,13 @@ class Outbox:
         return int(number)
 
     def note_mlflow_run(self, run_id: str, mlflow_run_id: str) -> None:
-        """Keep under which id MLflow knows a run, for whoever wants to link to it (`known_mlflow_runs`)."""
+        """Keep under which id MLflow knows a run, for pages that link to it (`known_mlflow_runs`)."""
         known = known_mlflow_runs(self.folder)
         if known.get(run_id) != mlflow_run_id:
             write_json(self.folder / _MLFLOW_RUNS, {**known, run_id: mlflow_run_id})
 
     def rewind(self, run_id: str, position: int) -> None:
-        """Forget the curves after `position` that nobody has been told: those steps are done again.
+        """Forget the curves after `position` that no store has received: those steps are done again.
 
         What was delivered stays, and its keys keep the repeated step from being recorded twice.
         """
@@ -250,7 +250,7 @@ class Outbox:
         return None if row is None else TrackingEvent(row[0], run_id, "start", json.loads(row[1]))
 
     def delivered(self, facts: Iterable[TrackingEvent]) -> None:
-        """These need not be told again; copies of their files are removed."""
+        """These need not be delivered again; copies of their files are removed."""
         self._settle(list(facts), "delivered", "")
 
     def refuse(self, fact: TrackingEvent, reason: str) -> None:
@@ -268,7 +268,7 @@ class Outbox:
                 shutil.rmtree(self._files / fact.content["copy"].split("/")[0], ignore_errors=True)
 
     def reconsider(self, store: str) -> None:
-        """What was refused shall be told once more: somebody may have seen to it."""
+        """What was refused is delivered once more: the cause may have been removed."""
         with self._writing() as database:
             database.execute(
                 "UPDATE fact SET state = 'waiting', reason = '' WHERE store = ? AND state = 'refused'",
@@ -276,7 +276,7 @@ class Outbox:
             )
 
     def backlog(self, store: str) -> Backlog:
-        """What this store has not been told."""
+        """What this store has not received."""
         with self._lock:
             counts = dict(
                 self._database.execute(
@@ -292,14 +292,14 @@ class Outbox:
         return Backlog(counts.get(1, 0), counts.get(0, 0), len(refused), reason)
 
     def stores(self, waiting_only: bool = True) -> list[str]:
-        """The stores for which something waits or is refused; or all that were ever told anything."""
+        """The stores for which something waits or is refused; or all that ever received anything."""
         where = "WHERE state != 'delivered'" if waiting_only else ""
         with self._lock:
             rows = self._database.execute(f"SELECT DISTINCT store FROM fact {where}")
             return sorted(store for (store,) in rows)
 
     def runs(self, store: str) -> list[str]:
-        """Our own ids of the runs that this store was told of, in the order of their beginnings."""
+        """Our own ids of the runs that this store knows, in the order of their beginnings."""
         with self._lock:
             rows = self._database.execute(
                 "SELECT run_id FROM fact WHERE store = ? AND kind = 'start'"
@@ -338,9 +338,9 @@ class Outbox:
         return self.folder.parent / Path(name).name
 
     def readdress(self, old: str, new: str) -> None:
-        """Tell another store what this one was told or was to be told: a server may have moved, or be lost.
+        """Deliver to another store what this one received or was to receive: a server may move, or be lost.
 
-        Copies of files that were delivered are gone; all else is told again, which doubles nothing.
+        Copies of files that were delivered are gone; all else is delivered again, which doubles nothing.
         """
         with self._writing() as database:
             database.execute(

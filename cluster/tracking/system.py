@@ -23,7 +23,7 @@ _MEGABYTE = 1e6
 
 
 class SystemMonitor:
-    """Gives a point every so many seconds, at the moments when it is asked.
+    """Gives a point every `seconds`, at the moments when it is asked.
 
     The step of a point is the number of seconds since the run began, so that the points of a resumed run go
     on after those of the first process.

@@ -1,6 +1,6 @@
-"""The record of a run: parameters, curves, tables, pictures and models, kept by MLflow or by nobody.
+"""The record of a run: parameters, curves, tables, pictures and models, kept by MLflow, or not kept.
 
-A `Tracker` is told facts and answers nothing; each fact may be told twice and is recorded once. So a resumed
+A `Tracker` takes events and answers nothing; each may be given twice and is recorded once. So a resumed
 search tells its history again without doubling a point, and a durable outbox can stand before any tracker.
 """
 
@@ -80,7 +80,7 @@ def epoch_point(row: Mapping[str, Any]) -> MetricPoint:
 
 
 class Tracker(Protocol):
-    """Told what happens in one run. Nothing is answered; every call may be repeated."""
+    """Records what happens in one run. Nothing is answered; every call may be repeated."""
 
     def start(
         self, run_id: str, name: str, params: Mapping[str, object], tags: Mapping[str, str], parent: str = ""
@@ -117,13 +117,13 @@ class Tracker(Protocol):
         """The run has ended."""
 
     def position(self) -> int:
-        """How many facts were told so far: part of a checkpoint."""
+        """How many events were recorded so far: part of a checkpoint."""
 
     def rewind(self, position: int) -> None:
-        """The steps after a checkpoint that was saved at `position` will be done, and told, again."""
+        """The steps after a checkpoint that was saved at `position` will be done, and recorded, again."""
 
     def close(self) -> None:
-        """Nothing more will be told."""
+        """Nothing more will be recorded."""
 
 
 class NullTracker:
@@ -164,7 +164,7 @@ class NullTracker:
         """Nothing."""
 
     def position(self) -> int:
-        """Nothing was told."""
+        """Nothing was recorded."""
         return 0
 
     def rewind(self, position: int) -> None:
@@ -349,14 +349,14 @@ class MlflowTracker:
             self._client.set_terminated(self.mlflow_run_id, status.upper(), _milliseconds(timestamp))
 
     def position(self) -> int:
-        """Nothing waits here: all is told at once."""
+        """Nothing waits here: all is recorded at once."""
         return 0
 
     def rewind(self, position: int) -> None:
-        """Nothing: a point that is told again is left out."""
+        """Nothing: a point that is recorded again is left out."""
 
     def close(self) -> None:
-        """Nothing: all is told at once."""
+        """Nothing: all is recorded at once."""
 
     def _found(self, run_id: str) -> "Run | None":
         if not re.fullmatch(r"[\w.\-]+", run_id):

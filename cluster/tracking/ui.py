@@ -34,7 +34,7 @@ def server_command(uri: str, port: int) -> list[str]:
 
 
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the server: no job runner, and nothing told to anyone."""
+    """The environment of the server: no job runner, and no usage statistics."""
     ours = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -15,7 +15,7 @@ class TuningConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trials: int = Field(default=32, ge=1, description="settings that are tried")
-    epochs: int = Field(default=20, ge=1, description="epochs of a trial that nobody stops")
+    epochs: int = Field(default=20, ge=1, description="epochs of a trial that is not stopped early")
     scheduler: Literal["asha", "pbt", "none"] = Field(
         default="asha",
         description="asha: stops bad trials early; pbt: population-based training; none: all to the end",
@@ -25,7 +25,7 @@ class TuningConfig(BaseModel):
     )
     grace_epochs: int = Field(default=2, ge=1, description="asha: no trial is stopped before these")
     reduction_factor: float = Field(
-        default=3.0, gt=1, description="asha: of so many trials that reach a rung, one goes on"
+        default=3.0, gt=1, description="asha: one of this many trials that reach a rung continues"
     )
     perturbation_epochs: int = Field(
         default=4, ge=1, description="pbt: epochs between the rounds in which the worst copy the best"
@@ -69,7 +69,7 @@ class TrialResources(BaseModel):
         default=0.0, ge=0, description="GPUs that one trial occupies; 0.5 puts two on one"
     )
     time_limit_seconds: float | None = Field(
-        default=None, gt=0, description="no longer than this; --resume goes on with what is left"
+        default=None, gt=0, description="longest time; a resumed tuning runs what is left"
     )
     checkpoint_seconds: float = Field(
         default=30.0, ge=0, description="time between two checkpoints of a trial; 0: after every epoch"

@@ -1,6 +1,6 @@
 """Pictures of a tuning: what matters, which settings go together, and how each trial went.
 
-Every function returns a matplotlib figure that belongs to nobody; the caller saves it.
+Every function returns a matplotlib figure outside of pyplot; the caller saves it.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from cluster.tuning.space import Distribution, SearchSpace, in_words
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
 _INK, _FAINT, _GRID = "#24292f", "#6e7781", "#e4e7eb"
-_MAP = "viridis"  # dark is good; told apart by color-blind people and in print
+_MAP = "viridis"  # dark is good; distinct for color-blind people and in print
 
 
 def importance_figure(found: Importance) -> Figure:

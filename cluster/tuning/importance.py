@@ -22,7 +22,7 @@ class Importance:
 
     Attributes:
         shares: by hyperparameter, the largest first; they add up to 1. Empty where nothing can be said.
-        epoch: trials are compared by their error after so many epochs, which all of them had.
+        epoch: trials are compared by their error after this many epochs, which all of them had.
         num_trials: how many those are.
     """
 

@@ -1,7 +1,7 @@
 """What is known of each trial, in one small file a trial, written whole at every result.
 
 The journal, not Ray, is what a resumed tuning goes by: whatever was killed, a trial is finished when its file
-says so, and an unfinished one goes on from its newest checkpoint.
+says so, and an unfinished one continues from its newest checkpoint.
 
     trials/0007.json           settings, a row an epoch, how it ended
     states/0007/               checkpoints of a trial that has not ended

@@ -1,4 +1,4 @@
-"""What happens to trials: into the journal, to the person who waits, to whoever keeps the record."""
+"""What happens to trials: into the journal, to the person who waits, and to the record."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ class JournalCallback(Callback):
 
     Args:
         records: the trials that are known.
-        total, epochs: how many trials there will be, and epochs of one that nobody stops.
-        on_end: told of each trial that has ended.
+        total, epochs: how many trials there will be, and epochs of one that is not stopped early.
+        on_end: called with each trial that has ended.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class JournalCallback(Callback):
         progress.begin("trials", total, self._num_ended())
 
     def __reduce__(self) -> tuple[type[Callback], tuple[()]]:
-        """Ray pickles its callbacks into a snapshot that nobody reads; what this one holds cannot be."""
+        """Ray pickles its callbacks into a snapshot that is never read; what this one holds cannot be."""
         return Callback, ()
 
     @property
@@ -54,7 +54,7 @@ class JournalCallback(Callback):
         return [self._records[number] for number in sorted(self._records)]
 
     def on_trial_start(self, trial: Trial, **_: Any) -> None:  # type: ignore[override]
-        """A trial begins, or goes on."""
+        """A trial begins, or continues."""
         plan = trial.config["trial"]
         if plan["number"] not in self._records:
             settings = dict(plan["settings"])

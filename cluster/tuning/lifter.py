@@ -70,7 +70,7 @@ class LifterTask:
         train, validation: trials are compared on `validation`; no test part comes near them.
         config: base settings.
         stream: which one is trained.
-        epochs: of a trial that nobody stops.
+        epochs: of a trial that is not stopped early.
     """
 
     train: PosePairs

@@ -1,6 +1,6 @@
-"""The record of a tuning: one run, and a child of it for every trial, told in batches when it has ended.
+"""The record of a tuning: one run, and a child of it for every trial, recorded in batches when it has ended.
 
-Nothing is told while a trial runs, and nothing through Ray's own callback, which talks to MLflow at every
+Nothing is recorded while a trial runs, and nothing through Ray's own callback, which talks to MLflow at every
 result and costs a short trial more than its training.
 """
 
@@ -18,7 +18,7 @@ _STATUS: Mapping[str, Status] = {"finished": "finished", "stopped": "finished", 
 
 
 class TuningRecorder:
-    """Tells a tracker about a tuning. Everything may be told twice, and is recorded once.
+    """Tells a tracker about a tuning. Everything may be reported twice, and is recorded once.
 
     Args:
         tracker: MLflow behind something that may fail, or nothing.
@@ -30,7 +30,7 @@ class TuningRecorder:
         self._tracker, self._folder, self._tags = tracker, folder, tags
 
     def begin(self, records: Iterable[TrialRecord]) -> None:
-        """The tuning's run, and the trials that ended before: an earlier process may not have told them."""
+        """The tuning's run, and the trials that ended before, which may not be recorded yet."""
         self._start_parent()
         for record in records:
             if record.has_ended:

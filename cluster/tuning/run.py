@@ -120,9 +120,9 @@ def run_tuning(
     Args:
         config: what is tuned, and how.
         out: folder of the tuning; new, or with `resume` that of one that was started with these settings.
-        resume: go on. No trial that has ended is run again, and one that was running goes on from its last
+        resume: go on. No trial that has ended is run again, and one that was running continues from its last
             checkpoint.
-        progress: hears how it goes.
+        progress: receives what happens.
 
     Raises:
         FileExistsError, FileNotFoundError: the folder is in the way, or not there; or the data are not.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["OptunaTrials", "as_study", "planned"]
 
 Planned = dict[str, Any]
-"""{"number": ..., "settings": ...}: what a trial is told."""
+"""{"number": ..., "settings": ...}: what a trial is given."""
 
 
 def planned(config: TuningConfig, space: SearchSpace, records: Sequence[TrialRecord]) -> list[Planned]:
@@ -46,7 +46,7 @@ class OptunaTrials(Searcher):
 
     Args:
         config: number of trials, epochs and seed.
-        records: what earlier processes have tried; those that ended are told to the sampler.
+        records: what earlier processes have tried; those that ended are given to the sampler.
     """
 
     def __init__(self, config: TuningConfig, space: SearchSpace, records: Sequence[TrialRecord]) -> None:

@@ -53,7 +53,7 @@ def run_trials(
         folder: where the journal lies; every machine of the cluster must reach it.
         task: builds the training of some settings.
         changeable: hyperparameters that population-based training may change.
-        on_end: told of each trial that ends.
+        on_end: called with each trial that ends.
         advice: what to say to a person who interrupts, as "continue with ...".
 
     Returns:
@@ -147,7 +147,7 @@ def _name(trial: Any) -> str:
 
 
 def _stopper(interruption: Interruption, limit: float | None) -> Any:
-    """Stops everything when somebody asks for it, or when time is up."""
+    """Stops everything on a user's request, or when time is up."""
     from ray.tune import Stopper
 
     deadline = None if limit is None else time.monotonic() + limit

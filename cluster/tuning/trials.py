@@ -45,7 +45,7 @@ class TrialPlan:
     """What all trials share.
 
     Args:
-        epochs: of a trial that nobody stops.
+        epochs: of a trial that is not stopped early.
         states: folder in which each trial keeps its checkpoints; every machine must reach it.
         checkpoint_seconds: time between two of them.
         threads: torch threads of a trial.
@@ -110,7 +110,7 @@ class TrialActor(tune.Trainable):
         return self._result(self._rows[-1], ended)
 
     def _result(self, row: Mapping[str, Any], ended: bool) -> dict[str, Any]:
-        """All rows each time: those of a trial that goes on after a crash may not be known yet."""
+        """All rows each time: those of a trial that continues after a crash may not be known yet."""
         return {**row, "rows": list(self._rows), "settings": self._settings, "done": ended}
 
     def _save(self) -> None:

@@ -84,7 +84,7 @@ def export_csv(split: Split, folder: Path) -> None:
     """Write a folder: a CSV for each clip, and labels.csv with clip, label, subject, group and split.
 
     A clip's columns are time (seconds) and joint_x, joint_y, joint_z in millimeters; missing ones are empty.
-    Of two people each has a line for each frame, told apart by `frame_idx` and `track`.
+    Of two people each has a line for each frame, distinguished by `frame_idx` and `track`.
 
     Args:
         split: of any data set.

@@ -29,7 +29,7 @@ _NAMES = """
     shake fist, throw up cap, hands up, cross arms, arm circles, arm swings, run on the spot, butt kicks,
     cross toe touch, side kick, yawn, stretch oneself, blow nose, hit with object, wield knife, knock over,
     grab stuff, shoot with gun, step on foot, high-five, cheers and drink, carry object, take a photo, follow,
-    whisper, exchange things, support somebody, rock-paper-scissors
+    whisper, exchange things, support another person, rock-paper-scissors
     """
 ACTIONS = tuple(" ".join(name.split()) for name in _NAMES.split(","))
 

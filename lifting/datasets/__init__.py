@@ -43,7 +43,7 @@ class LiftingDataConfig(BaseModel):
     keypoints: str = Field(
         default="gt", description="h36m: NAME of data_2d_h36m_NAME.npz, such as gt or cpn_ft_h36m_dbb."
     )
-    stride: int = Field(default=1, ge=1, description="Every so many frames are taken.")
+    stride: int = Field(default=1, ge=1, description="One of this many frames is taken.")
     test_fraction: float = Field(
         default=0.15, gt=0, lt=1, description="Share of the training subjects' clips that are held out."
     )

@@ -55,7 +55,7 @@ def load_h36m(
         keypoints: NAME of data_2d_h36m_NAME.npz, such as "gt" or "cpn_ft_h36m_dbb".
         validation_fraction: share of the five subjects' recordings that choose; None takes subject 8 for it.
         noise: added to the keypoints; None keeps those of the file.
-        stride: every so many frames are taken.
+        stride: one of every `stride` frames is taken.
         seed: of the noise.
 
     Raises:

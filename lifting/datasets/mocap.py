@@ -14,7 +14,7 @@ from lifting.skeleton import Skeleton
 
 Floats = NDArray[np.float64]
 
-# The path of the root is bent into a ball of this radius, so that nobody walks out of the picture or into
+# The path of the root is bent into a ball of this radius, so that no one walks out of the picture or into
 # the camera.
 PATH_RADIUS_MM = 1500.0
 

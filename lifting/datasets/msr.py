@@ -64,7 +64,7 @@ def load_msr_pairs(
     Args:
         root: folder that holds real3d/ and screen20/.
         noise: added to the keypoints; None keeps them as they are.
-        stride: every so many frames are taken.
+        stride: one of every `stride` frames is taken.
         seed: of the noise and of the choice of the validation subject.
         test_subjects: others than 2 4 6 8 10 to test on, for a lifter that must not know them either.
 

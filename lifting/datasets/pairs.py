@@ -22,7 +22,7 @@ class PairClip:
     Attributes:
         name: of the clip, the camera's included; differs within a `PosePairs`.
         subject: who is seen.
-        action: what is done; "" where nobody said.
+        action: what is done; "" where it is unknown.
         camera: the camera's name.
         fps: frames per second, after any subsampling.
         image_size: (width, height), pixels.

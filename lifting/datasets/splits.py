@@ -42,7 +42,7 @@ def by_subject_and_clip(
     num_validation = max(1, round(validation_fraction * len(others)))
     if num_test + num_validation >= len(others) or len(others) == len(recordings):
         raise ValueError(
-            f"{len(others)} clips of other people than {', '.join(test_subjects) or 'nobody'}, of "
+            f"{len(others)} clips of other people than {', '.join(test_subjects) or 'no one'}, of "
             f"{len(recordings)}; at least 1 each to train, to choose and to test, and a test subject, are "
             f"needed"
         )

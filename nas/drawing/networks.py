@@ -43,7 +43,7 @@ class Row:
 def draw_network(
     genotype: Genotype, config: NetworkConfig, title: str = "network", theme: ThemeName = "light"
 ) -> Figure:
-    """The layers of a network with the shape that each puts out; what passes over a layer goes on the left.
+    """The layers of a network with the shape that each puts out; what passes over a layer stands on the left.
 
     Args:
         genotype: its cells; they are drawn by `draw_genotype`.

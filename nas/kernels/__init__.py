@@ -1,6 +1,6 @@
 """Faster forms, for the CPU, of what search networks spend their time on; elsewhere torch's own are used.
 
-Two forms compute the same bits. The one in plain torch is always there. The compiled one needs a C compiler
+Two forms give identical bits. The one in plain torch is always there. The compiled one needs a C compiler
 and AVX2 or AVX-512, is built when first used, and is used for those shapes only for which it has just been
 seen to give torch's bits. What was measured is in docs/performance.md.
 """

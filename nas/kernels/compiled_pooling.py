@@ -33,7 +33,7 @@ def maximum(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _agrees(shape: tuple[int, int, int, int]) -> bool:
-    """Whether torch gives the same bits, gradients included, on numbers that are often equal."""
+    """Whether torch is bit-identical, gradients included, on numbers that are often equal."""
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode(False), torch.enable_grad():
         x, dy = (last(torch.randn(shape, generator=generator)) for _ in range(2))

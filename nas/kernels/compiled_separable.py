@@ -59,7 +59,7 @@ def _chains(height: int, width: int) -> list[int]:
 
 @lru_cache(maxsize=256)
 def _agreeing_chain(shape: tuple[int, int, int, int], kernel: int, gradients: bool) -> int | None:
-    """With which chains of pixels both forms give the same bits, those of the gradients included if they are
+    """With which chains of pixels both forms are bit-identical, those of the gradients included if they are
     asked for; None: with none.
 
     For some shapes, maps of 4 x 4 pixels among them, torch adds up the weights' gradients in another order;

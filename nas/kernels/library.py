@@ -61,7 +61,7 @@ def selected() -> Choice:
 
 @lru_cache(maxsize=32)
 def library(channels: int) -> ctypes.CDLL | None:
-    """The library for so many channels, built if it is not in the cache; None where it cannot be."""
+    """The library for this number of channels, built if it is not in the cache; None where it cannot be."""
     compiler = find_compiler()
     if compiler is None:
         return None

@@ -106,7 +106,7 @@ static void depthwise_back(const float *gradient, const float *w, float *out, Fr
     else depthwise_of(gradient, w, out, f, 5, 1);
 }
 
-/* total[a][b] goes on adding image[i + a][j + b] gradient[i][j]; as many rows a of the filter at once as have their
+/* total[a][b] continues adding image[i + a][j + b] gradient[i][j]; as many rows a of the filter at once as have their
    sums in registers. */
 #define WEIGHT_GROUP(name, type, read, write, fused)                                                            \
     INLINE void name##_rows(const float *image, const float *gradient, float *total, Frame f, int k, int width, \

@@ -146,7 +146,7 @@ def test_going_on_with_other_libraries_is_said(searched: Path, tmp_path: Path, u
     lines: list[str] = []
     run_search(None, folder, resume=True, progress=PlainProgress(lines.append))
     assert any(
-        "was begun with posenas.libraries 'torch 1.0' and goes on with 'torch 2" in line for line in lines
+        "was begun with posenas.libraries 'torch 1.0' and continues with 'torch 2" in line for line in lines
     )
 
 

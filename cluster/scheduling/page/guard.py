@@ -1,6 +1,6 @@
 """Who may see the page and act on it.
 
-On loopback everyone on this machine may. Two things must still not be possible from a web site that somebody
+On loopback everyone on this machine may. Two things must still not be possible from a web site that a user
 has open elsewhere: reading the page under a name of that site's own (so only loopback names are answered),
 and acting by a form or an image (so an action needs a header that other sites cannot send unasked).
 Bound elsewhere, a token is needed: once in the address, from then on as a cookie that no script can read.

@@ -50,7 +50,7 @@ def layout_of(joints: int, given: str | None, where: str) -> Skeleton:
     """The layout of a detector's people.
 
     Raises:
-        ValueError: no layout has so many joints, or the one given has another number.
+        ValueError: no layout has this number of joints, or the one given has another number.
     """
     if given is not None:
         skeleton = find_skeleton(given).skeleton

@@ -176,7 +176,7 @@ function choose(id) {
 
 async function refresh() {
   const queue = await ask("api/queue");
-  const key = JSON.stringify(queue); // a page that somebody reads stays as it is while nothing changes
+  const key = JSON.stringify(queue); // a page that a person reads stays as it is while nothing changes
   if (key !== drawn) {
     drawn = key;
     drawQueue(queue);
