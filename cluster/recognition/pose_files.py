@@ -10,7 +10,7 @@ import numpy as np
 from cluster.recognition.learned import LearnedPoses, common_axis
 from encoding.datasets.npz import LAYOUT, read_clips, read_skeleton
 from encoding.datasets.schema import AXES, MILLIMETERS
-from encoding.people import most_moving, with_people
+from encoding.people import keep_moving, with_people
 from encoding.posture import Up, turned
 from lifting.npz import read_npz
 from lifting.poses import PoseSequence3D
@@ -156,7 +156,7 @@ def read_pose_file(path: Path, known: Sequence[Skeleton] = ()) -> list[NamedClip
         skeleton = read_skeleton(path, arrays, known)
         xyz = np.asarray(arrays["xyz"], np.float32) * np.float32(MILLIMETERS[unit])
         if xyz.ndim == 4 and xyz.shape[1] > 2:
-            xyz = most_moving(xyz, 2)
+            xyz = keep_moving(xyz, 2)
         poses = PoseSequence3D(xyz=xyz, fps=float(arrays["fps"]), skeleton=skeleton)
     if up[0] != "y":  # as in a data set
         poses = turned(poses, AXES[up], "y")

@@ -36,7 +36,7 @@ from encoding.datasets.set_checks import UNTRAINED
 from encoding.datasets.splits import HoldOutBy, hold_out
 from encoding.datasets.validation import PARTS, Finding, Report, grouped
 from encoding.flat import from_pixels, without_depth
-from encoding.people import most_moving
+from encoding.people import keep_moving
 from encoding.posture import Up, turned
 from lifting.npz import read_npz
 from lifting.poses import PoseSequence3D
@@ -229,7 +229,7 @@ def _in_millimeters(arrays: dict[str, NDArray[Any]]) -> Arrays:
         if arrays["xyz"].shape[1] == 1:
             arrays["xyz"] = arrays["xyz"][:, 0]
         elif arrays["xyz"].shape[1] > 2:
-            arrays["xyz"] = np.concatenate([most_moving(clip, 2) for clip in clips_of(arrays)])
+            arrays["xyz"] = np.concatenate([keep_moving(clip, 2) for clip in clips_of(arrays)])
     if is_flat(arrays) and not list(form_findings(arrays)):
         arrays["xyz"] = np.concatenate([from_pixels(clip) for clip in clips_of(arrays)])
         return arrays

@@ -32,7 +32,10 @@ def recognize(path: Path) -> bool:
         start = file.read(1 << 20)
         file.seek(-min(1 << 20, first.stat().st_size), 2)
         both = start + file.read()
-    return b'"images"' in both and b'"annotations"' in both and b'"keypoints"' in both
+    # Of a large file the keys themselves may lie in the middle, but not what stands below them.
+    images = b'"images"' in both or b'"file_name"' in both
+    annotations = b'"annotations"' in both or b'"image_id"' in both
+    return start.lstrip()[:1] == b"{" and images and annotations and b'"keypoints"' in both
 
 
 def open_coco(root: Path, options: ImportOptions) -> Recordings:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from encoding.datasets.formats.entry import Format, ImportOptions, Recordings
 from encoding.datasets.formats.files import files_of
-from encoding.datasets.formats.image_points import image_motion, most_moving
+from encoding.datasets.formats.image_points import image_motion
 from encoding.datasets.formats.named_points import JointChoice, choose_joints, pick_joints
 from encoding.datasets.formats.takes import Motion, plan_takes, read_takes
+from encoding.people import most_moving
 from lifting.reading import guarded, read_text
 
 __all__ = ["FORMAT"]

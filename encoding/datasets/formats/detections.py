@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,16 @@ def read_json(path: Path) -> Any:
         ValueError: it is no JSON, or cut off.
     """
     with guarded(path, "JSON"):
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), object_hook=_compact)
+
+
+def _compact(entry: dict[str, Any]) -> dict[str, Any]:
+    """Keypoints as arrays at once: lists of numbers would take several times the memory."""
+    values = entry.get("keypoints")
+    if isinstance(values, list) and values and isinstance(values[0], int | float | list):
+        with suppress(ValueError, TypeError, OverflowError):  # what is no array is named where it is used
+            entry["keypoints"] = np.array(values, np.float64)
+    return entry
 
 
 def trailing_number(text: str) -> int | None:

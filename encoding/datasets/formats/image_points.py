@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoding.datasets.formats.takes import Motion
+from encoding.people import most_moving
 from lifting.tracking import DetectedPerson, PeopleFrame, PersonTracker
 
-__all__ = ["followed", "image_motion", "most_moving"]
+__all__ = ["followed", "image_motion"]
 
 # No person is 2 pixels large; of shares from -1 to 1 some lie well below 0.
 _SHARE, _BELOW_ZERO = 2.0, -0.3
@@ -49,26 +50,6 @@ def image_motion(
         confidence=np.where(seen, confidence, 0).clip(0, 1).astype(np.float32),
         image_size=image_size,
     )
-
-
-def most_moving(points: NDArray[np.float32], people: int) -> NDArray[np.intp]:
-    """Which people of (T, P, J, C) move most, the first the most; absent ones come last.
-
-    Motion is the sum of the variances of the joints, times the frames in which the person is seen.
-    """
-    motion = []
-    for p in range(points.shape[1]):
-        own = points[:, p]
-        present = np.asarray(np.isfinite(own).all(axis=-1))
-        frames = own[present.any(axis=1)]
-        spread = sum(
-            float(frames[np.isfinite(frames[:, j]).all(axis=-1), j].var(axis=0).sum())
-            for j in range(points.shape[2])
-            if np.isfinite(frames[:, j]).all(axis=-1).any()
-        )
-        motion.append((len(frames) > 0, spread * len(frames), len(frames)))
-    order = sorted(range(len(motion)), key=lambda p: motion[p], reverse=True)
-    return np.array([p for p in order[:people] if motion[p][0]] or order[:1])
 
 
 def followed(

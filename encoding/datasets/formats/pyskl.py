@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoding.datasets.formats.entry import Format, ImportOptions, RawClip, Recordings
-from encoding.datasets.formats.image_points import followed, image_motion, most_moving
+from encoding.datasets.formats.image_points import followed, image_motion
 from encoding.datasets.formats.ntu import place_of
 from encoding.datasets.formats.splits import protocols_in
 from encoding.datasets.formats.text_lists import read_class_names
 from encoding.datasets.gaps import zeros_to_nan
 from encoding.datasets.ntu_protocols import ACTIONS
+from encoding.people import most_moving
 from lifting.pickles import read_pickle
 from lifting.reading import guarded
 from lifting.skeleton import COCO_17, COCO_18, COCO_WHOLEBODY_133, HALPE_26, KINECT2_25, Skeleton

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from encoding.datasets.formats.entry import Format, ImportOptions, Part, RawClip, Recordings
 from encoding.datasets.formats.files import files_of
-from encoding.datasets.formats.image_points import most_moving
 from encoding.datasets.formats.ntu import place_of
 from encoding.datasets.formats.takes import PROTOCOL
 from encoding.datasets.formats.text_lists import read_class_names
 from encoding.datasets.gaps import trim_missing_frames, zeros_to_nan
 from encoding.datasets.ntu_protocols import ACTIONS
+from encoding.people import most_moving
 from lifting.pickles import read_pickle
 from lifting.reading import guarded
 from lifting.skeleton import KINECT2_25, Skeleton

@@ -127,3 +127,25 @@ def test_another_number_of_joints_is_answered_with_those_known(tmp_path: Path) -
     write_json(tmp_path / "data" / "wave" / "a.json", alphapose_entries(np.ones((3, 21, 2)) * 50))
     with pytest.raises(ValueError, match=r"people have 21 joints; 17, 18, 25, 26, 133, 136 are known"):
         imported(tmp_path / "data", tmp_path / "x.npz")
+
+
+def test_a_large_coco_file_is_known_though_its_keys_lie_in_the_middle(tmp_path: Path) -> None:
+    """More than a megabyte of images, then as much of annotations."""
+    points = in_picture(movement(frames=4))
+    keypoints = [np.c_[xy, np.full(17, 2)].ravel().tolist() for xy in points]
+    images = [
+        {"id": n, "file_name": f"wave/{n:06}.jpg", "width": 640, "height": 480, "license": "x" * 400_000}
+        for n in range(4)
+    ]
+    annotations = [
+        {"id": n, "image_id": n, "category_id": 1, "segmentation": [0] * 150_000, "keypoints": keypoints[n]}
+        for n in range(4)
+    ]
+    categories = [{"id": 1, "name": "person", "keypoints": list(COCO_17.joints)}]
+    write_json(
+        tmp_path / "coco.json",
+        {"images": images, "annotations": annotations, "categories": categories},
+    )
+    report = import_clips(tmp_path / "coco.json", tmp_path / "out.npz", unlabeled=True)
+    assert report.format == "COCO keypoints"
+    assert report.imported.num_frames == 4
