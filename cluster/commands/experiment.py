@@ -97,7 +97,7 @@ def search(
 
     On poses lifted from 2D: [bold]posenas search --data msr --poses lifted --lifter runs/lift-msr[/bold]
 
-    Killed? [bold]posenas search --resume --out runs/as1[/bold] goes on to exactly the same result. With
+    Killed? [bold]posenas search --resume --out runs/as1[/bold] continues to exactly the same result. With
     [bold]--resume=auto[/bold] one line begins a search and continues it.
 
     From Python: cluster.worker.run_search(config, folder, resume=False).
@@ -265,7 +265,7 @@ def evaluate(
 def register_model(
     run: Annotated[Path, typer.Argument(help="Run folder with a trained classifier.")],
 ) -> None:
-    """Make sure that MLflow's model registry has the classifier; what MLflow was not told yet is delivered.
+    """Make sure that MLflow's model registry has the classifier; deliver what MLflow lacks.
 
     Example: [bold]posenas register runs/as1[/bold]
 

@@ -83,7 +83,7 @@ def train(
 
     Example: [bold]posenas lift train --data cmu --root PATH/cmu_mocap --preset best --epochs 60[/bold]
 
-    Killed? [bold]posenas lift train --resume --out runs/lift-cmu[/bold] goes on to exactly the same result.
+    Killed? [bold]posenas lift train --resume --out runs/lift-cmu[/bold] continues to exactly the same result.
 
     From Python: cluster.lifter.training.run_lift_training(config, folder, resume=False).
     """

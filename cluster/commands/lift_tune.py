@@ -48,7 +48,7 @@ def tune(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Epochs of a trial that nobody stops; 20 by default.",
+            help="Epochs of a trial that is not stopped early; 20 by default.",
             rich_help_panel=_TRIALS,
             show_default=False,
         ),
@@ -183,7 +183,7 @@ def _settings(
     if resumed is not None:
         if config is not None or preset is not None or space is not None:
             raise ValueError(
-                "--resume goes on with the settings it was started with; leave --config, --preset "
+                "--resume continues with the settings it was started with; leave --config, --preset "
                 "and --space away"
             )
         return LiftTuningConfig.stored(resumed, given)

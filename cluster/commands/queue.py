@@ -230,7 +230,7 @@ def cancel(
 
 
 def retry(job: JobNumber, database: DatabaseOption = None) -> None:
-    """Queue a failed job again, and what was skipped on its account. It goes on from its last checkpoint.
+    """Queue a failed job again, and what was skipped on its account. It continues from its last checkpoint.
 
     Example: [bold]posenas retry 12[/bold]
 
@@ -269,7 +269,7 @@ def pause(database: DatabaseOption = None) -> None:
     """
     with opened_registry(database) as registry:
         registry.set_mode("paused")
-        _say("the queue is paused: what runs goes on, nothing new begins; `posenas resume` opens it again")
+        _say("the queue is paused: what runs continues, nothing new begins; `posenas resume` opens it again")
 
 
 def drain(database: DatabaseOption = None) -> None:

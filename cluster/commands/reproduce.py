@@ -66,7 +66,7 @@ def reproduce(
 
     Every job goes through a queue of its own and is recorded in MLflow.
 
-    Stop it when you like: the same command goes on, and tries again what has failed.
+    Stop it when you like: the same command continues, and tries again what has failed.
 
     Example: [bold]posenas reproduce --data DATA --table msr --out runs/tables[/bold]
 

@@ -89,9 +89,11 @@ class RayHost:
         self._probe.close()
 
     def _listen(self, line: str) -> None:
-        told = json.loads(line)
+        answer = json.loads(line)
         place = Host(
-            name=f"ray {told['cluster']}", capacity=Resources(**told["all"]), free=Resources(**told["free"])
+            name=f"ray {answer['cluster']}",
+            capacity=Resources(**answer["all"]),
+            free=Resources(**answer["free"]),
         )
         self._heard = (time.monotonic(), place)
 
@@ -160,10 +162,10 @@ def _probe(address: str) -> None:
         with Runtime(RuntimeConfig(address=address)):
             cluster = ray.get_runtime_context().gcs_address
             while not select.select([0], [], [], PROBE_SECONDS)[0]:
-                told = {"cluster": cluster}
+                answer = {"cluster": cluster}
                 for name, values in (("all", ray.cluster_resources()), ("free", ray.available_resources())):  # type: ignore[no-untyped-call]
-                    told[name] = {"cpus": values.get("CPU", 0.0), "gpus": values.get("GPU", 0.0)}
-                print(json.dumps(told), flush=True)  # noqa: T201 - read by RayHost
+                    answer[name] = {"cpus": values.get("CPU", 0.0), "gpus": values.get("GPU", 0.0)}
+                print(json.dumps(answer), flush=True)  # noqa: T201 - read by RayHost
     except ValueError as error:
         sys.exit(str(error))
 
