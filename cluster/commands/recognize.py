@@ -32,6 +32,16 @@ Window = Annotated[
         "--window", help="Frames classified together.", rich_help_panel=_WINDOWS, show_default=False
     ),
 ]
+WindowSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--window-seconds",
+        help="As --window, in seconds, whatever the rate.",
+        rich_help_panel=_WINDOWS,
+        show_default=False,
+        min=0.01,
+    ),
+]
 Stride = Annotated[
     int | None,
     typer.Option(
@@ -157,6 +167,7 @@ def recognize(
     lifter: Lifter = None,
     clip: Clip = False,
     window: Window = None,
+    window_seconds: WindowSeconds = None,
     stride: Stride = None,
     enter: Enter = None,
     leave: Leave = None,
@@ -187,6 +198,7 @@ def recognize(
     From Python: cluster.recognition.recognizer.Recognizer.load(folder).events(source).
     """
     from cluster.commands import recognition_output as shown
+    from cluster.recognition.learned import windows_of
     from cluster.recognition.live import LiveOptions
     from cluster.recognition.model_lookup import open_model
     from cluster.recognition.pose_files import PoseClaims
@@ -194,10 +206,15 @@ def recognize(
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
 
+    if window is not None and window_seconds is not None:
+        raise ValueError("`window` and `window_seconds` came; give one of them")
     lifted_by = options.lifter_runtime(runtime)
     recognizer = Recognizer(open_model(model, lifter=lifter, tracking=tracking, runtime=lifted_by))
+    base, learned = recognizer.model.windows, recognizer.model.classifier.learned
+    if window_seconds is not None:
+        base = windows_of(window_seconds, learned, base)
     wanted = LiveOptions(
-        windows=_windows(recognizer.model.windows, window, stride, enter, leave),
+        windows=_windows(base, window, stride, enter, leave),
         whole=clip,
         gaps=GapConfig(lookahead=max(lookahead, detect_every - 1)),  # to where they are seen next
         smoothing=OneEuroConfig() if smooth else None,

@@ -11,7 +11,7 @@ from encoding.posture import Posture, Up, body_size, posture_of, turned
 from encoding.resample import resampled
 from lifting.poses import PoseSequence3D
 
-__all__ = ["LearnedPoses", "common_axis", "scaled_windows", "window_config"]
+__all__ = ["LearnedPoses", "common_axis", "scaled_windows", "window_config", "windows_of"]
 
 # A rate within this share of those that were learned counts as one of them.
 SAME_RATE = 0.05
@@ -115,6 +115,27 @@ def window_config(learned: LearnedPoses | None) -> WindowConfig:
         return WindowConfig()
     window = min(max(round(learned.clip_seconds * learned.fps), _WINDOWS.start), _WINDOWS.stop - 1)
     return WindowConfig(window=window, stride=max(1, window // 6), least=max(2, window // 3))
+
+
+def windows_of(seconds: float, learned: LearnedPoses | None, base: WindowConfig) -> WindowConfig:
+    """`base` with windows of so many seconds, in frames of the rate that was learned; a sixth is the stride.
+
+    Raises:
+        ValueError: the model does not say its rate, or that is less than 2 frames.
+    """
+    if learned is None:
+        raise ValueError(
+            "`window_seconds` needs the rate that the model learned from, which this one does not say; give "
+            "`window`, in frames"
+        )
+    window = round(seconds * learned.fps)
+    if window < 2:
+        raise ValueError(
+            f"`window_seconds` is {seconds:g}; at {learned.fps:g} frames/s a window of 2 frames lasts "
+            f"{2 / learned.fps:.2g} s, and no shorter one can be"
+        )
+    changes = {"window": window, "stride": max(1, window // 6), "least": max(2, window // 3)}
+    return base.model_copy(update=changes)
 
 
 def scaled_windows(windows: WindowConfig, fps: float, learned: LearnedPoses | None) -> WindowConfig:

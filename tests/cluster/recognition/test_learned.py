@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cluster.recognition.classifier import TrainedClassifier
-from cluster.recognition.learned import LearnedPoses, scaled_windows, window_config
+from cluster.recognition.learned import LearnedPoses, scaled_windows, window_config, windows_of
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.pose_files import NamedClip, in_learned_axes
 from cluster.recognition.recognizer import Recognizer
@@ -78,3 +78,14 @@ def test_windows_last_as_long_as_the_clips_learned_whatever_the_rate() -> None:
     assert (twice.window, twice.stride, twice.least) == (60, 10, 20)
     assert scaled_windows(windows, 15.2, learned) is windows
     assert window_config(None) == WindowConfig()
+
+
+def test_windows_may_be_given_in_seconds() -> None:
+    """1.2 s at the learned 15 frames/s are 18 frames; the thresholds stay."""
+    learned = LearnedPoses(up="y", fps=15, fps_range=(15, 15), clip_seconds=2.0)
+    windows = windows_of(1.2, learned, WindowConfig(enter=0.7))
+    assert (windows.window, windows.stride, windows.least, windows.enter) == (18, 3, 6, 0.7)
+    with pytest.raises(ValueError, match=r"`window_seconds` is 0\.05; at 15 frames/s a window of 2 frames"):
+        windows_of(0.05, learned, windows)
+    with pytest.raises(ValueError, match="which this one does not say; give `window`, in frames"):
+        windows_of(1.0, None, windows)
