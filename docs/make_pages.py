@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+from diagrams import platform_picture, timeline_picture  # noqa: E402 - a file beside this one
 from reference_pages import commands_page, settings_page  # noqa: E402 - a file beside this one
 
 PACKAGES = ("lifting", "encoding", "encoding.datasets", "nas", "cluster", "cluster.cells")
@@ -104,6 +105,8 @@ PAGES = {
     HERE / "settings.md": settings_page,
     HERE / "datasets.md": datasets_page,
     HERE / "pictures" / "layers.svg": layers_picture,
+    HERE / "pictures" / "platform.svg": platform_picture,
+    HERE / "pictures" / "search_timeline.svg": timeline_picture,
 }
 
 if __name__ == "__main__":
