@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from lifting.datasets.pairs import PosePairs
@@ -82,9 +82,17 @@ class LifterTrainingConfig(BaseModel):
         "seen only true keypoints answers a detector's errors with poses that no person has",
     )
     precision: Literal["fp32", "bf16"] = Field(
-        default="fp32", description="of the matrix products; weights and sums stay fp32"
+        default="fp32",
+        description="precision of the matrix products: float32 (stored as fp32) or bfloat16 (bf16); "
+        "weights and sums stay float32",
     )
     seed: int = Field(default=0, ge=0, description="decides every random number of the training")
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _common_names(cls, name: Any) -> Any:
+        """The names that searches use; the stored ones enter the hash of every lifter trained before."""
+        return {"float32": "fp32", "bfloat16": "bf16"}.get(name, name) if isinstance(name, str) else name
 
     @classmethod
     def preset(cls, name: LifterPreset, **changes: Any) -> "LifterTrainingConfig":

@@ -18,10 +18,10 @@ class ComputeConfig(BaseModel):
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
-        description="of activations; bfloat16: mixed precision, weights and their updates stay in float32",
+        description="precision of activations; with bfloat16, weights and their updates stay in float32",
     )
     tf32: bool = Field(
-        default=False, description="let the GPU shorten the factors of float32 products to 10 bits"
+        default=False, description="when on, float32 products on a GPU use TF32 (10-bit mantissa)"
     )
 
     def autocast(self) -> AbstractContextManager[None]:

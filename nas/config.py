@@ -98,11 +98,12 @@ class SearchConfig(BaseModel):
     clip_norm: float = Field(default=5.0, gt=0, description="largest global norm of the averaged gradient")
     auxiliary_weight: float = Field(default=0.4, ge=0, description="weight of the auxiliary head's loss")
     class_weights: Literal["equal", "balanced"] = Field(
-        default="equal", description="in the loss; balanced: a class counts as much as any other"
+        default="equal",
+        description="weight of a class in the loss; balanced: each counts as much as any other",
     )
     sampling: Literal["uniform", "balanced"] = Field(
         default="uniform",
-        description="of the training images; balanced: every class as often as any other",
+        description="draw of the training images; balanced: every class as often as any other",
     )
     controller: ControllerConfig = Field(default=ControllerConfig(), description="the ENAS controller")
 

@@ -29,10 +29,10 @@ class KernelsConfig(BaseModel):
     penalty: float | None = Field(
         default=None,
         gt=0,
-        description="of the ridge, for every 10,000 features; none: chosen by leaving training people out",
+        description="ridge penalty for every 10,000 features; none: chosen by leaving training people out",
     )
     memory_gib: float = Field(default=4.0, gt=0, description="most memory that the fit may need, GiB")
-    seed: int = Field(default=0, ge=0, description="of kernels, biases and copies")
+    seed: int = Field(default=0, ge=0, description="random seed of kernels, biases and copies")
 
     def num_features(self, channels: int) -> int:
         """Of images with this many channels, three an image."""

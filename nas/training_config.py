@@ -17,14 +17,16 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(default=0, ge=0, description="of order, augmentation and dropped paths")
+    seed: int = Field(default=0, ge=0, description="random seed of order, augmentation and dropped paths")
     epochs: int = Field(default=60, ge=1, description="passes over the training part")
     batch_size: int = Field(default=16, ge=2, description="images a step")
     optimizer: Literal["sgd", "adam", "adamw"] = Field(
         default="sgd", description="Nesterov SGD, Adam, or AdamW, whose weight decay is decoupled"
     )
     learning_rate: float = Field(default=0.05, gt=0, description="highest learning rate")
-    final_learning_rate: float = Field(default=0.0001, ge=0, description="lowest, at the end of the cosine")
+    final_learning_rate: float = Field(
+        default=0.0001, ge=0, description="learning rate at the end of the cosine"
+    )
     restart_epochs: int | None = Field(
         default=None, ge=1, description="length of the first cosine, doubling after each; None: one cosine"
     )
@@ -32,17 +34,21 @@ class TrainingConfig(BaseModel):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum, or Adam's beta1")
     weight_decay: float = Field(default=4e-4, ge=0, description="twice the L2 factor of ENAS")
     gradient_clip: float = Field(default=5.0, gt=0, description="largest norm of the gradient")
-    auxiliary_weight: float = Field(default=0.4, ge=0, description="of the auxiliary head's loss")
+    auxiliary_weight: float = Field(default=0.4, ge=0, description="weight of the auxiliary head's loss")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="probability spread over all classes")
     ema_decay: float = Field(
-        default=0.0, ge=0, lt=1, description="of the moving average of the weights, a step; 0: none"
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="decay of the moving average of the weights at each step; 0: none",
     )
     class_weights: Literal["equal", "balanced"] = Field(
-        default="equal", description="in the loss; balanced: a class counts as much as any other"
+        default="equal",
+        description="weight of a class in the loss; balanced: each counts as much as any other",
     )
     sampling: Literal["uniform", "balanced"] = Field(
         default="uniform",
-        description="of the images of an epoch; balanced: every class as often as any other",
+        description="draw of the images of an epoch; balanced: every class as often as any other",
     )
 
     @model_validator(mode="after")

@@ -26,11 +26,12 @@ def detect(
     fps: Annotated[
         float | None,
         typer.Option(
-            "--fps", min=0.1, help="Frames per second, where the header is wrong.", show_default=False
+            "--fps", min=0.1, help="Frames per second, where the file's header is wrong.", show_default=False
         ),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option("--min-confidence", min=0, max=1, help="A keypoint below it is missing.")
+        float,
+        typer.Option("--min-confidence", min=0, max=1, help="Confidence below which a keypoint is missing."),
     ] = 0.2,
 ) -> None:
     """Detect a person in every frame of a video; OpenPose JSON, one file a frame.

@@ -54,7 +54,10 @@ def search(
     poses: Annotated[
         str | None,
         typer.Option(
-            "--poses", help="sensor, or lifted from 2D.", rich_help_panel="Data", show_default=False
+            "--poses",
+            help="Source of the poses: sensor, or lifted from 2D.",
+            rich_help_panel="Data",
+            show_default=False,
         ),
     ] = None,
     lifter: Annotated[
@@ -157,11 +160,13 @@ def train(
     seed: options.Seed = None,
     seeds: Annotated[
         str | None,
-        typer.Option(help="Several trainings, as 0,1,2; evaluate tells their spread.", show_default=False),
+        typer.Option(
+            help="Seeds of several trainings, as 0,1,2; evaluate shows their spread.", show_default=False
+        ),
     ] = None,
     partner: Annotated[
         str | None,
-        typer.Option("--with", help="kernels: they and the networks answer as one.", show_default=False),
+        typer.Option("--with", help="kernels: average the networks with random kernels.", show_default=False),
     ] = None,
     settings: options.Settings = None,
     threads: options.Threads = None,
@@ -280,7 +285,7 @@ def register_model(
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Run folder; new.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option("--out", help="New run folder.")] = Path("runs/demo"),
     workers: Annotated[int, typer.Option("--workers", help="Ray evaluators; 0: no Ray.", min=0)] = 2,
     tracking: options.Tracking = None,
 ) -> None:
@@ -303,10 +308,10 @@ def baseline(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Its folder; by default runs/, data and baseline.", show_default=False),
+        typer.Option("--out", help="Run folder; by default runs/, data and baseline.", show_default=False),
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option(help="Several trainings, as 0,1,2.", show_default=False)
+        str | None, typer.Option(help="Seeds of several trainings, as 0,1,2.", show_default=False)
     ] = None,
     data: options.Data = None,
     root: options.Root = None,
@@ -318,7 +323,7 @@ def baseline(
     config: options.Config = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of training.", show_default=False)] = None,
     parameters: Annotated[
-        int | None, typer.Option(help="Parameters that the network shall have.", show_default=False)
+        int | None, typer.Option(help="Parameter budget of the network.", show_default=False)
     ] = None,
     settings: options.Settings = None,
     threads: options.Threads = None,

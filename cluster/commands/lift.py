@@ -64,7 +64,7 @@ def train(
         typer.Option(help="Epochs of each stream.", rich_help_panel=_EXPERIMENT, show_default=False),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="fp32 or bf16.", rich_help_panel=_EXPERIMENT, show_default=False)
+        str | None, typer.Option(help="float32 or bfloat16.", rich_help_panel=_EXPERIMENT, show_default=False)
     ] = None,
     seed: options.Seed = None,
     settings: options.Settings = None,
@@ -127,7 +127,9 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder with a trained lifter.")],
     data: Data = None,
     root: options.Root = None,
-    measure: Annotated[str, typer.Option(help="Of the table by action: p1, p2, n_mpjpe or mpjve.")] = "p1",
+    measure: Annotated[
+        str, typer.Option(help="Error of the table by action: p1, p2, n_mpjpe or mpjve.")
+    ] = "p1",
     markdown: Annotated[bool, typer.Option("--markdown", help="Tables in Markdown.")] = False,
     runtime: options.LifterRuntime = "onnx",
     settings: options.Settings = None,
@@ -172,7 +174,7 @@ def run(
         typer.Option("--out", help="Folder; by default lifted/ and the source's name.", show_default=False),
     ] = None,
     person: Annotated[
-        str, typer.Option(help="Of several people: largest, longest (in view), or a number.")
+        str, typer.Option(help="Person to lift: largest, longest (in view), or a number.")
     ] = "largest",
     layout: source_options.Layout = "auto",
     fps: source_options.Fps = None,

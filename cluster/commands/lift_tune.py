@@ -89,27 +89,37 @@ def tune(
         int | None,
         typer.Option(
             "--max-concurrent",
-            help="Trials at the same time; by default as many as there is room for.",
+            help="Trials at the same time; by default as many as the resources allow.",
             rich_help_panel=_WHERE,
             show_default=False,
         ),
     ] = None,
     cpus_per_trial: Annotated[
         float | None,
-        typer.Option("--cpus-per-trial", help="1 by default.", rich_help_panel=_WHERE, show_default=False),
+        typer.Option(
+            "--cpus-per-trial",
+            help="CPUs of each trial; 1 by default.",
+            rich_help_panel=_WHERE,
+            show_default=False,
+        ),
     ] = None,
     gpus_per_trial: Annotated[
         float | None,
         typer.Option(
             "--gpus-per-trial",
-            help="0.5 puts two trials on a GPU; 0 by default.",
+            help="GPUs of each trial; 0.5 puts two on one GPU; 0 by default.",
             rich_help_panel=_WHERE,
             show_default=False,
         ),
     ] = None,
     time_limit: Annotated[
         str | None,
-        typer.Option("--time-limit", help="As 90s, 30m or 2h.", rich_help_panel=_WHERE, show_default=False),
+        typer.Option(
+            "--time-limit",
+            help="Longest time, as 90s, 30m or 2h.",
+            rich_help_panel=_WHERE,
+            show_default=False,
+        ),
     ] = None,
     address: options.Address = None,
     tracking: options.Tracking = None,

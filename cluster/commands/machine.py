@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    folder: Annotated[Path, typer.Option("--folder", help="Where runs would lie.")] = Path(),
+    folder: Annotated[Path, typer.Option("--folder", help="Folder that would hold the runs.")] = Path(),
     ray: Annotated[bool, typer.Option(help="Start Ray and stop it again (about 5 s).")] = True,
     address: Annotated[
         str | None,

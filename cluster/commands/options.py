@@ -124,7 +124,7 @@ Preset = Annotated[
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", help="Of every random draw.", rich_help_panel=_EXPERIMENT, show_default=False),
+    typer.Option("--seed", help="Random seed.", rich_help_panel=_EXPERIMENT, show_default=False),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -163,7 +163,7 @@ Placement = Annotated[
     str | None,
     typer.Option(
         "--placement",
-        help="SPREAD over many machines, or PACK one before the next.",
+        help="SPREAD over machines, or PACK: fill one before the next.",
         rich_help_panel=_WHERE,
         show_default=False,
     ),
@@ -172,7 +172,7 @@ PlacementTimeout = Annotated[
     float | None,
     typer.Option(
         "--placement-timeout",
-        help="Seconds to wait for room on the cluster.",
+        help="Seconds to wait for free resources on the cluster.",
         rich_help_panel=_WHERE,
         show_default=False,
     ),
@@ -209,7 +209,7 @@ Mlflow = Annotated[
     bool, typer.Option("--mlflow/--no-mlflow", help="Record the run in MLflow.", rich_help_panel=_WHERE)
 ]
 LifterRuntime = Annotated[
-    str, typer.Option("--runtime", help="What lifts: onnx, int8 (ONNX with weights of 8 bits) or torch.")
+    str, typer.Option("--runtime", help="Runtime of the lifter: onnx, int8 (8-bit weights) or torch.")
 ]
 
 

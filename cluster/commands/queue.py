@@ -49,19 +49,22 @@ def register(app: typer.Typer) -> None:
 def submit(
     file: Annotated[Path, typer.Argument(help="Experiment file (YAML).")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run.")] = False,
-    priority: Annotated[int, typer.Option(help="Higher is earlier; a step is worth an hour of waiting.")] = 0,
+    priority: Annotated[
+        int, typer.Option(help="Jobs of higher priority run first; one step is worth an hour of waiting.")
+    ] = 0,
     at: Annotated[
-        str | None, typer.Option(help="Not before: 22:30, '2026-11-25 02:00', 'in 2 h'.", show_default=False)
+        str | None,
+        typer.Option(help="Earliest start: 22:30, '2026-11-25 02:00', 'in 2 h'.", show_default=False),
     ] = None,
     every: Annotated[
-        str | None, typer.Option(help="Again and again, in cron form: '0 2 * * *'.", show_default=False)
+        str | None, typer.Option(help="Repeat at these times, in cron form: '0 2 * * *'.", show_default=False)
     ] = None,
     after: Annotated[
         list[int] | None,
-        typer.Option(help="Only when this job has finished; may be repeated.", show_default=False),
+        typer.Option(help="Start when this job has finished; may be repeated.", show_default=False),
     ] = None,
-    max_attempts: Annotated[int, typer.Option(help="Attempts of a job that may fail.")] = 3,
-    out: Annotated[Path, typer.Option(help="Folder in which the experiment gets its own.")] = Path("runs"),
+    max_attempts: Annotated[int, typer.Option(help="Attempts of a job before it has failed.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder that will hold the experiment's folder.")] = Path("runs"),
     database: DatabaseOption = None,
 ) -> None:
     """Queue the jobs of an experiment file. Workers run them: [bold]posenas worker[/bold].
@@ -104,16 +107,20 @@ def submit(
 
 
 def queue(
-    all_jobs: Annotated[bool, typer.Option("--all", help="Those that ended long ago too.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
-    web: Annotated[bool, typer.Option("--web", help="As a page in a browser, until Ctrl-C.")] = False,
+    all_jobs: Annotated[bool, typer.Option("--all", help="Show jobs that ended long ago too.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")
+    ] = False,
+    web: Annotated[bool, typer.Option("--web", help="Show it as a page in a browser, until Ctrl-C.")] = False,
     host: Annotated[
-        str, typer.Option(help="With --web: where to listen; elsewhere than here a token is needed.")
+        str, typer.Option(help="With --web: address to listen on; other than loopback needs a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="With --web: the first port to try.")] = 8400,
     token: Annotated[
         str | None,
-        typer.Option(help="With --web: what visitors must show.", envvar="POSENAS_TOKEN", show_default=False),
+        typer.Option(
+            help="With --web: token that visitors must give.", envvar="POSENAS_TOKEN", show_default=False
+        ),
     ] = None,
     mlflow: Annotated[
         str | None,
@@ -190,7 +197,7 @@ def show(job: JobNumber, database: DatabaseOption = None) -> None:
 
 def logs(
     job: JobNumber,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue until the job has ended.")] = False,
     database: DatabaseOption = None,
 ) -> None:
     """What a job's process has written: the newest attempt, the whole of it where its file can be read.

@@ -55,7 +55,7 @@ Enter = Annotated[
     float | None,
     typer.Option(
         "--enter",
-        help="Probability at which an action is decided for.",
+        help="Probability from which an action is reported.",
         rich_help_panel=_WINDOWS,
         show_default=False,
     ),
@@ -64,7 +64,7 @@ Leave = Annotated[
     float | None,
     typer.Option(
         "--leave",
-        help="Probability below which it is given up.",
+        help="Probability below which an action ends.",
         rich_help_panel=_WINDOWS,
         show_default=False,
     ),
@@ -72,7 +72,7 @@ Leave = Annotated[
 
 
 Clip = Annotated[
-    bool, typer.Option("--clip", help="The whole source is one action.", rich_help_panel=_WINDOWS)
+    bool, typer.Option("--clip", help="Take the whole source as one action.", rich_help_panel=_WINDOWS)
 ]
 MaxLatency = Annotated[
     float | None,
@@ -99,7 +99,7 @@ DetectEvery = Annotated[
     int,
     typer.Option(
         "--detect-every",
-        help="Detect people in every Nth frame alone; those between are filled in.",
+        help="Detect people in one of N frames; fill in the frames between.",
         rich_help_panel=_SOURCE,
         min=1,
     ),
@@ -108,7 +108,7 @@ Focal = Annotated[
     float | None,
     typer.Option(
         "--focal",
-        help="Of the camera, pixels; places two people.",
+        help="Focal length of the camera in pixels, to place two people.",
         rich_help_panel=_SOURCE,
         show_default=False,
     ),
@@ -137,7 +137,7 @@ People = Annotated[
     int | None,
     typer.Option(
         "--people",
-        help="Of 3D poses: keep the 1 or 2 people with the most motion.",
+        help="Keep the 1 or 2 people of 3D poses with the most motion.",
         rich_help_panel=_SOURCE,
         show_default=False,
         min=1,

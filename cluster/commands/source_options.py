@@ -21,7 +21,9 @@ Detector = Annotated[
 Layout = Annotated[
     str,
     typer.Option(
-        "--layout", help="Of the JSON: auto, coco_17, coco_18, body_25 or body_25b.", rich_help_panel=_SOURCE
+        "--layout",
+        help="Keypoint layout of the JSON: auto, coco_17, coco_18, body_25 or body_25b.",
+        rich_help_panel=_SOURCE,
     ),
 ]
 Fps = Annotated[

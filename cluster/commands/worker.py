@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def worker(
     address: Annotated[
         str | None,
-        typer.Option(help="Ray cluster whose room is used: auto or HOST:PORT.", show_default=False),
+        typer.Option(help="Ray cluster to run jobs on: auto or HOST:PORT.", show_default=False),
     ] = None,
     cpus: Annotated[
         float | None,
@@ -32,17 +32,23 @@ def worker(
         ),
     ] = None,
     gpus: Annotated[
-        float | None, typer.Option(help="GPUs likewise; by default all.", show_default=False)
+        float | None,
+        typer.Option(
+            help="GPUs of this machine for it and its other workers; by default all.", show_default=False
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="A name of its own.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the worker.", show_default=False)] = None,
     until_empty: Annotated[
         bool, typer.Option("--until-empty", help="End when nothing is queued or running any more.")
     ] = False,
     lease: Annotated[
-        float, typer.Option(help="Seconds after which its jobs are taken from a silent worker.")
+        float, typer.Option(help="Seconds of silence after which a worker's jobs are given to others.")
     ] = 60,
     patience: Annotated[
-        float, typer.Option(help="Seconds that small jobs may pass a big one before room is kept for it.")
+        float,
+        typer.Option(
+            help="Seconds that small jobs may overtake a large one before capacity is reserved for it."
+        ),
     ] = 300,
     retry_pause: Annotated[float, typer.Option(help="Seconds before a failed job's second attempt.")] = 30,
     database: DatabaseOption = None,

@@ -33,17 +33,21 @@ class RuntimeConfig(BaseModel):
         default="PACK",
         description="PACK fills one machine before the next; SPREAD takes as many machines as it can",
     )
-    placement_timeout_seconds: float = Field(default=60.0, gt=0, description="how long to wait for room")
+    placement_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="seconds to wait for free resources of the cluster"
+    )
     shard_timeout_seconds: float = Field(
         default=120.0,
         gt=0,
-        description="a worker is replaced that needs longer for a shard; then twice as long",
+        description="seconds for a shard; then its worker is replaced, and the next one has twice as long",
     )
     owner_timeout_seconds: float = Field(
-        default=120.0, gt=0, description="the owner of the weights and the controller are replaced after this"
+        default=120.0,
+        gt=0,
+        description="seconds of silence after which an owner of the weights or the controller is replaced",
     )
     worker_timeout_seconds: float = Field(
-        default=120.0, gt=0, description="the search stops when no worker was left for this long"
+        default=120.0, gt=0, description="seconds without any worker after which the search stops"
     )
     kernels: Choice = Field(
         default="auto",

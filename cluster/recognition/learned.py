@@ -118,7 +118,7 @@ def window_config(learned: LearnedPoses | None) -> WindowConfig:
 
 
 def windows_of(seconds: float, learned: LearnedPoses | None, base: WindowConfig) -> WindowConfig:
-    """`base` with windows of so many seconds, in frames of the rate that was learned; a sixth is the stride.
+    """`base` with windows of `seconds`, in frames of the rate that was learned; a sixth is the stride.
 
     Raises:
         ValueError: the model does not say its rate, or that is less than 2 frames.

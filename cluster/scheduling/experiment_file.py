@@ -51,7 +51,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    time: str | None = Field(default=None, description="of one attempt, as '8 h' or '1 h 30 min'")
+    time: str | None = Field(default=None, description="time limit of one attempt, as '8 h' or '1 h 30 min'")
     epochs: int | None = Field(default=None, ge=1, description="epochs of the search or training")
 
     @field_validator("time")

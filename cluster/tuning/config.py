@@ -21,7 +21,7 @@ class TuningConfig(BaseModel):
         description="asha: stops bad trials early; pbt: population-based training; none: all to the end",
     )
     sampler: Literal["random", "optuna"] = Field(
-        default="random", description="who proposes settings: chance, or Optuna's TPE sampler"
+        default="random", description="what proposes settings: chance, or Optuna's TPE sampler"
     )
     grace_epochs: int = Field(default=2, ge=1, description="asha: no trial is stopped before these")
     reduction_factor: float = Field(
@@ -30,7 +30,7 @@ class TuningConfig(BaseModel):
     perturbation_epochs: int = Field(
         default=4, ge=1, description="pbt: epochs between the rounds in which the worst copy the best"
     )
-    seed: int = Field(default=0, ge=0, description="of the settings that are drawn")
+    seed: int = Field(default=0, ge=0, description="random seed of the settings that are drawn")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

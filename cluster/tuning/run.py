@@ -38,7 +38,9 @@ class LiftTuningConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stream: Stream = Field(default="detected", description="which stream of the lifter is tuned")
-    tuning: TuningConfig = Field(default_factory=TuningConfig, description="trials, and who judges them")
+    tuning: TuningConfig = Field(
+        default_factory=TuningConfig, description="number of trials, and their scheduler and sampler"
+    )
     space: dict[str, Any] = Field(
         default_factory=lambda: dict(DEFAULT_SPACE), description="hyperparameters, each with its distribution"
     )

@@ -61,7 +61,7 @@ class LiftingDataConfig(BaseModel):
         description="cmu, hdm05, synthetic, msr: the people held out; by default 2, mm and tr, the last one, "
         "and 2 4 6 8 10.",
     )
-    seed: int = Field(default=0, ge=0, description="Of every random draw: cameras, noise, split.")
+    seed: int = Field(default=0, ge=0, description="Random seed of cameras, noise and split.")
 
     @model_validator(mode="after")
     def _synthetic_has_no_root(self) -> Self:

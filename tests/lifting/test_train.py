@@ -81,6 +81,11 @@ def test_a_training_taken_up_equals_one_that_never_stopped() -> None:
         assert torch.equal(value, second.network.state_dict()[name]), name
 
 
+@pytest.mark.parametrize(("name", "stored"), [("float32", "fp32"), ("bfloat16", "bf16"), ("bf16", "bf16")])
+def test_precision_has_the_names_that_a_search_has(name: str, stored: str) -> None:
+    assert LifterTrainingConfig.model_validate({"precision": name}).precision == stored
+
+
 def test_another_seed_gives_other_weights_and_another_order() -> None:
     assert run(training(), 1) != run(training(seed=1), 1)
 
