@@ -69,18 +69,18 @@ def recognize_frames(
 
 
 def recognize_poses(
-    recognizer: Recognizer, path: Path, options: LiveOptions, lines: Path | None, claims: PoseClaims
+    recognizer: Recognizer, path: Path, options: LiveOptions, output: RecognitionOutput, claims: PoseClaims
 ) -> None:
     """The timeline of a file or folder with one clip of poses; of many clips the action of each.
 
     Args:
         recognizer: of poses.
         path: of the file or folder.
-        options, lines: as `recognize_source`.
+        options, output: as `recognize_source`.
         claims: what the user says of the poses.
 
     Raises:
-        FileNotFoundError, ValueError: as `read_pose_files`.
+        FileNotFoundError, ValueError: as `read_pose_files`; or a film of several clips is asked for.
     """
     classifier = recognizer.model.classifier
     clips = claimed(read_pose_files(path, (classifier.skeleton,)), claims, classifier.learned)
@@ -90,14 +90,23 @@ def recognize_poses(
         recognizer = Recognizer(replace(recognizer.model, classifier=replace(classifier, learned=learned)))
     _show(*[f"note: {note}"] * (note is not None))
     if len(clips) > 1:
-        _recognize_clips(recognizer, clips, lines)
+        if output.film is not None:
+            raise ValueError(
+                f"`film` shows one clip, and {path} holds {len(clips)}; save it as a file of its own"
+            )
+        _recognize_clips(recognizer, clips, output.lines)
         return
-    output = RecognitionOutput(lines=lines)
     outcome = recognize_source(recognizer, clips[0].poses, options=options, output=output)
     _show_outcome(recognizer, outcome, options.whole)
     _show_why_nothing(recognizer, outcome)
     _show_costs(outcome)
-    _show(*[f"lines      {lines}"] * bool(lines))
+    _show(
+        *(
+            f"{what}{place}"
+            for what, place in (("film       ", output.film), ("lines      ", output.lines))
+            if place
+        )
+    )
 
 
 def _recognize_clips(recognizer: Recognizer, clips: list[NamedClip], lines: Path | None) -> None:

@@ -203,6 +203,7 @@ def recognize(
     from cluster.recognition.model_lookup import open_model
     from cluster.recognition.pose_files import PoseClaims
     from cluster.recognition.recognizer import Recognizer
+    from cluster.recognition.running import RecognitionOutput
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
 
@@ -221,10 +222,12 @@ def recognize(
         focal=focal,
     )
     if _holds_poses(Path(source)):
-        wrong = {"film": film, "detector": detector, "video": video, "max_latency": max_latency}
+        wrong = {"detector": detector, "video": video, "max_latency": max_latency}
         _refuse_with_poses(source, wrong | {"detect_every": detect_every if detect_every > 1 else None})
         claims = PoseClaims(up=_up(up), unit=unit, people=None if people is None else 1 if people == 1 else 2)
-        shown.recognize_poses(recognizer, Path(source), wanted, lines, claims)
+        shown.recognize_poses(
+            recognizer, Path(source), wanted, RecognitionOutput(lines=lines, film=film), claims
+        )
         return
     _refuse_with_frames(source, {"up": up, "unit": unit, "people": people})
     opening: dict[str, object] = {"detector": detector, "layout": layout, "fps": fps, "video": video}

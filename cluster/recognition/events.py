@@ -10,6 +10,7 @@ import numpy as np
 from cluster.recognition.live import Event, LiveOptions, LiveRecognizer
 from cluster.recognition.model_folder import RecognitionModel
 from cluster.recognition.person_window import PersonWindow
+from cluster.recognition.pose_views import PoseViews
 from cluster.recognition.records import WindowPrediction
 from cluster.recognition.timeline import ActionSpan, Timeline
 from cluster.recognition.windows import WindowConfig
@@ -62,21 +63,32 @@ def source_events(
 
 
 def pose_events(
-    model: RecognitionModel, poses: PoseSequence3D, options: LiveOptions, times: StageTimes
+    model: RecognitionModel,
+    poses: PoseSequence3D,
+    options: LiveOptions,
+    times: StageTimes,
+    *,
+    frames: bool = False,
 ) -> Generator[Event]:
-    """The windows and actions of one long clip of poses, in the classifier's layout."""
+    """The windows and actions of one long clip of poses, in the classifier's layout.
+
+    With `frames` each pose is a frame too, seen from the front.
+    """
     timeline, who = Timeline(model.classifier.class_names), (0,)
     window = PersonWindow(
         model, who, options.windows or model.windows, options.whole, poses.fps, poses.skeleton, times
     )
+    learned = model.classifier.learned
+    views = PoseViews(poses, learned.up if learned else None) if frames else None
     for number, pose in enumerate([*poses.xyz, None]):
         with torch_threads(1):
             made = window.finish() if pose is None else window.push(pose, number / poses.fps)
-        if made is None:
-            continue
-        yield made
-        if (made.final or not options.whole) and (ended := timeline.take(made)) is not None:
-            yield ended
+        if made is not None:
+            yield made
+            if (made.final or not options.whole) and (ended := timeline.take(made)) is not None:
+                yield ended
+        if views is not None and pose is not None:
+            yield views.frame(number, window)
     last: ActionSpan | None = timeline.leave(who)
     if last is not None:
         yield last

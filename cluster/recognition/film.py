@@ -109,6 +109,7 @@ class RecognitionFilm:
         class_names: C names.
         image_size: (width, height) in which the keypoints are pixels.
         fps: frames per second.
+        captions: where there is no video, and of the turning pose.
 
     Raises:
         ValueError: no class, or a size or a rate that is not positive.
@@ -123,6 +124,7 @@ class RecognitionFilm:
         class_names: Sequence[str],
         image_size: tuple[int, int],
         fps: float,
+        captions: tuple[str, str] = ("no video", "lifted to 3D"),
     ) -> None:
         if not class_names or min(image_size) < 1:
             raise ValueError(
@@ -137,7 +139,7 @@ class RecognitionFilm:
         self._background = self._draw_background()
         self._shown: int | None = None
         self._last_seen = 0.0
-        self._fps = fps
+        self._fps, self._captions = fps, captions
         self._last: tuple[RecognizedFrame, PersonView] | None = None
         self._unshown: WindowPrediction | None = None
 
@@ -264,7 +266,7 @@ class RecognitionFilm:
             frame.picture, (box.width, box.height), bodies, self._skeletons[0], scale
         )
         if frame.picture is None:
-            write(canvas, "no video", (box.right - 12, box.bottom - 14), 12, FAINT, anchor="right")
+            write(canvas, self._captions[0], (box.right - 12, box.bottom - 14), 12, FAINT, anchor="right")
         view = box.of(canvas)
         # the one on the panels last, so that no other label lies on this one
         for person in sorted(frame.people, key=lambda one: one is shown):
@@ -319,7 +321,7 @@ class RecognitionFilm:
         pose = unknown if shown is None else shown.pose
         inner = _Box(box.left + 1, box.top + 1, box.width - 2, box.height - 2)
         inner.of(canvas)[...] = self._turntable.picture(pose, frame.seconds)
-        write(canvas, "lifted to 3D", (box.left + 14, box.top + 18), 12, FAINT)
+        write(canvas, self._captions[1], (box.left + 14, box.top + 18), 12, FAINT)
 
     def _draw_image(self, canvas: Image, shown: PersonView | None) -> None:
         box = self._layout.image

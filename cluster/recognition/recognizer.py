@@ -119,13 +119,13 @@ class Recognizer:
             raise ValueError(
                 "keypoints of one person came, and this model names what two people do; stream both of them"
             )
-        return self._as_learned(self.model.lifter.lift(keypoints, gaps=gaps, smoothing=smoothing))
+        return self.as_learned(self.model.lifter.lift(keypoints, gaps=gaps, smoothing=smoothing))
 
     def predict_poses(self, poses: PoseSequence3D) -> Prediction:
         """The action of one clip of poses; as `predict`."""
         classifier = self.model.classifier
         with torch_threads(1):
-            image = classifier.images([self._as_learned(poses)])[0]
+            image = classifier.images([self.as_learned(poses)])[0]
             probabilities = self.model.classify(image)
         return self._prediction(image, probabilities)
 
@@ -148,13 +148,14 @@ class Recognizer:
         times: StageTimes | None = None,
         max_latency: float | None = None,
         stop: Callable[[], bool] | None = None,
+        frames: bool = False,
     ) -> Generator[Event]:
         """All that is recognized in frames with people, or in one long clip of poses, as it comes.
 
             for event in recognizer.events(open_source("walk.mp4")):
                 match event:
                     case WindowPrediction(): ...  # a window was classified
-                    case RecognizedFrame(): ...  # a frame is done; a clip of poses has none
+                    case RecognizedFrame(): ...  # a frame is done
                     case ActionSpan(): ...  # an action has ended
 
         Args:
@@ -162,6 +163,7 @@ class Recognizer:
             options: how.
             times: takes the cost of each stage.
             max_latency, stop: as `cluster.recognition.events.source_events`.
+            frames: whether a clip of poses has frames too, in which it is seen from the front.
 
         Raises:
             ValueError: another layout or number of people than the model needs, or `max_latency` is shorter
@@ -169,7 +171,7 @@ class Recognizer:
         """
         options, times = options or LiveOptions(), times or StageTimes()
         if isinstance(source, PoseSequence3D):
-            return pose_events(self.model, self._as_learned(source), options, times)
+            return pose_events(self.model, self.as_learned(source), options, times, frames=frames)
         if max_latency is not None:
             windows = options.windows or self.model.windows
             options = within_latency(options, windows, source.fps, max_latency)
@@ -192,7 +194,7 @@ class Recognizer:
         events = self.events(source, options=options, times=times)
         return in_order(event for event in events if isinstance(event, ActionSpan))
 
-    def _as_learned(self, poses: PoseSequence3D) -> PoseSequence3D:
+    def as_learned(self, poses: PoseSequence3D) -> PoseSequence3D:
         """The poses in the classifier's layout, its axes and at its rate."""
         learned = self.model.classifier.learned
         mapped = self._in_layout(poses)

@@ -12,6 +12,7 @@ import numpy as np
 from cluster.recognition.film import RecognitionFilm
 from cluster.recognition.json_lines import JsonLines
 from cluster.recognition.live import Event, LiveOptions
+from cluster.recognition.pose_views import FRONT_SIZE
 from cluster.recognition.recognizer import Recognizer
 from cluster.recognition.records import RecognizedFrame, Who, WindowPrediction
 from cluster.recognition.timeline import ActionSpan, in_order
@@ -82,7 +83,7 @@ def recognize_source(
         recognizer: with a lifter, unless poses come.
         source: frames with people, or poses.
         options, max_latency, stop: as `Recognizer.events`.
-        output: what is written meanwhile; poses have no film.
+        output: what is written meanwhile.
         times: the source's own, so that its stages stand beside the others.
         progress: called for every frame.
 
@@ -92,7 +93,14 @@ def recognize_source(
         OSError: what is to be written cannot be, or a camera gives no more.
     """
     output, times, begin = output or RecognitionOutput(), times or StageTimes(), time.perf_counter()
-    events = recognizer.events(source, options=options, times=times, max_latency=max_latency, stop=stop)
+    events = recognizer.events(
+        source,
+        options=options,
+        times=times,
+        max_latency=max_latency,
+        stop=stop,
+        frames=output.film is not None,
+    )
     with ExitStack() as stack:
         stack.enter_context(closing(events))
         lines = stack.enter_context(JsonLines(output.lines, recognizer.class_names)) if output.lines else None
@@ -129,6 +137,7 @@ class _Account:
     progress: Progress
     begun: float
     total: int = 0
+    counted: bool = False
     num_frames: int = 0
     num_with_people: int = 0
     spans: list[ActionSpan] = field(default_factory=list)
@@ -136,8 +145,8 @@ class _Account:
     delays: deque[float] = field(default_factory=lambda: deque(maxlen=_DELAYS_KEPT))
 
     def begin(self, source: Source | PoseSequence3D) -> None:
-        if isinstance(source, PoseSequence3D):  # which has no frames that come one by one
-            self.num_frames = source.num_frames
+        if isinstance(source, PoseSequence3D):  # which is there at once
+            self.num_frames, self.counted = source.num_frames, True
             seen = np.isfinite(source.xyz).reshape(source.num_frames, -1).any(axis=1)
             self.num_with_people = int(seen.sum())
             return
@@ -161,6 +170,8 @@ class _Account:
         if self.film is not None:
             with self.times.measured("draw"):
                 self.film.append(frame)
+        if self.counted:
+            return
         self.num_frames += 1
         self.num_with_people += frame.num_detected > 0
         rate = self.num_frames / max(time.perf_counter() - self.begun, 1e-9)
@@ -170,9 +181,18 @@ class _Account:
 
 
 def _film(path: Path, recognizer: Recognizer, source: Source | PoseSequence3D) -> RecognitionFilm:
+    if isinstance(source, PoseSequence3D):
+        poses = recognizer.as_learned(source)
+        return RecognitionFilm(
+            path,
+            skeletons=(poses.skeleton, poses.skeleton),
+            class_names=recognizer.class_names,
+            image_size=FRONT_SIZE,
+            fps=poses.fps,
+            captions=("from the front", "from all sides"),
+        )
     lifter = recognizer.model.lifter
-    if isinstance(source, PoseSequence3D) or lifter is None:
-        raise ValueError("a film needs 2D keypoints or a video; 3D poses came")
+    assert lifter is not None, "frames of keypoints are refused where there is no lifter"
     return RecognitionFilm(
         path,
         skeletons=(source.skeleton, lifter.skeleton),

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -13,19 +14,23 @@ from cluster.cli import app
 from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.learned import LearnedPoses
 from cluster.recognition.model_folder import RecognitionModel
+from cluster.recognition.person_window import PersonWindow
 from cluster.recognition.pose_files import (
     PoseClaims,
     claimed,
     read_pose_file,
     read_pose_files,
 )
+from cluster.recognition.pose_views import FRONT_SIZE, PoseViews
+from cluster.recognition.windows import WindowConfig
 from encoding.datasets import save_clips
 from encoding.datasets.synthetic import synthetic
 from encoding.flat import without_depth
-from encoding.posture import turned
+from encoding.posture import Up, turned
 from encoding.spmf import encode_all
 from lifting.poses import PoseSequence3D
 from lifting.skeleton import MSR_20
+from lifting.stage_times import StageTimes
 from recognition_models import small_classifier
 
 SPLIT = synthetic(num_subjects=2, clips_per_action=1)
@@ -202,3 +207,57 @@ def test_the_model_folder_says_what_was_learned_and_older_ones_are_read(learned_
     (learned_model / "model.json").write_text(json.dumps(description))
     with pytest.raises(ValueError, match="says learned"):
         RecognitionModel.load(learned_model)
+
+
+@pytest.mark.parametrize("up", ["y", "z", "-y"])
+def test_poses_without_a_picture_have_a_film(tmp_path: Path, learned_model: Path, up: Up) -> None:
+    clip = one(tmp_path / "clip.npz", xyz=turned(CLIP, "y", up).xyz)
+    film = tmp_path / "film.mp4"
+    text = said(
+        ["recognize", str(clip), "--model", str(learned_model), "--save-video", str(film), "--up", up]
+    )
+    assert f"film       {film}" in text
+    video = cv2.VideoCapture(str(film))
+    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    # A last prediction after the last frame is shown for a second.
+    assert count in (CLIP.num_frames, CLIP.num_frames + round(CLIP.fps))
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(CLIP.fps, abs=0.1)
+    save_clips(tmp_path / "many.npz", SPLIT)
+    assert "--film shows one clip" in refused(
+        tmp_path / "many.npz", "--model", learned_model, "--film", tmp_path / "many.mp4"
+    )
+    assert not (tmp_path / "many.mp4").exists()
+
+
+def test_in_the_film_a_person_stands_upright_and_fits_into_the_picture() -> None:
+    head, foot = MSR_20.joints.index("head"), MSR_20.joints.index("left_foot")
+    window = PersonWindow(
+        RecognitionModel(classifier=small_classifier(MSR_20), lifter=None),
+        (0,), WindowConfig(), False, CLIP.fps, MSR_20, StageTimes(),
+    )  # fmt: skip
+    cases: tuple[tuple[Up, Up | None], ...] = (("y", None), ("z", None), ("-y", "-y"))
+    for up, said_up in cases:
+        views = PoseViews(turned(CLIP, "y", up), said_up)
+        frame = views.frame(0, window)
+        (person,) = frame.people
+        assert person.keypoints[head, 1] < person.keypoints[foot, 1]  # pixels grow downwards
+        assert person.pose[head, 1] < person.pose[foot, 1]
+        shown = np.stack([views.frame(n, window).people[0].keypoints for n in range(CLIP.num_frames)])
+        assert shown.min() >= 0
+        assert (shown.reshape(-1, 2).max(axis=0) <= FRONT_SIZE).all()
+        assert np.ptp(shown[..., 1]) == pytest.approx(0.8 * FRONT_SIZE[1], rel=0.01)
+    nothing = replace(CLIP, xyz=np.full_like(CLIP.xyz, np.nan))
+    assert PoseViews(nothing, "y").frame(0, window).people == ()
+
+
+def test_a_2d_clip_and_a_pair_have_views() -> None:
+    window = PersonWindow(
+        RecognitionModel(classifier=small_classifier(MSR_20), lifter=None),
+        (0,), WindowConfig(), False, CLIP.fps, MSR_20, StageTimes(),
+    )  # fmt: skip
+    (flat,) = PoseViews(without_depth(CLIP), None).frame(0, window).people
+    assert np.isfinite(flat.pose).all()
+    assert (flat.pose[:, 2] == 0).all()
+    pair = replace(CLIP, xyz=np.stack([CLIP.xyz, CLIP.xyz + np.float32([900, 0, 0])], axis=1))
+    frame = PoseViews(pair, "y").frame(0, window)
+    assert (frame.num_detected, frame.people[0].keypoints.shape) == (2, (2, 20, 2))
