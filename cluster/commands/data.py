@@ -14,8 +14,6 @@ __all__ = ["register"]
 
 data = typer.Typer(no_args_is_help=True, help="Import, export and check data sets.")
 
-COLORS = {"error": "red", "warning": "yellow"}
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -85,8 +83,7 @@ def check_command(
         settings = {name.removeprefix("data."): value for name, value in given.items()}
         report = check_split(load(check_settings(DataConfig, settings, "the data set")))
     console = Console()
-    for finding in report.findings:
-        console.print(Text(str(finding), style=COLORS[finding.severity]), soft_wrap=True)
+    data_files.show_findings(report)
     verdict = "can be used" if report.ok else "cannot be used"
     console.print(
         Text(f"{report.source}: {report.num_clips} clips, {report.num_frames} frames: {verdict}"),

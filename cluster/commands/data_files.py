@@ -14,10 +14,14 @@ from cluster.commands.options import changes, opened_progress
 
 if TYPE_CHECKING:
     from encoding.datasets.importing import ImportReport
+    from encoding.datasets.validation import Report
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "show_findings"]
 
 _FILES = "What the files do not say"
+_COLORS = {"error": "red", "warning": "yellow"}
+# A check takes as much memory as the file: a larger one is left to `posenas data check`.
+_CHECKED_BYTES = 500_000_000
 
 
 def add_to(data: typer.Typer) -> None:
@@ -159,8 +163,19 @@ def _show(report: "ImportReport", out: Path) -> None:
     for what, how_much in report.lines():
         table.add_row(Text(what), Text(how_much, overflow="fold"))
     console.print(table)
+    if report.imported.class_names and out.stat().st_size <= _CHECKED_BYTES:
+        from encoding.datasets import check
+
+        show_findings(check(out))
     further = f"data check {out}" if report.imported.class_names else f"recognize {out} --model MODEL"
     console.print(Text(f"written {out}; next: posenas {further}"), soft_wrap=True)
+
+
+def show_findings(report: "Report") -> None:
+    """A line for each finding of a check."""
+    console = Console()
+    for finding in report.findings:
+        console.print(Text(str(finding), style=_COLORS[finding.severity]), soft_wrap=True)
 
 
 def export_command(

@@ -58,7 +58,8 @@ def _layout_finding(skeleton: Skeleton, other: Skeleton, there: Fit, here: Fit) 
     return warning(
         f"this fits {other.name} better than {skeleton.name}: left and right bones differ by "
         f"{there.asymmetry:.0%} there and {here.asymmetry:.0%} here, and bones vary within a clip by "
-        f"{there.spread:.0%} and {here.spread:.0%}; if so, name skeleton {other.name}"
+        f"{there.spread:.0%} and {here.spread:.0%}; if so, name skeleton {other.name} "
+        "(of an import, the option skeleton)"
     )
 
 
@@ -92,11 +93,11 @@ def _axis_message(posture: Posture, expected: Up) -> str:
         return (
             f"heads are below the hips along {up[-1]}: the data has {up[-1]} "
             f"{'down' if up.startswith('-') else 'up'}, and {_axis_word(expected)} is expected. Say so in "
-            f"the array axes ({_axis_word(up)!r}), or negate x and y"
+            f"the array axes ({_axis_word(up)!r}; of an import, the option up), or negate x and y"
         )
     return (
         f"bodies stand along {_axis_word(up)}, and {_axis_word(expected)} is expected. Say so in the array "
-        f"axes ({_axis_word(up)!r}), and the poses are turned when they are loaded"
+        f"axes ({_axis_word(up)!r}; of an import, the option up), and the poses are turned when loaded"
     )
 
 

@@ -103,7 +103,8 @@ def _height_finding(name: str, xyz: NDArray[Any]) -> Iterator[Finding]:
     if low <= height <= high:
         return
     likely = [
-        f" In {unit} this would be {height * factor / 1000:.2f} m: multiply by {factor:g}"
+        f" In {unit} this would be {height * factor / 1000:.2f} m: multiply by {factor:g}, or name "
+        "the unit (of an import, the option unit)"
         for unit, factor in UNITS.items()
         if PEOPLE_MM[0] <= height * factor <= PEOPLE_MM[1]
     ]

@@ -10,9 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.cli import app
+from encoding.posture import turned
 from lifting.pickles import read_pickle
+from lifting.poses import PoseSequence3D
+from lifting.skeleton import MSR_20
 from ntu_files import write_ntu
-from recording_files import in_picture, movement
+from recording_files import in_picture, movement, write_trc
 
 TINY = Path(__file__).resolve().parents[1] / "tiny.yaml"
 
@@ -61,6 +64,22 @@ def labels(folder: Path, *names: str, seconds: float, people: int = 4) -> list[o
     path = folder / "labels.csv"
     path.write_text("\n".join(lines) + "\n")
     return ["--labels", path]
+
+
+def test_an_import_ends_with_what_the_check_warns_of(tmp_path: Path) -> None:
+    for n in range(2):
+        folder = tmp_path / "data" / "wave"
+        folder.mkdir(parents=True, exist_ok=True)
+        lying = turned(PoseSequence3D(xyz=movement(seed=n), fps=30, skeleton=MSR_20), "y", "z")
+        write_trc(folder / f"{n}.trc", lying.xyz, MSR_20.joints)
+    said = " ".join(
+        run("data", "import", tmp_path / "data", "--out", tmp_path / "x.npz", "--up", "y").split()
+    )
+    assert "warning: there is one class, 'wave'" in said
+    assert "bodies stand along z up, and y up is expected" in said
+    assert "of an import, the option up" in said
+    said = run("data", "import", tmp_path / "data", "--out", tmp_path / "y.npz", "--up", "z")
+    assert "is expected" not in said
 
 
 @pytest.mark.slow
