@@ -120,7 +120,7 @@ class ResourcesConfig(RuntimeConfig):
 
     workers: int | Literal["auto"] = Field(
         default=0,
-        description="Ray evaluators: 0 for this process alone, auto for as many as there is room for",
+        description="Ray evaluators: 0 for this process alone, auto for as many as the resources allow",
     )
     threads: int | None = Field(
         default=None, ge=1, description="torch threads of the final training; none: one a core"

@@ -84,6 +84,17 @@ def test_every_command_and_option_of_a_block_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_begins_with_what_it_is_for_and_something_that_works(page: Path) -> None:
+    if page.name in ("README.md", "api.md", "glossary.md", "results.md"):
+        pytest.skip("the front page, lists of names or words, and figures")
+    before, fence, _ = page.read_text(encoding="utf-8").partition("\n```")
+    words = [line for line in before.splitlines() if line and not line.startswith(("#", "|", "!["))]
+    assert fence
+    assert words, "a sentence says what the page is for"
+    assert len(before.splitlines()) <= 45
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_python_blocks_are_python_and_import_what_exists(page: Path) -> None:
     for language, _, text in blocks(page):
         if language == "python":

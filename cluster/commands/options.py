@@ -241,7 +241,7 @@ def place_changes(
 ) -> dict[str, Any]:
     """The options of where it runs as settings; None where one was not given.
 
-    Who names a cluster, or GPUs for workers, means workers on Ray: as many as there is room for.
+    Who names a cluster, or GPUs for workers, means workers on Ray: as many as the resources allow.
     """
     meant = workers is None and (address is not None or gpus)
     return {

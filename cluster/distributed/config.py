@@ -19,7 +19,7 @@ class RuntimeConfig(BaseModel):
         description="`auto` or HOST:PORT of a running Ray cluster; none starts Ray on this machine",
     )
     workers: int | Literal["auto"] = Field(
-        default="auto", description="evaluators; `auto`: as many as there is room for"
+        default="auto", description="evaluators; `auto`: as many as the resources allow"
     )
     cpus_per_worker: float = Field(default=1.0, gt=0, description="CPUs that one worker occupies")
     gpus_per_worker: float = Field(

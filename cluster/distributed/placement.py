@@ -31,7 +31,7 @@ class Placement:
     Args:
         runtime: entered.
         cls: of the workers.
-        most: never more workers than this; None: as many as there is room for.
+        most: never more workers than this; None: as many as the resources allow.
     """
 
     def __init__(self, runtime: Runtime, cls: type, most: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Placement:
         for group in broken & self._suspects:
             displaced = members[group]
             logger.warning(
-                "a machine of the cluster was lost; %d of %d workers start anew where there is room",
+                "a machine of the cluster was lost; %d of %d workers start anew where resources are free",
                 *(len(displaced), len(dispatcher.workers)),
             )
             for worker in displaced:
@@ -86,7 +86,7 @@ class Placement:
         slots = self._found(None if most is None else most - len(dispatcher.workers))
         if slots:
             dispatcher.add(slots)
-            logger.warning("the cluster has room for %d more workers; they were started", len(slots))
+            logger.warning("the cluster has resources for %d more workers; they were started", len(slots))
 
     def _found(self, most: int | None) -> list[Slot]:
         """What room there is at once, up to a number."""

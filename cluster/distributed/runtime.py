@@ -129,12 +129,12 @@ class Runtime:
         if workers != "auto" and count < 1:
             raise ValueError(f"`workers` is {workers}; 1 or more, or `auto`, is needed to search on Ray")
         if count < 1:
-            raise ValueError(self._no_room("at least 1 worker", "has no room"))
+            raise ValueError(self._no_room("at least 1 worker", "has no resources"))
         group = placement_group([self.config.resources()] * count, strategy=self.config.placement)
         seconds = timeout_seconds or self.config.placement_timeout_seconds
         if not group.wait(seconds):
             remove_placement_group(group)
-            raise ValueError(self._no_room(f"{count} workers", f"had no room within {seconds:g} s"))
+            raise ValueError(self._no_room(f"{count} workers", f"had no free resources within {seconds:g} s"))
         self._groups.append(group)
         return [(group, bundle) for bundle in range(count)]
 

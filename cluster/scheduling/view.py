@@ -127,8 +127,8 @@ def _waits_for(job: Job, seen: QueueSnapshot) -> str:
         has = describe_resources(Resources(cpus=largest[0], gpus=largest[1]))
         return f"needs {needs}; no worker has more than {has}"
     if job.reserved_by is not None and (job.reserved_until or 0) > seen.now:
-        return f"next at {job.reserved_by}, which keeps room free for it"
-    return f"room for {needs}"
+        return f"next at {job.reserved_by}, which reserves resources for it"
+    return f"needs {needs}"
 
 
 def _fits(job: Job, worker: Worker) -> bool:

@@ -62,7 +62,7 @@ class TrialResources(BaseModel):
         description="`auto` or HOST:PORT of a running Ray cluster; none starts Ray on this machine",
     )
     max_concurrent: int | None = Field(
-        default=None, ge=1, description="trials at the same time; none: as many as there is room for"
+        default=None, ge=1, description="trials at the same time; none: as many as the resources allow"
     )
     cpus_per_trial: float = Field(default=1.0, gt=0, description="CPUs that one trial occupies")
     gpus_per_trial: float = Field(

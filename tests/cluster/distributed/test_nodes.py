@@ -159,7 +159,7 @@ def test_what_a_cluster_lacks_and_what_a_token_lacks_is_said_with_the_remedy(mac
     asked = ("search", "--config", str(TINY_FILE), "--workers", "2", "--placement-timeout", "1", "--out")
     code, text = said(*asked, str(machines.folder / "one"))
     assert code == 2
-    assert "had no room within 1 s for 2 workers of 1 CPU each (placement PACK)" in text
+    assert "had no free resources within 1 s for 2 workers of 1 CPU each (placement PACK)" in text
     assert "it has 1 machine with 1 CPUs" in text
     del machines.environment["RAY_AUTH_TOKEN"]
     code, text = said(*asked, str(machines.folder / "two"))

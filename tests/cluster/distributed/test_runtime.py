@@ -139,7 +139,7 @@ def test_only_what_was_started_here_is_stopped(ray_runtime: Runtime) -> None:
 def test_what_cannot_be_placed_is_said_with_what_there_is(ray_runtime: Runtime) -> None:
     config = RuntimeConfig(workers=64, placement="SPREAD", placement_timeout_seconds=0.3)
     message = (
-        r"had no room within 0.3 s for 64 workers of 1 CPU each \(placement SPREAD\): "
+        r"had no free resources within 0.3 s for 64 workers of 1 CPU each \(placement SPREAD\): "
         r"it has 1 machine with 24 CPUs \(\d+ free\); ask for fewer workers, or start Ray on more machines"
     )
     with Runtime(config) as runtime, pytest.raises(ValueError, match=message):
@@ -156,5 +156,7 @@ def test_a_cluster_without_gpus_has_no_room_for_workers_that_need_one(ray_runtim
     config = RuntimeConfig(workers="auto", gpus_per_worker=0.5)
     with Runtime(config) as runtime:
         assert runtime.room() == 0
-        with pytest.raises(ValueError, match=r"has no room for at least 1 worker of 1 CPU and 0.5 GPU each"):
+        with pytest.raises(
+            ValueError, match=r"has no resources for at least 1 worker of 1 CPU and 0.5 GPU each"
+        ):
             runtime.place()

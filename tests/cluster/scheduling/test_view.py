@@ -24,7 +24,7 @@ def test_a_waiting_job_says_what_for(registry: Registry, add: Add, place: Places
     queue.announce("w", place(cpus=1), "host", 1)
     assert remark(registry, job) == "needs 2 CPUs; no worker has more than 1 CPU"
     queue.announce("w", place(cpus=2), "host", 1)
-    assert remark(registry, job) == "room for 2 CPUs"
+    assert remark(registry, job) == "needs 2 CPUs"
     registry.set_mode("paused")
     assert remark(registry, job) == "the queue is paused"
     registry.set_mode("open")
@@ -46,7 +46,7 @@ def test_a_reserved_job_says_where_room_is_kept(registry: Registry, add: Add, pl
     (big,) = add("big", cpus=2)
     queue.announce("w", place(cpus=2), "host", 1)
     queue.claim("w", place(cpus=2))
-    assert remark(registry, big) == "next at here, which keeps room free for it"
+    assert remark(registry, big) == "next at here, which reserves resources for it"
 
 
 def test_a_running_job_says_where_how_far_and_how_long(registry: Registry, add: Add, place: Places) -> None:
