@@ -274,7 +274,7 @@ def _detector() -> Finding:
             subject=subject,
             state="limited",
             found="MediaPipe's environment is not built",
-            mend="`make detector`, or `posenas detect --model FILE.onnx`; OpenPose JSON needs neither",
+            mend="`make detector`, or `posenas detect --detector FILE.onnx`; OpenPose JSON needs neither",
         )
 
 

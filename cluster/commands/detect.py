@@ -20,7 +20,10 @@ def detect(
     detector: Annotated[
         Path | None,
         typer.Option(
-            "--model", help="ONNX pose model (RTMPose, MoveNet) instead of MediaPipe.", show_default=False
+            "--detector",
+            "--model",
+            help="ONNX pose model (RTMPose, MoveNet) instead of MediaPipe.",
+            show_default=False,
         ),
     ] = None,
     fps: Annotated[

@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 def reproduce(
     data: Annotated[
         Path,
-        typer.Option("--data", help="Folder of the data sets.", envvar="POSENAS_DATA", show_default=False),
+        typer.Option(
+            "--root", "--data", help="Folder of the data sets.", envvar="POSENAS_DATA", show_default=False
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Registry, runs and tables.")] = Path("runs/tables"),
     table: Annotated[list[str] | None, typer.Option(help="msr, sbu; both.", show_default=False)] = None,
@@ -68,9 +70,9 @@ def reproduce(
 
     Stop it when you like: the same command continues, and tries again what has failed.
 
-    Example: [bold]posenas reproduce --data DATA --table msr --out runs/tables[/bold]
+    Example: [bold]posenas reproduce --root DATA --table msr --out runs/tables[/bold]
 
-    One column: [bold]posenas reproduce --data DATA --table msr --part AS1 --method enas[/bold]
+    One column: [bold]posenas reproduce --root DATA --table msr --part AS1 --method enas[/bold]
 
     From Python: cluster.reproduction.running.run_tables, cluster.reproduction.results.write_tables.
     """
@@ -133,7 +135,7 @@ def _parts(data: Path, tables: list[str] | None, names: list[str] | None) -> lis
     chosen = _chosen("--table", tables, tuple(TABLES))
     if not data.is_dir():
         raise FileNotFoundError(
-            f"--data is {str(data)!r}, where no folder is; that of the data sets is needed"
+            f"--root is {str(data)!r}, where no folder is; that of the data sets is needed"
         )
     parts = [part for table in TABLES if table in chosen for part in parts_of(table, data.absolute())]
     wanted = _chosen("--part", names, tuple(part.name for part in parts))

@@ -114,7 +114,7 @@ def test_workers_of_a_lost_machine_wait_for_room_and_the_others_go_on_elsewhere(
     assert (hall.places, cluster.left) == (["a0", "a1", "a2"], [])  # Ray may still find room by itself
     placement(hall)
     assert (hall.places, cluster.left) == (["", "", ""], ["a"])
-    assert "a machine of the cluster was lost; 3 of 3 workers start anew where resources are free" in caplog.text
+    assert "a machine of the cluster was lost; 3 of 3 workers start anew" in caplog.text
     cluster.free = 2
     placement(hall)
     assert hall.places == ["b0", "b1", ""]
