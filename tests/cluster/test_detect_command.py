@@ -73,7 +73,7 @@ def test_without_the_environment_the_command_says_how_to_build_it(
     assert stopped.value.code == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "`make detector`" in said
-    assert "an ONNX pose model of your own as --model" in said
+    assert "an ONNX pose model of your own as --detector" in said
     assert not (tmp_path / "json").exists()
 
 

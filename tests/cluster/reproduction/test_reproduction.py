@@ -199,7 +199,7 @@ def test_a_row_has_a_mean_where_all_of_it_was_run(registry: Registry, tmp_path: 
         (["--method", "darts"], "--method is 'darts'; it must be one of enas, random"),
         (["--poses", "lidar"], "--poses is 'lidar'; it must be one of sensor, lifted"),
         (["--seeds", "one"], "--seeds is 'one'; numbers of 0 or more with commas between"),
-        (["--data", "nowhere"], "--data is 'nowhere', where no folder is"),
+        (["--data", "nowhere"], "--root is 'nowhere', where no folder is"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:
