@@ -48,6 +48,7 @@ _LATER: dict[str, dict[str, Any]] = {
     "supernet": {"stem_keep": 0.7},
     "search": {"space": "enas_micro", "strategy_options": {}, **LATER_SETTINGS},
     "training": dict(LATER_SETTINGS),
+    "kernels": {"class_weights": "equal"},
     "network": {"stem_keep": 0.7},
     "encoding": {"bones": "own", "kind": "spmf", "images": None},
 }

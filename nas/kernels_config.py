@@ -33,6 +33,9 @@ class KernelsConfig(BaseModel):
     )
     memory_gib: float = Field(default=4.0, gt=0, description="most memory that the fit may need, GiB")
     seed: int = Field(default=0, ge=0, description="random seed of kernels, biases and copies")
+    class_weights: Literal["equal", "balanced"] = Field(
+        default="equal", description="in the ridge; balanced: a class counts as much as any other"
+    )
 
     def num_features(self, channels: int) -> int:
         """Of images with this many channels, three an image."""

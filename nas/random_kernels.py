@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nas.balance import class_weights
 from nas.images import FloatArray, ImageSource, fixed_copies
 from nas.kernels_config import KernelsConfig
 from nas.random import generator
@@ -218,6 +219,9 @@ def fit_kernels(
         groups=np.tile(names, config.copies + 1).tolist(),
         scored=np.arange(len(images)) < N,
         penalties=config.penalties(source.image_shape[0]),
+        weights=class_weights(known.labels, source.num_classes)[known.labels]
+        if config.class_weights == "balanced"
+        else None,
     )
     return KernelClassifier(kernels, ridge)
 

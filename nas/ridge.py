@@ -9,6 +9,7 @@ Source: Hoerl and Kennard 1970; leave-one-out residuals of a linear smoother H, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,11 @@ def fit_ridge(
     groups: Sequence[str] | None = None,
     scored: NDArray[np.bool_] | None = None,
     penalties: Sequence[float] | None = None,
+    weights: FloatArray | None = None,
 ) -> Ridge:
     """Fit with the penalty whose squared error on the groups left out is smallest.
 
-    min over W, b of ||Y - X W - b||^2 + penalty ||W||^2, X standardized, b without a penalty
+    min over W, b of sum_i w_i ||y_i - x_i W - b||^2 + penalty ||W||^2, X standardized, b without a penalty
 
     Args:
         features: float32 (n, F), finite.
@@ -66,6 +68,7 @@ def fit_ridge(
         groups: a name for each row; rows of one name are left out together. None: each row alone.
         scored: bool (n,), rows whose residuals count, as clips among their changed copies; None: all.
         penalties: to choose from; None: `PENALTIES` times F.
+        weights: float32 (n,), positive; a row of weight 2 counts as two rows of its group. None: all 1.
 
     Raises:
         ValueError: shapes do not fit, there are fewer than two groups or no penalty, or one is not positive.
@@ -79,22 +82,27 @@ def fit_ridge(
     candidates = [factor * features.shape[1] for factor in PENALTIES] if penalties is None else [*penalties]
     if not candidates or min(candidates) <= 0:
         raise ValueError(f"`penalties` are {candidates}; one or more positive numbers are needed")
+    if weights is not None and (weights.shape != (n,) or not (weights > 0).all()):
+        raise ValueError(f"`weights` have shape {weights.shape}; ({n},) positive numbers are needed")
     counted = np.ones(n, np.bool_) if scored is None else scored
-    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean = _mean(features, weights).astype(np.float32)
     x = features - mean
-    scale = np.sqrt(np.square(x).mean(axis=0, dtype=np.float64)).astype(np.float32)
+    scale = np.sqrt(_mean(np.square(x), weights)).astype(np.float32)
     scale[scale == 0] = 1  # a feature that never changes says nothing
     x /= scale
     targets = np.where(labels[:, None] == np.arange(num_classes), 1.0, -1.0)
-    intercept = targets.mean(axis=0)
+    intercept = _mean(targets, weights)
+    root = np.ones(n) if weights is None else np.sqrt(weights.astype(np.float64))
+    if weights is not None:
+        x *= root[:, None].astype(np.float32)
     values, vectors = np.linalg.eigh((x @ x.T).astype(np.float64))
     values = np.maximum(values, 0)
-    projected = vectors.T @ (targets - intercept)
+    projected = vectors.T @ (root[:, None] * (targets - intercept))
     errors, accuracies = {}, {}
     for penalty in candidates:
-        residuals = _left_out(values, vectors, projected, penalty, names)
+        residuals = _left_out(values, vectors, projected, penalty, names, root)
         errors[penalty] = float(np.square(residuals[counted]).mean())
-        right = (targets - residuals).argmax(axis=1) == labels
+        right = (targets - residuals / root[:, None]).argmax(axis=1) == labels
         accuracies[penalty] = float(right[counted].mean())
     best = min(errors, key=errors.__getitem__)
     dual = vectors @ (projected / (values + best)[:, None])
@@ -114,17 +122,27 @@ def _left_out(
     projected: NDArray[np.float64],
     penalty: float,
     groups: NDArray[np.intp],
+    root: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(n, K) residuals of every row by the fit without its group."""
+    """(n, K) residuals of every row, times the root of its weight, by the fit without its group."""
     shrunk = penalty / (values + penalty)
     residuals = vectors @ (shrunk[:, None] * projected)
     # I - H of centered features; the mean that is fitted beside them takes 1 / n from every element.
-    remaining = (vectors * shrunk) @ vectors.T - 1 / len(vectors)
+    remaining = (vectors * shrunk) @ vectors.T - np.outer(root, root) / np.square(root).sum()
     left_out = np.empty_like(residuals)
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
         left_out[rows] = np.linalg.solve(remaining[np.ix_(rows, rows)], residuals[rows])
     return left_out
+
+
+def _mean(values: NDArray[Any], weights: FloatArray | None) -> NDArray[np.float64]:
+    """Of the rows."""
+    if weights is None:
+        return np.asarray(values.mean(axis=0, dtype=np.float64))
+    # In the values' own precision: a copy of all features in another would double the memory of a fit.
+    shares = (weights / weights.sum()).astype(values.dtype)
+    return np.asarray(shares @ values, np.float64)
 
 
 def _check(features: FloatArray, labels: IntArray, groups: NDArray[np.intp], num_classes: int) -> None:

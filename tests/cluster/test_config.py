@@ -224,3 +224,10 @@ def test_balance_that_came_later_enters_the_hash_where_it_is_on(section: str, na
     changed = plain.changed({f"{section}.{name}": "balanced"})
     assert changed.result_settings()[section][name] == "balanced"
     assert changed.hash != plain.hash
+
+
+def test_weights_of_the_kernels_enter_the_hash_where_they_are_on() -> None:
+    plain = ExperimentConfig.preset("small", {"kernels.kernels": 100})
+    assert "class_weights" not in plain.result_settings()["kernels"]
+    assert plain.changed({"kernels.class_weights": "balanced"}).hash != plain.hash
+    assert "kernels" not in ExperimentConfig.preset("small").result_settings()

@@ -138,3 +138,14 @@ def test_images_of_another_shape_are_refused() -> None:
         RandomKernels(small(), (4, 8, 8))
     with pytest.raises(ValueError, match=r"biases have shape \(1, 2, 3\); \(1, 2, 40\) is needed"):
         RandomKernels(small(), (3, 8, 8), np.zeros((1, 2, 3), np.float32))
+
+
+def test_balanced_weights_give_a_small_class_its_share() -> None:
+    """20 images of a class and 4 of the other: the intercepts are the weighted means of the targets."""
+    images = waves(40)
+    few = np.sort(np.concatenate([np.flatnonzero(images.labels == k)[: (20, 4)[k]] for k in (0, 1)]))
+    lopsided = TensorImages(images.images[few], images.labels[few], 2)
+    plain = fit_kernels(lopsided, small()).ridge.intercept
+    balanced = fit_kernels(lopsided, small(class_weights="balanced")).ridge.intercept
+    np.testing.assert_allclose(plain, [16 / 24, -16 / 24], atol=1e-5)  # (20 - 4) / 24
+    np.testing.assert_allclose(balanced, [0, 0], atol=1e-5)

@@ -92,3 +92,31 @@ def test_a_label_beyond_the_classes_is_refused() -> None:
     x, labels = data()
     with pytest.raises(ValueError, match="labels run from 0 to 2; 2 classes need 0 to 1"):
         fit_ridge(x, labels, 2)
+
+
+def test_a_weight_of_two_is_a_row_that_comes_twice() -> None:
+    x, labels = data()
+    groups = [str(row % 5) for row in range(24)]
+    weights = np.where(np.arange(24) % 4 == 0, 2, 1).astype(np.float32)
+    twice = np.repeat(np.arange(24), weights.astype(int))
+    weighted = fit(x, labels, groups=groups, weights=weights, penalties=[5.0, 50.0])
+    repeated = fit(x[twice], labels[twice], groups=[groups[row] for row in twice], penalties=[5.0, 50.0])
+    assert weighted.penalty == repeated.penalty
+    np.testing.assert_allclose(weighted.scores(x), repeated.scores(x), atol=2e-4)
+    for penalty, share in weighted.left_out.items():  # of the rows, each once
+        names = np.array(groups)
+        right = []
+        for name in dict.fromkeys(groups):
+            out = names == name
+            kept = twice[~out[twice]]
+            mean, std = x[twice].mean(axis=0), x[twice].std(axis=0)
+            standard = ((x - mean) / std).astype(np.float64)
+            found, intercept = solved(
+                standard[kept], np.where(labels[kept, None] == np.arange(3), 1.0, -1.0), penalty
+            )
+            right += ((standard[out] @ found + intercept).argmax(axis=1) == labels[out]).tolist()
+        assert share == pytest.approx(np.mean(right))
+    ones = np.ones(24, np.float32)
+    np.testing.assert_allclose(fit(x, labels, weights=ones).scores(x), fit(x, labels).scores(x), atol=1e-4)
+    with pytest.raises(ValueError, match=r"`weights` have shape \(3,\); \(24,\) positive"):
+        fit(x, labels, weights=ones[:3])
