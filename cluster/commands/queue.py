@@ -104,6 +104,8 @@ def submit(
             waits = f"  after {', '.join(map(str, job.after))}" if job.after else ""
             _say(f"job {job.id}  {job.name}  {job.kind}{waits}")
         _say(f"runs in {experiment.folder}; `posenas queue` shows how they get on")
+        if sum(job.kind in ("evaluate", "baseline") for job in jobs) > 1:
+            _say(f"`posenas cells pool {experiment.folder}` makes one table of their scores in the end")
 
 
 def queue(

@@ -107,3 +107,13 @@ def test_a_worker_that_finds_the_queue_empty_ends_when_asked_to() -> None:
 def test_upgrade_says_what_it_found() -> None:
     assert "was at nothing, is at" in lines("db", "upgrade", "--database", "sqlite:///new.db")
     assert "already" in lines("db", "upgrade", "--database", "sqlite:///new.db")
+
+
+def test_several_scores_have_a_table_in_the_end_and_it_is_said() -> None:
+    text = "kind: baseline\nbaselines: [kernels]\nconfiguration: {tracking: null}\n"
+    Path("left.yaml").write_text(
+        f"{text}data: {{protocol: leave-one-subject-out}}\ngrid: {{data.test_part: [1, 2]}}\n"
+    )
+    assert "left-1` makes one table of their scores" in " ".join(lines("submit", "left.yaml").split())
+    Path("one.yaml").write_text(text)
+    assert "makes one table" not in lines("submit", "one.yaml")
