@@ -60,7 +60,7 @@ def _target(store: str, config: TrackingConfig) -> TrackingConfig:
         uri = resolve(config.uri)
     elif uri != without_passwords(uri) or "***" in uri:
         raise ValueError(
-            f"facts wait for the MLflow store {uri}, whose password the run does not keep; give its address"
+            f"events wait for the MLflow store {uri}, whose password the run does not keep; give its address"
             " with --tracking"
         )
     return config.model_copy(update={"uri": uri, "experiment": experiment})

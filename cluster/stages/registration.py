@@ -55,7 +55,7 @@ def run_registration(folder: Path, *, progress: Progress | None = None) -> Regis
     if not run.model.is_dir():
         raise FileNotFoundError(f"{folder} has no trained classifier yet; `posenas train {folder}` makes it")
     for done in deliver_run(folder):
-        progress.say(f"{done.count} facts delivered to {done.store}")
+        progress.say(f"{done.count} events delivered to {done.store}")
     tracker = MlflowTracker(config.uri, config.experiment, config.artifacts)
     if not tracker.attach(training_id(run)):
         raise ValueError(f"MLflow at {config.uri} does not know the training of {folder}")

@@ -1,4 +1,4 @@
-"""The process that takes the facts of an outbox to MLflow, beside the run and never in its way.
+"""The process that takes the events of an outbox to MLflow, beside the run and never in its way.
 
 `python -m cluster.tracking.courier OUTBOX` reads the settings (`TrackingConfig` as JSON) as the first line of
 stdin; every later byte says that there is something new, and the end of stdin that the run has ended, or
@@ -50,9 +50,9 @@ class Delivery:
         self._run_id = ""
 
     def run(self) -> int:
-        """Deliver all that waits, and return how many facts that was.
+        """Deliver all that waits, and return how many events that was.
 
-        A fact that cannot be delivered holds up no others but those that must come after it.
+        An event that cannot be delivered holds up no others but those that must come after it.
 
         Raises:
             OSError, ValueError: the first reason why something still waits. All else is delivered, unless the
@@ -89,7 +89,7 @@ class Delivery:
         return sum(self._outbox.repeat(self.store, run) for run in lost)
 
     def _deliver(self, facts: list[TrackingEvent], again: bool = True) -> None:
-        """One fact, or points of the same run in one call. A fact that MLflow never takes is set aside."""
+        """One event, or points of the same run in one call. An event that MLflow never takes is set aside."""
         try:
             self._apply(facts)
         except RefusedError as error:
@@ -123,7 +123,7 @@ class Delivery:
             tracker.finish(content["status"], content["timestamp"])
 
     def _ready(self, fact: TrackingEvent) -> MlflowTracker:
-        """A tracker whose run is that of the fact."""
+        """A tracker whose run is that of the event."""
         if self._tracker is None:
             self._tracker, self._run_id = self._open(self._config), ""
         if fact.kind != "start" and fact.run_id != self._run_id and not self._tracker.attach(fact.run_id):
@@ -145,12 +145,12 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What became of the facts for one store.
+    """What became of the events for one store.
 
     Args:
         store: its address, without password.
-        count: facts delivered now.
-        left: what is left: facts that MLflow refuses.
+        count: events delivered now.
+        left: what is left: events that MLflow refuses.
         gone: files of runs that the store has lost and that are nowhere else.
     """
 
@@ -169,7 +169,7 @@ def deliver(folder: Path, config: TrackingConfig, patience: float = 0.0) -> Deli
         patience: seconds to wait for another courier of the same outbox.
 
     Returns:
-        How much, and what is left: nothing, or facts that MLflow refuses for good.
+        How much, and what is left: nothing, or events that MLflow refuses for good.
 
     Raises:
         BlockingIOError: another process delivers from this outbox.
@@ -221,7 +221,7 @@ def _groups(facts: list[TrackingEvent]) -> Iterator[list[TrackingEvent]]:
 
 
 def _place(fact: TrackingEvent) -> tuple[str, ...]:
-    """What a fact writes to; two that write to the same place must arrive in their order."""
+    """What an event writes to; two that write to the same place must arrive in their order."""
     run, content = fact.run_id, fact.content
     if fact.kind == "file":
         return run, "file", content["folder"], Path(content["copy"]).name
@@ -231,7 +231,7 @@ def _place(fact: TrackingEvent) -> tuple[str, ...]:
 
 
 def _places(fact: TrackingEvent) -> set[tuple[str, ...]]:
-    """The places whose earlier facts must have arrived before this one."""
+    """The places whose earlier events must have arrived before this one."""
     own = _place(fact)
     if fact.kind == "metrics":  # a point may come late: it has its own step and time
         return {(fact.run_id,)}
@@ -271,7 +271,7 @@ def _serve(folder: Path, config: TrackingConfig, wakes: int) -> int:
             delivery.run()
             failed, pause = False, _FIRST_PAUSE
             outbox.tell(delivery.store, DeliveryStatus("delivering", ""))
-        except Exception as error:  # noqa: BLE001 - whatever a store's client raises: the facts wait, and say why
+        except Exception as error:  # noqa: BLE001 - whatever a store's client raises: the events wait, and say why
             failed = True
             known = isinstance(error, (OSError, ValueError)) and str(error)
             outbox.tell(delivery.store, DeliveryStatus("failing", str(error) if known else repr(error)))
@@ -307,7 +307,7 @@ def main() -> int:
     os.nice(_NICE)
     folder, wakes = Path(sys.argv[1]), sys.stdin.fileno()
     config = TrackingConfig.model_validate_json(_first_line(wakes))
-    # the courier of a run that was killed may be about its last fact
+    # the courier of a run that was killed may be about its last event
     with sole_courier(folder, patience=600):
         return _serve(folder, config, wakes)
 

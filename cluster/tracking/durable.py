@@ -1,6 +1,6 @@
-"""The tracker that every stage uses: facts go to the run's outbox, and a courier beside takes them to MLflow.
+"""The tracker of every stage: events go to the run's outbox, and a courier beside takes them to MLflow.
 
-On the training path a fact costs one durable commit in the run's folder, whatever the tracking server does.
+On the training path an event costs one durable commit in the run's folder, whatever the tracking server does.
 MLflow is never imported there. Why the courier is a process and no thread: docs/architecture.md.
 """
 
@@ -148,7 +148,7 @@ class DurableTracker:
         self._tell(Outbox.position)  # nothing new: what could not be kept before has its last chance
         if self._backlog:
             count = len(self._backlog) - 1
-            self._progress.say(f"{count} facts could not be kept for MLflow: {self._said.reason}")
+            self._progress.say(f"{count} events could not be kept for MLflow: {self._said.reason}")
         if self._courier is not None and self._outbox is not None:
             self._wait(self._courier, self._outbox)
             line = left_behind(self._outbox.backlog(self._store), self._run_folder, self._why(self._outbox))
@@ -159,7 +159,7 @@ class DurableTracker:
         self._outbox, self._courier = None, None
 
     def _tell(self, keep: Callable[[Outbox], object]) -> None:
-        """Keep a fact, those first that could not be kept before, and wake the courier."""
+        """Keep an event, those first that could not be kept before, and wake the courier."""
         self._backlog.append(keep)  # type: ignore[arg-type]
         try:
             if self._outbox is None:
@@ -187,11 +187,11 @@ class DurableTracker:
             self._courier, self._started = self._start_courier(), time.monotonic()
         if self._courier.stdin is None or self._courier.poll() is not None:
             return
-        with suppress(BrokenPipeError):  # it has just ended; a later fact starts another
+        with suppress(BrokenPipeError):  # it has just ended; a later event starts another
             self._courier.stdin.write(b".")
 
     def _may_restart(self) -> bool:
-        """A courier that ends by itself is broken or was killed: not a new one for every fact."""
+        """A courier that ends by itself is broken or was killed: not a new one for every event."""
         return time.monotonic() - self._started > _RESTART_SECONDS
 
     def _start_courier(self) -> subprocess.Popen[bytes]:
@@ -225,7 +225,7 @@ class DurableTracker:
             time.sleep(0.02)
 
     def _say(self, news: DeliveryStatus) -> None:
-        """A line when it stops or starts to work; not one for every fact."""
+        """A line when it stops or starts to work; not one for every event."""
         if news.state == self._said.state or news.state == "":
             return
         if news.state in ("failing", "full"):
@@ -245,11 +245,12 @@ def left_behind(waiting: Backlog, run_folder: Path, why: str) -> str:
     if waiting.total:
         because = f" ({why})" if why else ""
         parts.append(
-            f"not in MLflow yet: {waiting.points} points of curves and {waiting.others} other facts{because};"
+            f"not in MLflow yet: {waiting.points} points of curves and {waiting.others} other events"
+            f"{because};"
             f" `posenas deliver {shlex.quote(str(run_folder))}` brings them there"
         )
     if waiting.refused:
-        parts.append(f"MLflow refused {waiting.refused} facts for good, the first with: {waiting.reason}")
+        parts.append(f"MLflow refused {waiting.refused} events for good, the first with: {waiting.reason}")
     return ". ".join(parts)
 
 

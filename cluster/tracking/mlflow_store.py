@@ -293,7 +293,7 @@ def experiment_id(client: "MlflowClient", uri: str, name: str, artifacts: str | 
 
 
 class RefusedError(ValueError):
-    """MLflow understood, and will not take this one fact, now or later; others it may take."""
+    """MLflow understood, and will not take this one event, now or later; others it may take."""
 
 
 @contextmanager

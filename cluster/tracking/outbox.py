@@ -1,4 +1,4 @@
-"""The outbox of a run: every fact for MLflow is made durable here before anyone tries to deliver it.
+"""The outbox of a run: every event for MLflow is made durable here before anyone tries to deliver it.
 
     RUN/outbox/facts.db     the events in the order in which they came, and which are delivered
     RUN/outbox/files/       copies of the files that wait: what is recorded is what was given
@@ -60,7 +60,7 @@ class TrackingEvent:
     """One thing to tell MLflow.
 
     Args:
-        number: its place; facts are delivered in this order.
+        number: its place; events are delivered in this order.
         run_id: our own id of the run that it is about.
         kind: the method of `cluster.tracking.tracker.Tracker` that was called.
         content: the arguments of that call, as JSON values.
@@ -90,7 +90,7 @@ class Backlog(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Facts that wait."""
+        """Events that wait."""
         return self.points + self.others
 
 
@@ -106,7 +106,7 @@ def known_mlflow_runs(folder: Path) -> dict[str, str]:
 
 
 class Outbox:
-    """The facts of one run folder.
+    """The events of one run folder.
 
     Args:
         folder: made here. A damaged database in it is moved aside, never thrown away.
@@ -142,12 +142,12 @@ class Outbox:
     def add(
         self, store: str, run_id: str, kind: EventKind, content: Mapping[str, Any], key: str = ""
     ) -> bool:
-        """Keep a fact; when this returns it survives a power cut.
+        """Keep an event; when this returns it survives a power cut.
 
         Args:
             store: see `store_name`.
             run_id: our own id of the run.
-            kind: of the fact.
+            kind: of the event.
             content: JSON values.
             key: an event with the key of an earlier one of this run is that event, given again; "": never.
 
@@ -164,7 +164,7 @@ class Outbox:
             return added.rowcount > 0
 
     def add_all(self, store: str, run_id: str, kind: EventKind, facts: Iterable[tuple[str, Any]]) -> None:
-        """Many facts with their keys, in one transaction."""
+        """Many events with their keys, in one transaction."""
         rows = [(store, run_id, kind, json.dumps(content), key or None) for key, content in facts]
         with self._writing() as database:
             database.executemany(
@@ -205,7 +205,7 @@ class Outbox:
         return self._files / name
 
     def position(self) -> int:
-        """The number of the last fact; part of every checkpoint."""
+        """The number of the last event; part of every checkpoint."""
         with self._lock:
             (number,) = self._database.execute("SELECT coalesce(max(number), 0) FROM fact").fetchone()
         return int(number)
@@ -228,7 +228,7 @@ class Outbox:
             )
 
     def next(self, store: str, after: int = 0, limit: int = 1000) -> list[TrackingEvent]:
-        """The facts that wait longest for this store, of those with higher numbers than `after`."""
+        """The events that wait longest for this store, of those with higher numbers than `after`."""
         with self._lock:
             rows = self._database.execute(
                 "SELECT number, run_id, kind, content FROM fact WHERE store = ? AND state = 'waiting'"
@@ -240,7 +240,7 @@ class Outbox:
         ]
 
     def beginning(self, store: str, run_id: str, before: int) -> TrackingEvent | None:
-        """The last "start" of a run before a fact, delivered or not: with it a lost run can be made again."""
+        """The last "start" of a run before an event, delivered or not: a lost run is made again with it."""
         with self._lock:
             row = self._database.execute(
                 "SELECT number, content FROM fact WHERE store = ? AND run_id = ? AND kind = 'start'"

@@ -109,7 +109,7 @@ def test_a_search_goes_on_where_a_server_does_not_let_it_in(forbidding: str, tmp
     tracker.start("run", "run", {}, {})
     tracker.close()
     assert "2" not in lines[-1].split(" other")[0]
-    assert re.search(r"1 other facts \(the MLflow server at .* does not let us in", lines[-1])
+    assert re.search(r"1 other events \(the MLflow server at .* does not let us in", lines[-1])
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_a_server_that_is_not_there_delays_nothing_and_the_end_says_what_waits_a
         f"not recorded for now, kept in {tmp_path}/my run/outbox: no MLflow server answers"
     )
     assert lines[1].startswith(
-        "not in MLflow yet: 21 points of curves and 2 other facts (no MLflow server answers"
+        "not in MLflow yet: 21 points of curves and 2 other events (no MLflow server answers"
     )
     assert lines[1].endswith(f"`posenas deliver '{tmp_path}/my run'` brings them there")
     # the server has moved: everything goes to the new address, whatever became of the old one
@@ -211,7 +211,7 @@ def test_what_mlflow_refuses_is_said_and_holds_nothing_up(uri: str, tmp_path: Pa
     tracker.log_artifact(tmp_path / "a.txt")
     tracker.close()
     assert points(uri, "refused", "loss") == expected(1)
-    assert "not in MLflow yet: 0 points of curves and 1 other facts (MLflow cannot use" in lines[-1]
+    assert "not in MLflow yet: 0 points of curves and 1 other events (MLflow cannot use" in lines[-1]
     assert "Invalid artifact path: '../outside'" in lines[-1]
     assert len(MlflowTracker(uri)._client.list_artifacts(run_of(uri, "refused").info.run_id)) == 1
 
