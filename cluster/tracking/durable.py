@@ -246,8 +246,7 @@ def left_behind(waiting: Backlog, run_folder: Path, why: str) -> str:
         because = f" ({why})" if why else ""
         parts.append(
             f"not in MLflow yet: {waiting.points} points of curves and {waiting.others} other events"
-            f"{because};"
-            f" `posenas deliver {shlex.quote(str(run_folder))}` brings them there"
+            f"{because}; `posenas deliver {shlex.quote(str(run_folder))}` brings them there"
         )
     if waiting.refused:
         parts.append(f"MLflow refused {waiting.refused} events for good, the first with: {waiting.reason}")
