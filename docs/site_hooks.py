@@ -9,6 +9,7 @@ PAGES = {"index.md": "README.md", "changelog.md": "CHANGELOG.md", "contributing.
 """Pages of the site and the files beside docs/ that they are made of."""
 
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+_TARGET = re.compile(r"""(\]\(|(?:src|href|srcset)=")([^)\s"]+)""")  # of Markdown, nested too, and of HTML
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -17,20 +18,24 @@ def on_files(files: Any, config: Any) -> Any:
 
     for name, source in PAGES.items():
         text = (HERE.parent / source).read_text(encoding="utf-8")
-        files.append(File.generated(config, name, content=_LINK.sub(_from_root, text)))
+        files.append(File.generated(config, name, content=from_root(text)))
     return files
+
+
+def from_root(text: str) -> str:
+    """A page of the folder above docs/, with links as they are from docs/."""
+    return _TARGET.sub(_moved, text)
+
+
+def _moved(link: re.Match[str]) -> str:
+    target = link[2]
+    inside = target.removeprefix("docs/")
+    return link[1] + (inside if inside != target or _is_outside(target) else f"../{target}")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Links that leave docs/ lead to the page of the same text, or become the name of the file."""
     return _LINK.sub(_from_docs, markdown)
-
-
-def _from_root(link: re.Match[str]) -> str:
-    """docs/NAME of a file in the root is NAME of the site."""
-    target = link[3]
-    inside = target.removeprefix("docs/")
-    return f"{link[1]}[{link[2]}]({inside if inside != target or _is_outside(target) else '../' + target})"
 
 
 def _from_docs(link: re.Match[str]) -> str:

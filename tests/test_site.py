@@ -1,5 +1,6 @@
 """The site of docs/ is built without a warning, and a broken link would be one."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -42,3 +43,18 @@ def test_a_broken_link_is_a_warning_and_stops_the_build(link: str, tmp_path: Pat
     answer = build(root, tmp_path / "site")
     assert answer.returncode == 1, answer.stderr
     assert "faq.md" in answer.stderr
+
+
+def test_links_of_the_front_page_are_those_of_docs() -> None:
+    spec = importlib.util.spec_from_file_location("site_hooks", REPOSITORY / "docs" / "site_hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    page = '[![film](docs/a.gif)](docs/a.md#b) <img src="docs/c.png"> [d](LICENSE) [e](#e) [f](https://f.org)'
+    moved = '[![film](a.gif)](a.md#b) <img src="c.png"> [d](../LICENSE) [e](#e) [f](https://f.org)'
+    assert hooks.from_root(page) == moved
+    assert (
+        hooks.on_page_markdown("[d](../LICENSE) [g](../CHANGELOG.md#h)")
+        == "d (`LICENSE`) [g](changelog.md#h)"
+    )
