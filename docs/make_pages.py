@@ -11,8 +11,9 @@ from xml.sax.saxutils import escape
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from diagrams import platform_picture, timeline_picture  # noqa: E402 - a file beside this one
-from reference_pages import commands_page, settings_page  # noqa: E402 - a file beside this one
+from command_pages import commands_page  # noqa: E402 - files beside this one
+from diagrams import platform_picture, timeline_picture  # noqa: E402
+from setting_pages import settings_page  # noqa: E402
 
 PACKAGES = ("lifting", "encoding", "encoding.datasets", "nas", "cluster", "cluster.cells")
 
