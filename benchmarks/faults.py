@@ -25,12 +25,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cluster.registry.records import Resources
+from cluster.registry.records import Job, Resources
 from cluster.registry.registry import Registry
-from cluster.scheduling.jobs import COMMANDS, POSENAS
+from cluster.scheduling.jobs import JOB_KINDS, POSENAS
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.submission import Options, submit
 from cluster.scheduling.worker import WorkerConfig, run_worker
@@ -77,13 +78,11 @@ def work(url: str, name: str, folder: Path, script: str, hours_ahead: float, cpu
     """One worker, in this process, until the queue is empty."""
     if hours_ahead:
         shift_sqlites_clock(hours_ahead)
-    COMMANDS["trial"] = lambda job, _desk, _address: [
-        "/bin/sh",
-        "-c",
-        script,
-        str(job.id),
-        str(folder / "ran"),
-    ]
+
+    def process(job: Job, _desk: Path, _address: str | None) -> list[str]:
+        return ["/bin/sh", "-c", script, str(job.id), str(folder / "ran")]
+
+    JOB_KINDS["trial"] = replace(JOB_KINDS["search"], process=process)
     config = WorkerConfig(
         name=name, cpus=cpus, gpus=0, lease_seconds=LEASE_SECONDS, retry_seconds=1, until_empty=True
     )

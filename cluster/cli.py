@@ -34,7 +34,7 @@ from cluster.commands import (
     reproduce,
     worker,
 )
-from cluster.disk import DISK_FULL, is_disk_full, is_passing
+from cluster.errors import exit_code, sentence
 from cluster.interruption import Interrupted
 
 __all__ = ["app", "main"]
@@ -42,7 +42,6 @@ __all__ = ["app", "main"]
 # What typer itself reports well: wrong options and arguments.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-BAD_INPUT = (ValueError, OSError)
 _CALLED = "posenas.called"
 
 
@@ -73,8 +72,8 @@ class _Commands(TyperGroup):
         except Exception as error:  # noqa: BLE001 - the last door: everything leaves as a sentence and a code
             if ctx.params.get("verbose"):
                 traceback.print_exc()
-            _say(_with_flags(_sentence(error), _flags(self, ctx.meta.get(_CALLED, []))), "red")
-            raise typer.Exit(_exit_code(error)) from None
+            _say(_with_flags(_shown(error), _flags(self, ctx.meta.get(_CALLED, []))), "red")
+            raise typer.Exit(exit_code(error)) from None
 
 
 app = typer.Typer(
@@ -145,25 +144,9 @@ def _write_what_the_terminal_can() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _exit_code(error: Exception) -> int:
-    if is_disk_full(error):
-        return DISK_FULL
-    if is_passing(error):
-        return os.EX_TEMPFAIL
-    if isinstance(error, BlockingIOError | ConnectionError | TimeoutError):
-        return os.EX_TEMPFAIL
-    return 2 if isinstance(error, BAD_INPUT) else 1
-
-
-def _sentence(error: Exception) -> str:
-    """What the error says, its kind where the text alone would puzzle."""
-    text = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{where}"
-    if isinstance(error, BAD_INPUT) and text:
-        return text
-    return f"{type(error).__name__}: {text} (--verbose shows where)" if text else f"{type(error).__name__}"
+def _shown(error: Exception) -> str:
+    """The sentence; where the fault may be ours, with the way to its place."""
+    return sentence(error) + (" (--verbose shows where)" if exit_code(error) == 1 else "")
 
 
 def _flags(group: Any, arguments: list[str]) -> dict[str, str]:

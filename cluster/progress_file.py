@@ -2,16 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster.files import read_json, write_json
-from cluster.progress import Progress
+from cluster.progress import Progress, RichProgress, console_progress
 from cluster.schedule import Remaining
 
-__all__ = ["FileProgress", "ProgressReport", "read_progress"]
+__all__ = ["FileProgress", "ProgressReport", "opened_progress", "read_progress"]
 
 PROGRESS_VARIABLE = "POSENAS_PROGRESS"
 """The environment variable by which a worker tells a job where to report."""
@@ -112,3 +113,14 @@ def reported(progress: Progress, environment: "os._Environ[str] | dict[str, str]
     """The progress, reported to a file too where a worker asked for it."""
     place = environment.get(PROGRESS_VARIABLE)
     return FileProgress(progress, Path(place)) if place else progress
+
+
+@contextmanager
+def opened_progress() -> Iterator[Progress]:
+    """Bars for a person, lines for a file, a report for a worker; the terminal is left as it was."""
+    progress = console_progress()
+    if not isinstance(progress, RichProgress):
+        yield reported(progress)
+        return
+    with progress:
+        yield reported(progress)

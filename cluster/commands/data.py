@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.commands import data_files, options
-from cluster.commands.options import changes, data_changes
+from cluster.commands.options import changes, data_changes, show
 
 __all__ = ["register"]
 
@@ -47,10 +47,7 @@ def encode(
         ExperimentConfig.from_file(config, given) if config else ExperimentConfig.preset("small", given)
     )
     outcome = encode_clips(experiment, out)
-    console = Console()
-    console.print(Text(outcome.description), soft_wrap=True)
-    console.print(Text(f"{outcome.num_images} images in {outcome.seconds:.2f} s"), soft_wrap=True)
-    console.print(Text(f"look at {outcome.contact_sheet}"), soft_wrap=True)
+    show(*outcome.lines())
 
 
 @data.command("check")

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from cluster.commands import options
 from cluster.commands.options import (
@@ -15,6 +13,7 @@ from cluster.commands.options import (
     numbers,
     opened_progress,
     place_changes,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -137,12 +136,7 @@ def search(
     folder = out or Path("runs") / experiment.data_label
     with opened_progress() as progress:
         outcome = run_search(experiment, folder, resume=resume, progress=progress)
-    _show(
-        f"genotype  {outcome.genotype}",
-        f"pictures  {folder / 'pictures'}",
-        f"report    {folder / 'report.html'}",
-        f"next      posenas train {folder}",
-    )
+    show(*outcome.lines())
 
 
 def train(
@@ -208,7 +202,6 @@ def train(
     )
     if not mlflow:
         given["tracking"] = None
-    from cluster.progress import duration
     from cluster.stages.branch import branch_run
     from cluster.worker import run_training
 
@@ -222,12 +215,7 @@ def train(
             partner=partner,  # type: ignore[arg-type]
             progress=progress,
         )
-    _show(
-        f"trained   {outcome.num_parameters:,} parameters, {len(outcome.epochs)} epochs, "
-        f"{duration(outcome.seconds)}" + (f", {len(outcome.seeds)} seeds" if len(outcome.seeds) > 1 else ""),
-        f"model     {outcome.model}",
-        f"next      posenas evaluate {run}",
-    )
+    show(*outcome.lines())
 
 
 def evaluate(
@@ -245,26 +233,11 @@ def evaluate(
 
     From Python: cluster.worker.run_evaluation(folder).
     """
-    from cluster.scores import score_lines
-    from cluster.stages.evaluation import class_lines, seed_line
     from cluster.worker import run_evaluation
 
     with opened_progress() as progress:
         outcome = run_evaluation(run, baselines=baselines, progress=progress)
-    _show(
-        *class_lines(outcome),
-        *(f"scores    {line}" for line in score_lines(outcome.scores)),
-        f"accuracy  {outcome.accuracy:.4f} ({outcome.correct} of {outcome.total} original test sequences)",
-        *([f"seeds     {seed_line(outcome)}"] if len(outcome.seeds) > 1 else []),
-        *(
-            []
-            if outcome.with_kernels is None
-            else [f"committee {outcome.with_kernels:.4f} with random kernels, half and half"]
-        ),
-        *([] if outcome.standing is None else [f"standing  {outcome.standing}"]),
-        f"report    {run / 'report.html'}",
-        "compare   posenas cells list; posenas ui",
-    )
+    show(*outcome.lines())
 
 
 def register_model(
@@ -280,8 +253,7 @@ def register_model(
 
     with opened_progress() as progress:
         outcome = run_registration(run, progress=progress)
-    aliases = f" ({', '.join(outcome.aliases)})" if outcome.aliases else ""
-    _show(f"registered  {outcome.name} version {outcome.version}{aliases}", f"load it     {outcome.uri}")
+    show(*outcome.lines())
 
 
 def demo(
@@ -299,7 +271,7 @@ def demo(
 
     with opened_progress() as progress:
         outcome = run_demo(out, workers=workers, tracking=tracking, progress=progress)
-    _show(*outcome.lines())
+    show(*outcome.lines())
 
 
 def baseline(
@@ -373,14 +345,7 @@ def baseline(
     if as_json:
         typer.echo((folder / "baseline.json").read_text(encoding="utf-8"))
         return
-    each = ", ".join(f"seed {seed}: {accuracy:.4f}" for seed, accuracy in outcome.seeds.items())
-    what = "ridge  " if comparison == "kernels" else "network"
-    trained = [f"{what}   {outcome.num_parameters:,} parameters; {each}"] if outcome.num_parameters else []
-    _show(
-        f"accuracy  {outcome.mean:.4f} of {outcome.total} test sequences",
-        *trained,
-        f"score     {folder / 'baseline.json'}",
-    )
+    show(*outcome.lines())
 
 
 def _experiment(
@@ -397,9 +362,3 @@ def _experiment(
     if run is not None and preset is None:
         return RunFolder.open(run).config().changed(given)
     return ExperimentConfig.preset(preset or "small", given)  # type: ignore[arg-type]
-
-
-def _show(*lines: str) -> None:
-    console = Console(highlight=False)
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)

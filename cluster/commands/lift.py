@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from cluster.commands import options, source_options
-from cluster.commands.options import changes, opened_progress
+from cluster.commands.options import changes, opened_progress, show
 
 if TYPE_CHECKING:
     from cluster.lifter.config import LiftConfig
@@ -106,20 +104,12 @@ def train(
     if resume and resume_auto:  # the run has kept its settings; the file may have changed since
         config = preset = None
     from cluster.lifter.training import run_lift_training
-    from cluster.progress import duration
 
     chosen = _config(config, preset, given, out if resume else None)
     folder = out or Path("runs") / f"lift-{chosen.data.name}"
     with opened_progress() as progress:
         outcome = run_lift_training(chosen, folder, resume=resume, progress=progress)
-    last = {name: rows[-1]["validation_p1"] for name, rows in outcome.epochs.items()}
-    _show(
-        f"trained     {' and '.join(f'{n:,}' for n in outcome.num_parameters.values())} parameters, "
-        f"{duration(outcome.seconds)}",
-        f"validation  P1 {last['gt']:.1f} mm on true keypoints, {last['detected']:.1f} mm on detected ones",
-        f"lifter      {outcome.lifter}",
-        f"next        posenas lift evaluate {folder}",
-    )
+    show(*outcome.lines())
 
 
 @lift.command()
@@ -157,10 +147,10 @@ def evaluate(
         )
     for part, methods in outcome.parts.items():
         frames = next(iter(methods.values())).frame_wise.frames
-        _show("", f"{part}: {frames} frames, {outcome.unlifted[part]} of them not lifted; millimeters")
-        _show(as_text(summary_table(methods), markdown=markdown))
-        _show("", as_text(action_table(methods, measure), markdown=markdown))
-    _show("", f"pictures  {run / 'pictures'}", f"errors    {run / 'evaluation.json'}")
+        show("", f"{part}: {frames} frames, {outcome.unlifted[part]} of them not lifted; millimeters")
+        show(as_text(summary_table(methods), markdown=markdown))
+        show("", as_text(action_table(methods, measure), markdown=markdown))
+    show("", f"pictures  {run / 'pictures'}", f"errors    {run / 'evaluation.json'}")
 
 
 @lift.command()
@@ -231,7 +221,7 @@ def run(
     folder = out or Path("lifted") / source.stem
     with opened_progress() as progress:
         outcome = run_lift(trained, request, folder, progress=by_phase(progress))
-    _show(
+    show(
         *(f"note       {note}" for note in outcome.notes),
         f"lifted     {outcome.num_lifted} of {outcome.num_frames} frames, {outcome.num_filled} with keypoints"
         f" filled in, {outcome.num_mended} with a wild pose mended; "
@@ -263,9 +253,3 @@ def _config(config: Path | None, preset: str | None, given: dict[str, Any], run:
     if run is not None and preset is None:
         return LiftRun.open(run).config().changed(given)
     return LiftConfig.preset(preset or "paper", given)  # type: ignore[arg-type]
-
-
-def _show(*lines: str) -> None:
-    console = Console(highlight=False)
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)

@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from cluster.commands import options
 from cluster.commands.lift import Config, Data, Preset, lift
-from cluster.commands.options import changes, opened_progress, parse_settings
+from cluster.commands.options import changes, opened_progress, parse_settings, show
 
 __all__ = ["register"]
 
@@ -169,19 +168,8 @@ def tune(
     tuning = _settings(out if resume else None, config, preset, space, given)
     with opened_progress() as progress:
         outcome = run_tuning(tuning, out, resume=resume, progress=progress)
-    console = Console()
-    console.print(trials_table(outcome.records))
-    lines = [
-        f"best      {outcome.best.name}, {outcome.best.score:.1f} mm on the validation part",
-        f"matters   {_most_important(outcome.shares)}",
-        f"pictures  {out / 'pictures'}",
-        f"table     {out / 'trials.csv'}",
-        f"next      posenas lift train --config {out / 'best.yaml'}",
-    ]
-    if outcome.num_open:
-        lines.append(f"left      {outcome.num_open} trials: posenas lift tune --resume --out {out}")
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)
+    Console().print(trials_table(outcome.records))
+    show(*outcome.lines())
 
 
 def _settings(
@@ -218,12 +206,6 @@ def seconds(text: str) -> float:
     if match is None or float(match[1]) == 0:
         raise ValueError(f"--time-limit is {text!r}; a number with s, m or h is needed, as 90s, 30m or 2h")
     return float(match[1]) * _UNITS[match[2]]
-
-
-def _most_important(shares: Any) -> str:
-    if not shares:
-        return "cannot be said of fewer than 8 trials"
-    return ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:4])
 
 
 def _print_space() -> None:

@@ -1,7 +1,6 @@
 """Options that several commands share, and how they become changes of an experiment."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,8 @@ from typer.core import TyperCommand
 from lifting.yaml_text import load_yaml
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from cluster.progress import Progress
     from lifting.trained_lifter import Runtime
 
@@ -47,6 +48,7 @@ __all__ = [
     "opened_progress",
     "parse_settings",
     "place_changes",
+    "show",
 ]  # fmt: skip
 
 _AUTO = "--resume=auto"
@@ -302,18 +304,17 @@ def lifter_runtime(choice: str) -> "Runtime":
     return choice  # type: ignore[return-value]
 
 
-@contextmanager
-def opened_progress() -> Iterator["Progress"]:
-    """Bars for a person, lines for a file; the terminal is left as it was."""
-    from cluster.progress import RichProgress, console_progress
-    from cluster.progress_file import reported
+def opened_progress() -> "AbstractContextManager[Progress]":
+    """As `cluster.progress_file.opened_progress`, which is loaded when it is needed: help does without."""
+    from cluster.progress_file import opened_progress as opened
 
-    progress = console_progress()
-    if not isinstance(progress, RichProgress):
-        yield reported(progress)
-        return
-    with progress:
-        yield reported(progress)
+    return opened()
+
+
+def show(*lines: str) -> None:
+    """Lines for a person, none of them folded."""
+    for line in lines:
+        typer.echo(line)
 
 
 def _plain(name: str, value: Any) -> Any:

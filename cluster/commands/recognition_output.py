@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cluster.commands.options import opened_progress
+from cluster.commands.options import opened_progress, show
 from cluster.interruption import Interruption
 from cluster.progress import by_phase
 from cluster.recognition.clip_answers import write_answers
@@ -48,7 +48,7 @@ def recognize_frames(
     """
     times = StageTimes()
     source = open_source(name, times=times, **opening)
-    _show(*(f"note: {note}" for note in source.notes))
+    show(*(f"note: {note}" for note in source.notes))
     with opened_progress() as progress, Interruption() as interruption:
         outcome = recognize_source(
             recognizer,
@@ -61,11 +61,11 @@ def recognize_frames(
             stop=lambda: interruption.requested,
         )
     if outcome.interrupted:
-        _show(f"stopped after {outcome.num_frames} frames")
+        show(f"stopped after {outcome.num_frames} frames")
     _show_outcome(recognizer, outcome, options.whole)
     _show_why_nothing(recognizer, outcome)
     _show_costs(outcome)
-    _show(*[f"film       {film}"] * bool(film), *[f"lines      {lines}"] * bool(lines))
+    show(*[f"film       {film}"] * bool(film), *[f"lines      {lines}"] * bool(lines))
 
 
 def recognize_poses(
@@ -88,7 +88,7 @@ def recognize_poses(
     if claims.up and classifier.learned is not None:  # what the user says is not corrected by what is seen
         learned = classifier.learned.model_copy(update={"up": None})
         recognizer = Recognizer(replace(recognizer.model, classifier=replace(classifier, learned=learned)))
-    _show(*[f"note: {note}"] * (note is not None))
+    show(*[f"note: {note}"] * (note is not None))
     if len(clips) > 1:
         if output.film is not None:
             raise ValueError(
@@ -100,7 +100,7 @@ def recognize_poses(
     _show_outcome(recognizer, outcome, options.whole)
     _show_why_nothing(recognizer, outcome)
     _show_costs(outcome)
-    _show(
+    show(
         *(
             f"{what}{place}"
             for what, place in (("film       ", output.film), ("lines      ", output.lines))
@@ -128,8 +128,8 @@ def _recognize_clips(recognizer: Recognizer, clips: list[NamedClip], lines: Path
     else:
         write_answers(lines, answers(), recognizer.class_names)
     Console(highlight=False).print(table)
-    _show(*_counts(labeled, recognizer.class_names))
-    _show(*[f"lines      {lines}"] * bool(lines))
+    show(*_counts(labeled, recognizer.class_names))
+    show(*[f"lines      {lines}"] * bool(lines))
 
 
 def _counts(labeled: list[tuple[NamedClip, Prediction]], class_names: tuple[str, ...]) -> list[str]:
@@ -156,7 +156,7 @@ def _show_outcome(recognizer: Recognizer, outcome: RecognitionOutcome, whole: bo
         for window in outcome.predictions:
             order = window.probabilities.argsort()[::-1][:3]
             parts = [f"{recognizer.class_names[k]} {window.probabilities[k]:.2f}" for k in order]
-            _show(f"{_who(window.who)}   {', '.join(parts)}")
+            show(f"{_who(window.who)}   {', '.join(parts)}")
         return
     table = Table("from", "to", "who", "action", "probability", box=None, header_style="bold")
     for span in outcome.spans:
@@ -166,16 +166,16 @@ def _show_outcome(recognizer: Recognizer, outcome: RecognitionOutcome, whole: bo
     if outcome.spans:
         Console(highlight=False).print(table)
     elif outcome.predictions:
-        _show("no action is likely enough to be decided for; --enter lowers the threshold")
+        show("no action is likely enough to be decided for; --enter lowers the threshold")
 
 
 def _show_why_nothing(recognizer: Recognizer, outcome: RecognitionOutcome) -> None:
     """Where there was no prediction: what is missing."""
     if outcome.num_frames and not outcome.num_with_people:
-        _show(f"no person is seen in any of the {outcome.num_frames} frames")
+        show(f"no person is seen in any of the {outcome.num_frames} frames")
     elif not outcome.predictions:
         least = recognizer.model.windows.least
-        _show(
+        show(
             f"a person is seen in {outcome.num_with_people} of {outcome.num_frames} frames; "
             f"a prediction needs {least} frames of one person"
         )
@@ -188,11 +188,11 @@ def _show_costs(outcome: RecognitionOutcome) -> None:
         f"{stage} {times.milliseconds(stage):.2f} ms ({1000 / max(times.milliseconds(stage), 1e-6):.0f}/s)"
         for stage in times.seconds
     ]
-    _show(f"{outcome.num_frames} frames, {outcome.frames_per_second:.0f} frames/s; {', '.join(stages)}")
+    show(f"{outcome.num_frames} frames, {outcome.frames_per_second:.0f} frames/s; {', '.join(stages)}")
     if outcome.delays:
         ordered = sorted(outcome.delays)
         worst = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-        _show(
+        show(
             f"from a frame to the prediction that it causes: median {ordered[len(ordered) // 2]:.0f} ms, "
             f"95 % within {worst:.0f} ms"
         )
@@ -207,9 +207,3 @@ def _who(identities: tuple[int, ...]) -> str:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)}:{rest:04.1f}"
-
-
-def _show(*lines: str) -> None:
-    console = Console(highlight=False)
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)

@@ -8,10 +8,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from cluster.commands import options, source_options
-from cluster.commands.options import opened_progress
+from cluster.commands.options import opened_progress, show
 
 if TYPE_CHECKING:
     from cluster.recognition.windows import WindowConfig
@@ -260,7 +259,7 @@ def pack(
     model = pack_model(source, out, lifter=lifter, windows=windows)
     names = model.classifier.class_names
     taken = "3D poses" if model.lifter is None else f"2D keypoints ({model.lifter.keypoint_skeleton.name})"
-    _show(
+    show(
         f"model      {out}",
         f"takes      {taken}, names {len(names)} actions of "
         + ("one person" if model.classifier.num_people == 1 else "two people"),
@@ -287,9 +286,7 @@ def study(
     for condition in next(iter(outcome.accuracies.values())):
         table.add_row(condition, *(f"{values[condition]:.4f}" for values in outcome.accuracies.values()))
     Console(highlight=False).print(table)
-    _show(
-        f"of {outcome.total} test sequences", f"plot       {outcome.picture}", f"table      {outcome.table}"
-    )
+    show(f"of {outcome.total} test sequences", f"plot       {outcome.picture}", f"table      {outcome.table}")
 
 
 def _windows(
@@ -332,9 +329,3 @@ def _refuse_with_poses(source: str, given: Mapping[str, object]) -> None:
         raise ValueError(
             f"`{wrong[0]}` is for 2D keypoints and videos; {source} holds 3D poses: leave it out"
         )
-
-
-def _show(*lines: str) -> None:
-    console = Console(highlight=False)
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)

@@ -49,6 +49,18 @@ class LiftTrainingOutcome:
     epochs: dict[Stream, list[Row]]
     seconds: float
 
+    def lines(self) -> list[str]:
+        """For a person: its errors on the validation part, and where it lies."""
+        last = {name: rows[-1]["validation_p1"] for name, rows in self.epochs.items()}
+        return [
+            f"trained     {' and '.join(f'{n:,}' for n in self.num_parameters.values())} parameters, "
+            f"{duration(self.seconds)}",
+            f"validation  P1 {last['gt']:.1f} mm on true keypoints, "
+            f"{last['detected']:.1f} mm on detected ones",
+            f"lifter      {self.lifter}",
+            f"next        posenas lift evaluate {self.folder}",
+        ]
+
 
 def run_lift_training(
     config: LiftConfig,

@@ -13,7 +13,7 @@ from cluster.disk import DISK_FULL
 from cluster.progress import duration
 from cluster.progress_file import PROGRESS_VARIABLE, read_progress
 from cluster.registry.records import Claim, JobProgress
-from cluster.scheduling.jobs import COMMANDS
+from cluster.scheduling.jobs import JOB_KINDS
 from cluster.scheduling.queue import Queue
 from cluster.tracking.outbox import known_mlflow_runs
 
@@ -62,7 +62,7 @@ class Attempt:
         self.log = desk / f"attempt-{claim.attempt}.log"
         self._progress_file = desk / "progress.json"
         self._progress_file.unlink(missing_ok=True)
-        command = COMMANDS[claim.job.kind](claim.job, desk, address)
+        command = JOB_KINDS[claim.job.kind].process(claim.job, desk, address)
         self._begun = time.monotonic()
         self._killed_at = float("inf")
         self._process = subprocess.Popen(

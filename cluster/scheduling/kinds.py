@@ -22,7 +22,7 @@ class Step:
     """One job of a variant; the next one runs after it, in the same folder.
 
     Attributes:
-        kind: an entry of `jobs.COMMANDS`.
+        kind: an entry of `jobs.JOB_KINDS`.
         settings: JSON values for its command.
         needs: CPUs and GPUs.
     """

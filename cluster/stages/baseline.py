@@ -50,6 +50,7 @@ class BaselineOutcome:
 
     Attributes:
         folder: where it lies.
+        comparison: the baseline.
         seeds: accuracy by seed; of the nearest neighbor, which has no chance in it, one.
         total: test sequences.
         num_parameters: of the network, or the weights of the ridge; 0 for the nearest neighbor.
@@ -58,6 +59,7 @@ class BaselineOutcome:
     """
 
     folder: Path
+    comparison: Comparison
     seeds: dict[int, float]
     total: int
     num_parameters: int
@@ -68,6 +70,17 @@ class BaselineOutcome:
     def mean(self) -> float:
         """Mean accuracy over the seeds."""
         return float(np.mean(list(self.seeds.values())))
+
+    def lines(self) -> list[str]:
+        """For a person: its accuracy, and that of each seed."""
+        each = ", ".join(f"seed {seed}: {accuracy:.4f}" for seed, accuracy in self.seeds.items())
+        what = "ridge  " if self.comparison == "kernels" else "network"
+        trained = [f"{what}   {self.num_parameters:,} parameters; {each}"] if self.num_parameters else []
+        return [
+            f"accuracy  {self.mean:.4f} of {self.total} test sequences",
+            *trained,
+            f"score     {self.folder / 'baseline.json'}",
+        ]
 
 
 def run_baseline(
@@ -130,6 +143,7 @@ def run_baseline(
             _keep(run, experiment, comparison, score, tracker)
     return BaselineOutcome(
         folder=run.path,
+        comparison=comparison,
         seeds={row["seed"]: row["accuracy"] for row in score["seeds"]},
         total=score["total"],
         num_parameters=score["parameters"],

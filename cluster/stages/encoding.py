@@ -33,6 +33,14 @@ class EncodingOutcome:
     seconds: float
     contact_sheet: Path
 
+    def lines(self) -> list[str]:
+        """For a person: the data, and the page to look at."""
+        return [
+            self.description,
+            f"{self.num_images} images in {self.seconds:.2f} s",
+            f"look at {self.contact_sheet}",
+        ]
+
 
 def encode_clips(config: ExperimentConfig, folder: Path) -> EncodingOutcome:
     """Encode every clip of a data set with the statistics of its training part.

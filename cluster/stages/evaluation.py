@@ -13,7 +13,7 @@ from cluster.progress import Progress, SilentProgress
 from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.kernel_model import TrainedKernels
 from cluster.report.figures import confusion_counts
-from cluster.scores import prediction_rows, scores_of
+from cluster.scores import prediction_rows, score_lines, scores_of
 from cluster.stages.answers import test_answers
 from cluster.stages.data_identity import keep_fingerprint, load_to_evaluate
 from cluster.stages.folder import RunFolder
@@ -74,6 +74,23 @@ class EvaluationOutcome:
     def spread(self) -> float:
         """Standard deviation of the seeds' accuracies (n - 1); 0 for a single seed."""
         return float(np.std(list(self.seeds.values()), ddof=1)) if len(self.seeds) > 1 else 0.0
+
+    def lines(self) -> list[str]:
+        """For a person: classes, scores, accuracy, and how it stands."""
+        return [
+            *class_lines(self),
+            *(f"scores    {line}" for line in score_lines(self.scores)),
+            f"accuracy  {self.accuracy:.4f} ({self.correct} of {self.total} original test sequences)",
+            *([f"seeds     {seed_line(self)}"] if len(self.seeds) > 1 else []),
+            *(
+                []
+                if self.with_kernels is None
+                else [f"committee {self.with_kernels:.4f} with random kernels, half and half"]
+            ),
+            *([] if self.standing is None else [f"standing  {self.standing}"]),
+            f"report    {self.folder / 'report.html'}",
+            "compare   posenas cells list; posenas ui",
+        ]
 
 
 def run_evaluation(

@@ -11,7 +11,7 @@ from cluster.config import TRAINING_SETTINGS, ExperimentConfig
 from cluster.distributed.training_runs import GenotypeSpec, TrainingRun
 from cluster.files import write_json
 from cluster.last_words import LastWords
-from cluster.progress import Progress, SilentProgress
+from cluster.progress import Progress, SilentProgress, duration
 from cluster.recognition.classifier import TrainedClassifier
 from cluster.recognition.learned import LearnedPoses, window_config
 from cluster.recognition.model_folder import RecognitionModel
@@ -62,6 +62,16 @@ class TrainingOutcome:
     epochs: tuple[dict[str, float], ...]
     seeds: tuple[int, ...]
     seconds: float
+
+    def lines(self) -> list[str]:
+        """For a person: the size of the network, and where it lies."""
+        seeds = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
+        return [
+            f"trained   {self.num_parameters:,} parameters, {len(self.epochs)} epochs, "
+            f"{duration(self.seconds)}{seeds}",
+            f"model     {self.model}",
+            f"next      posenas evaluate {self.folder}",
+        ]
 
 
 def run_training(

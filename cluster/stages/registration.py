@@ -30,6 +30,11 @@ class RegistrationOutcome:
     aliases: tuple[str, ...]
     uri: str
 
+    def lines(self) -> list[str]:
+        """For a person: its name in the registry, and how it is loaded."""
+        aliases = f" ({', '.join(self.aliases)})" if self.aliases else ""
+        return [f"registered  {self.name} version {self.version}{aliases}", f"load it     {self.uri}"]
+
 
 def run_registration(folder: Path, *, progress: Progress | None = None) -> RegistrationOutcome:
     """Deliver what the run could not tell MLflow yet, and look for its classifier in the model registry.

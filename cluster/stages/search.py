@@ -59,6 +59,15 @@ class SearchOutcome:
     candidates: tuple[dict[str, Any], ...]
     seconds: float
 
+    def lines(self) -> list[str]:
+        """For a person: the genotype, and where everything lies."""
+        return [
+            f"genotype  {self.genotype}",
+            f"pictures  {self.folder / 'pictures'}",
+            f"report    {self.folder / 'report.html'}",
+            f"next      posenas train {self.folder}",
+        ]
+
 
 def run_search(
     config: ExperimentConfig | None,

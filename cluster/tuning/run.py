@@ -113,6 +113,19 @@ class TuningOutcome:
         """Trials that time did not suffice for."""
         return sum(not record.has_ended for record in self.records)
 
+    def lines(self) -> list[str]:
+        """For a person: the best trial, what matters, and where everything lies."""
+        lines = [
+            f"best      {self.best.name}, {self.best.score:.1f} mm on the validation part",
+            f"matters   {_most_important(self.shares)}",
+            f"pictures  {self.folder / 'pictures'}",
+            f"table     {self.folder / 'trials.csv'}",
+            f"next      posenas lift train --config {self.folder / 'best.yaml'}",
+        ]
+        if self.num_open:
+            lines.append(f"left      {self.num_open} trials: posenas lift tune --resume --out {self.folder}")
+        return lines
+
 
 def run_tuning(
     config: LiftTuningConfig, out: Path, *, resume: bool = False, progress: Progress | None = None
@@ -196,3 +209,9 @@ def _training_settings(config: LiftTuningConfig, best: TrialRecord) -> dict[str,
     """What `posenas lift train` reads: the base settings, their number of epochs too, with the best ones."""
     settings = config.lift.changed(best.settings).to_dict()
     return {name: settings[name] for name in ("data", "model", "normalization", "training")}
+
+
+def _most_important(shares: Mapping[str, float]) -> str:
+    if not shares:
+        return "cannot be said of fewer than 8 trials"
+    return ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:4])

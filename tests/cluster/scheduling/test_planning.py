@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.registry.records import Resources
+from cluster.registry.records import Job, Resources
 from cluster.registry.registry import Registry
 from cluster.scheduling.experiment_file import read_experiment
-from cluster.scheduling.jobs import COMMANDS, POSENAS
+from cluster.scheduling.jobs import JOB_KINDS, JobRequest
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.planning import plan_of
 from cluster.scheduling.submission import Options, submit
@@ -128,7 +128,7 @@ def test_a_pipeline_trains_the_genotype_from_several_seeds(
     assert plan.jobs[1].needs == plan.jobs[0].needs
     _, training, *_ = submit(registry, plan, Options(out=str(tmp_path))).jobs
     assert training.settings == {"seeds": [0, 1, 2]}
-    assert COMMANDS["train"](training, tmp_path, "auto")[len(POSENAS) :] == [
+    assert line(training, tmp_path, "auto") == [
         "train", training.folder, "--seeds", "0,1,2", "--address", "auto",
     ]  # fmt: skip
     with pytest.raises(
@@ -153,10 +153,18 @@ def test_every_baseline_is_a_job_in_a_folder_of_its_own(
     ]  # fmt: skip
     assert plan.jobs[0].settings["config"]["training"]["epochs"] == 9
     job, _ = submit(registry, plan, Options(out=str(tmp_path))).jobs
-    assert COMMANDS["baseline"](job, tmp_path, None)[len(POSENAS) :] == [
+    assert line(job, tmp_path, None) == [
         "baseline", "densenet", "--config", str(tmp_path / "experiment.json"), "--out", job.folder,
         "--seeds", "0,1",
     ]  # fmt: skip
+
+
+def line(job: Job, desk: Path, address: str | None) -> list[str]:
+    """What a person may paste to do a job's work by hand."""
+    request = JobRequest(
+        kind=job.kind, folder=job.folder, settings=job.settings, address=address, desk=str(desk)
+    )
+    return JOB_KINDS[job.kind].line(request)
 
 
 def test_dotted_and_nested_settings_are_the_same(write: Write) -> None:
@@ -251,7 +259,7 @@ def test_every_kind_of_job_has_a_command(write: Write) -> None:
         for kind in ("pipeline", "encode", "lift-train", "lift-tune", "baseline")
         for job in plan_of(write(f"kind: {kind}", *["baselines: [densenet]"] * (kind == "baseline"))).jobs
     }
-    assert kinds == set(COMMANDS)
+    assert kinds == set(JOB_KINDS)
 
 
 def test_a_search_begins_from_its_file_and_is_resumed_from_its_folder(
@@ -259,8 +267,7 @@ def test_a_search_begins_from_its_file_and_is_resumed_from_its_folder(
 ) -> None:
     (job,) = submit(registry, plan_of(write("kind: search")), Options(out=str(tmp_path))).jobs
     desk = tmp_path / "desk"
-    first = COMMANDS["search"](job, desk, "10.0.0.1:6379")
-    assert first[len(POSENAS) :] == [
+    assert line(job, desk, "10.0.0.1:6379") == [
         "search",
         "--config",
         str(desk / "experiment.json"),
@@ -271,7 +278,7 @@ def test_a_search_begins_from_its_file_and_is_resumed_from_its_folder(
     ]
     Path(job.folder).mkdir(parents=True)
     (Path(job.folder) / "experiment.json").write_text("{}")
-    assert COMMANDS["search"](job, desk, None)[len(POSENAS) :] == ["search", "--resume", "--out", job.folder]
+    assert line(job, desk, None) == ["search", "--resume", "--out", job.folder]
 
 
 def test_data_that_are_not_there_are_missed_before_anything_is_queued(write: Write, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +19,7 @@ from sqlalchemy import text
 
 from cluster.registry.records import Job, Resources
 from cluster.registry.registry import Registry
-from cluster.scheduling.jobs import COMMANDS
+from cluster.scheduling.jobs import JOB_KINDS
 from cluster.scheduling.plan import Plan, PlannedJob
 from cluster.scheduling.submission import Options, submit
 from cluster.scheduling.worker import run_worker
@@ -38,7 +39,7 @@ def trial() -> Iterator[ModuleType]:
     spec.loader.exec_module(module)
     module.add_trial_kind()
     yield module
-    del COMMANDS["trial"]
+    del JOB_KINDS["trial"]
 
 
 @pytest.fixture
@@ -369,14 +370,14 @@ def test_a_kind_that_this_worker_does_not_know_is_a_reason_and_no_end(
 ) -> None:
     job = queue_trial("new", steps=1, seconds=0, max_attempts=1)
     good = queue_trial("good", steps=1, seconds=0)
-    known = COMMANDS["trial"]
+    known = JOB_KINDS["trial"]
 
     def only_good(found: Job, desk: Path, address: str | None) -> list[str]:
         if found.name == "new":
             raise KeyError("kind-of-tomorrow")
-        return list(known(found, desk, address))
+        return list(known.process(found, desk, address))
 
-    monkeypatch.setitem(COMMANDS, "trial", only_good)
+    monkeypatch.setitem(JOB_KINDS, "trial", replace(known, process=only_good))
     work(registry, trial)
     assert registry.job(job.id).state == "failed"
     assert "kind-of-tomorrow" in str(registry.job(job.id).error)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cluster.registry.records import Job
 from cluster.registry.registry import Registry
-from cluster.scheduling.jobs import COMMANDS
+from cluster.scheduling.jobs import JOB_KINDS, JobKind
 from cluster.scheduling.worker import WorkerConfig, run_worker
 
 COUNTING = str(Path(__file__).parent / "counting.py")
@@ -44,8 +44,12 @@ def trial_command(job: Job, _desk: Path, _address: str | None) -> list[str]:
     return [sys.executable, COUNTING, job.folder, str(job.settings["steps"]), str(job.settings["seconds"])]
 
 
+def never(*_: object) -> list[str]:
+    raise AssertionError("a trial has a process of its own")
+
+
 def add_trial_kind() -> None:
-    COMMANDS["trial"] = trial_command
+    JOB_KINDS["trial"] = JobKind(run=never, line=never, process=trial_command)
 
 
 def config(name: str, lease_seconds: float) -> WorkerConfig:
