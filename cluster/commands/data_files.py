@@ -13,7 +13,11 @@ from cluster.commands import options
 from cluster.commands.options import changes, opened_progress
 
 if TYPE_CHECKING:
-    from encoding.datasets.importing import ImportReport
+    from collections.abc import Callable
+
+    from cluster.interruption import Interruption
+    from cluster.progress import Progress
+    from encoding.datasets.importing import Conversion, ImportReport
     from encoding.datasets.validation import Report
 
 __all__ = ["add_to", "show_findings"]
@@ -124,24 +128,8 @@ def import_command(
         "up": up, "image_size": image_size, "keypoints": keypoints, "unusable": unusable, "people": people,
     }  # fmt: skip
     wanted = ImportOptions.from_words({name: value for name, value in given.items() if value is not None})
-    conversion = None
-    if lifter is not None:
-        if to is not None:
-            raise ValueError("--lifter makes poses of the lifter's own joints; leave out --to")
-        from cluster.stages.lifted_import import lifting_conversion
-
-        conversion = lifting_conversion(lifter)
+    conversion = _conversion(lifter, to)
     with opened_progress() as progress, Interruption("run the same command again to continue") as stop:
-        begun = False
-
-        def on_progress(done: int, total: int) -> None:
-            nonlocal begun
-            if not begun:
-                progress.begin("read", total, done)
-                begun = True
-            progress.advance(done)
-            stop.stop_if_requested()
-
         report = import_clips(
             source,
             out,
@@ -152,9 +140,34 @@ def import_command(
             protocol=protocol,
             unlabeled=unlabeled,
             processes=len(os.sched_getaffinity(0)),
-            on_progress=on_progress,
+            on_progress=_counted(progress, stop),
         )
     _show(report, out)
+
+
+def _conversion(lifter: Path | None, to: str | None) -> "Conversion | None":
+    if lifter is None:
+        return None
+    if to is not None:
+        raise ValueError("--lifter makes poses of the lifter's own joints; leave out --to")
+    from cluster.stages.lifted_import import lifting_conversion
+
+    return lifting_conversion(lifter)
+
+
+def _counted(progress: "Progress", stop: "Interruption") -> "Callable[[int, int], None]":
+    """What shows how many clips are read, and stops between two of them when asked to."""
+    begun = False
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal begun
+        if not begun:
+            progress.begin("read", total, done)
+            begun = True
+        progress.advance(done)
+        stop.stop_if_requested()
+
+    return on_progress
 
 
 def _show(report: "ImportReport", out: Path) -> None:

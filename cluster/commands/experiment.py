@@ -38,9 +38,7 @@ def search(
         Path | None,
         typer.Option("--out", help="Run folder; by default runs/ and the data set.", show_default=False),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out; --resume=auto: if there is one.")
-    ] = False,
+    resume: options.Resume = False,
     resume_auto: options.ResumeAuto = False,
     data: options.Data = None,
     root: options.Root = None,
@@ -119,15 +117,11 @@ def search(
             "tracking.uri": tracking,
         },
         settings,
+        mlflow=mlflow,
     )
-    if not mlflow:
-        given["tracking"] = None
     resume = is_resumed(out, resume, resume_auto, "experiment.json")
-    if not resume and config is None and preset is None and not {*given} - {"tracking", "tracking.uri"}:
-        raise ValueError(
-            "posenas search needs data: --data msr --root PATH, or --config FILE; --data synthetic tries it "
-            "on built-in data, and --resume --out RUN continues a run"
-        )
+    if not resume and config is None and preset is None:
+        _refuse_nothing(given)
     from cluster.worker import run_search
 
     if resume and resume_auto:  # the run has kept its settings; the file may have changed since
@@ -137,6 +131,14 @@ def search(
     with opened_progress() as progress:
         outcome = run_search(experiment, folder, resume=resume, progress=progress)
     show(*outcome.lines())
+
+
+def _refuse_nothing(given: dict[str, object]) -> None:
+    if not {*given} - {"tracking", "tracking.uri"}:
+        raise ValueError(
+            "posenas search needs data: --data msr --root PATH, or --config FILE; --data synthetic tries it "
+            "on built-in data, and --resume --out RUN continues a run"
+        )
 
 
 def train(
@@ -199,9 +201,8 @@ def train(
             "tracking.uri": tracking,
         },
         settings,
+        mlflow=mlflow,
     )
-    if not mlflow:
-        given["tracking"] = None
     from cluster.stages.branch import branch_run
     from cluster.worker import run_training
 
@@ -327,9 +328,8 @@ def baseline(
             "tracking.uri": tracking,
         },
         settings,
+        mlflow=mlflow,
     )
-    if not mlflow:
-        given["tracking"] = None
     from cluster.stages.baseline import run_baseline
 
     experiment = _experiment(config, preset, given, None)

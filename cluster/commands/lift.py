@@ -11,6 +11,7 @@ from cluster.commands.options import changes, opened_progress, show
 if TYPE_CHECKING:
     from cluster.lifter.config import LiftConfig
     from lifting.people import PersonChoice
+    from lifting.run import LiftedVideo
 
 __all__ = ["lift", "register"]
 
@@ -49,9 +50,7 @@ def register(app: typer.Typer) -> None:
 @lift.command(cls=options.ResumableCommand)
 def train(
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default=False)] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out; --resume=auto: if there is one.")
-    ] = False,
+    resume: options.Resume = False,
     resume_auto: options.ResumeAuto = False,
     data: Data = None,
     root: options.Root = None,
@@ -97,9 +96,8 @@ def train(
             "tracking.uri": tracking,
         },
         settings,
+        mlflow=mlflow,
     )
-    if not mlflow:
-        given["tracking"] = None
     resume = options.is_resumed(out, resume, resume_auto, "lifting.json")
     if resume and resume_auto:  # the run has kept its settings; the file may have changed since
         config = preset = None
@@ -221,7 +219,11 @@ def run(
     folder = out or Path("lifted") / source.stem
     with opened_progress() as progress:
         outcome = run_lift(trained, request, folder, progress=by_phase(progress))
-    show(
+    show(*_lifted(outcome))
+
+
+def _lifted(outcome: "LiftedVideo") -> list[str]:
+    return [
         *(f"note       {note}" for note in outcome.notes),
         f"lifted     {outcome.num_lifted} of {outcome.num_frames} frames, {outcome.num_filled} with keypoints"
         f" filled in, {outcome.num_mended} with a wild pose mended; "
@@ -230,7 +232,7 @@ def run(
         f"poses      {outcome.poses}",
         *([f"BVH        {outcome.bvh}"] if outcome.bvh else []),
         *([f"animation  {outcome.animation}"] if outcome.animation else []),
-    )
+    ]
 
 
 def _person(choice: str) -> "PersonChoice":

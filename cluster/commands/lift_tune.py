@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cluster.commands import options
 from cluster.commands.lift import Config, Data, Preset, lift
-from cluster.commands.options import changes, opened_progress, parse_settings, show
+from cluster.commands.options import changes, opened_progress, show
 
 __all__ = ["register"]
 
@@ -22,11 +22,24 @@ def register(_: typer.Typer) -> None:
     lift.command(cls=options.ResumableCommand)(tune)
 
 
+def _print_space(asked: bool) -> None:
+    """Show the default search space and end, where that was asked."""
+    if not asked:
+        return
+    import yaml
+
+    from cluster.tuning.lifter import DEFAULT_SPACE
+
+    for name, distribution in DEFAULT_SPACE.items():
+        typer.echo(
+            f"{name}: {yaml.safe_dump(dict(distribution), default_flow_style=True, width=1000).strip()}"
+        )
+    raise typer.Exit
+
+
 def tune(
     out: Annotated[Path, typer.Option("--out", help="Folder of the tuning.")] = Path("runs/tuning"),
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the tuning in --out; --resume=auto: if there is one.")
-    ] = False,
+    resume: options.Resume = False,
     resume_auto: options.ResumeAuto = False,
     space: Annotated[
         Path | None,
@@ -37,8 +50,14 @@ def tune(
             show_default=False,
         ),
     ] = None,
-    print_space: Annotated[
-        bool, typer.Option("--print-space", help="Show the default search space and end.")
+    print_space: Annotated[  # noqa: ARG001 - its callback has shown the space
+        bool,
+        typer.Option(
+            "--print-space",
+            help="Show the default search space and end.",
+            callback=_print_space,
+            is_eager=True,
+        ),
     ] = False,
     trials: Annotated[
         int | None,
@@ -134,9 +153,6 @@ def tune(
 
     From Python: cluster.tuning.run.run_tuning(config, folder, resume=False).
     """
-    if print_space:
-        _print_space()
-        return
     given = changes(
         {
             "tuning.trials": trials,
@@ -153,19 +169,15 @@ def tune(
             "resources.cpus_per_trial": cpus_per_trial,
             "resources.gpus_per_trial": gpus_per_trial,
             "resources.time_limit_seconds": seconds(time_limit) if time_limit else None,
-        },
-        None,
+        }
     )
-    given |= {_full_name(name): value for name, value in parse_settings(settings or []).items()}
-    if not mlflow:
-        given["lift.tracking"] = None
+    given |= {_full_name(name): value for name, value in changes({}, settings, mlflow=mlflow).items()}
     from cluster.tuning.results import trials_table
     from cluster.tuning.run import run_tuning
 
     resume = options.is_resumed(out, resume, resume_auto, "tuning.json")
-    if resume and resume_auto:  # the tuning has kept its settings; the files may have changed since
-        config = preset = space = None
-    tuning = _settings(out if resume else None, config, preset, space, given)
+    files = (None, None, None) if resume and resume_auto else (config, preset, space)
+    tuning = _settings(out if resume else None, *files, given)
     with opened_progress() as progress:
         outcome = run_tuning(tuning, out, resume=resume, progress=progress)
     Console().print(trials_table(outcome.records))
@@ -206,14 +218,3 @@ def seconds(text: str) -> float:
     if match is None or float(match[1]) == 0:
         raise ValueError(f"--time-limit is {text!r}; a number with s, m or h is needed, as 90s, 30m or 2h")
     return float(match[1]) * _UNITS[match[2]]
-
-
-def _print_space() -> None:
-    import yaml
-
-    from cluster.tuning.lifter import DEFAULT_SPACE
-
-    for name, distribution in DEFAULT_SPACE.items():
-        typer.echo(
-            f"{name}: {yaml.safe_dump(dict(distribution), default_flow_style=True, width=1000).strip()}"
-        )

@@ -31,6 +31,7 @@ __all__ = [
     "Preset",
     "Protocol",
     "ResumableCommand",
+    "Resume",
     "ResumeAuto",
     "Root",
     "Seed",
@@ -64,6 +65,9 @@ class ResumableCommand(TyperCommand):
 
 _AUTO_FLAG = "resume-if-begun"
 
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue the run in --out; --resume=auto: if there is one.")
+]
 ResumeAuto = Annotated[bool, typer.Option(f"--{_AUTO_FLAG}", hidden=True)]
 
 
@@ -255,10 +259,12 @@ def place_changes(
     }
 
 
-def changes(options: Mapping[str, Any], settings: list[str] | None) -> dict[str, Any]:
-    """Settings by dotted name: the options that were given, then what --set says."""
+def changes(
+    options: Mapping[str, Any], settings: list[str] | None = None, *, mlflow: bool = True
+) -> dict[str, Any]:
+    """Settings by dotted name: the options that were given, what --set says, no record without MLflow."""
     given = {name: _plain(name, value) for name, value in options.items() if value is not None}
-    return {**given, **parse_settings(settings or [])}
+    return {**given, **parse_settings(settings or []), **({} if mlflow else {"tracking": None})}
 
 
 def numbers(option: str, text: str) -> tuple[int, ...]:

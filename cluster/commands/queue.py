@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cluster.registry.records import Job
     from cluster.registry.registry import Registry
     from cluster.scheduling.plan import Plan
+    from cluster.scheduling.submission import Submitted
     from cluster.scheduling.view import QueueSnapshot
 
 __all__ = ["DatabaseOption", "opened_registry", "register"]
@@ -94,18 +95,23 @@ def submit(
         _show_plan(plan, options.out)
         return
     with opened_registry(database) as registry:
-        submitted = submit_plan(registry, plan, options)
-        experiment, jobs = submitted.experiment, submitted.jobs
-        if experiment.next_at is not None:
-            first = datetime.fromtimestamp(experiment.next_at).astimezone()
-            _say(f"experiment {experiment.id} {experiment.name}: {len(plan.jobs)} job(s) each time, "
-                 f"for the first time {first:%Y-%m-%d %H:%M}")  # fmt: skip
-        for job in jobs:
-            waits = f"  after {', '.join(map(str, job.after))}" if job.after else ""
-            _say(f"job {job.id}  {job.name}  {job.kind}{waits}")
-        _say(f"runs in {experiment.folder}; `posenas queue` shows how they get on")
-        if sum(job.kind in ("evaluate", "baseline") for job in jobs) > 1:
-            _say(f"`posenas cells pool {experiment.folder}` makes one table of their scores in the end")
+        _show_submitted(submit_plan(registry, plan, options), len(plan.jobs))
+
+
+def _show_submitted(submitted: "Submitted", num_jobs: int) -> None:
+    from datetime import datetime
+
+    experiment, jobs = submitted.experiment, submitted.jobs
+    if experiment.next_at is not None:
+        first = datetime.fromtimestamp(experiment.next_at).astimezone()
+        _say(f"experiment {experiment.id} {experiment.name}: {num_jobs} job(s) each time, "
+             f"for the first time {first:%Y-%m-%d %H:%M}")  # fmt: skip
+    for job in jobs:
+        waits = f"  after {', '.join(map(str, job.after))}" if job.after else ""
+        _say(f"job {job.id}  {job.name}  {job.kind}{waits}")
+    _say(f"runs in {experiment.folder}; `posenas queue` shows how they get on")
+    if sum(job.kind in ("evaluate", "baseline") for job in jobs) > 1:
+        _say(f"`posenas cells pool {experiment.folder}` makes one table of their scores in the end")
 
 
 def queue(

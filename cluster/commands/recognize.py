@@ -13,6 +13,7 @@ from cluster.commands import options, source_options
 from cluster.commands.options import opened_progress, show
 
 if TYPE_CHECKING:
+    from cluster.recognition.recognizer import Recognizer
     from cluster.recognition.windows import WindowConfig
     from encoding.posture import Up as AxisUp
 
@@ -197,7 +198,6 @@ def recognize(
     From Python: cluster.recognition.recognizer.Recognizer.load(folder).events(source).
     """
     from cluster.commands import recognition_output as shown
-    from cluster.recognition.learned import windows_of
     from cluster.recognition.live import LiveOptions
     from cluster.recognition.model_lookup import open_model
     from cluster.recognition.pose_files import PoseClaims
@@ -206,15 +206,10 @@ def recognize(
     from lifting.gaps import GapConfig
     from lifting.one_euro import OneEuroConfig
 
-    if window is not None and window_seconds is not None:
-        raise ValueError("`window` and `window_seconds` came; give one of them")
     lifted_by = options.lifter_runtime(runtime)
     recognizer = Recognizer(open_model(model, lifter=lifter, tracking=tracking, runtime=lifted_by))
-    base, learned = recognizer.model.windows, recognizer.model.classifier.learned
-    if window_seconds is not None:
-        base = windows_of(window_seconds, learned, base)
     wanted = LiveOptions(
-        windows=_windows(base, window, stride, enter, leave),
+        windows=_windows(_base(recognizer, window, window_seconds), window, stride, enter, leave),
         whole=clip,
         gaps=GapConfig(lookahead=max(lookahead, detect_every - 1)),  # to where they are seen next
         smoothing=OneEuroConfig() if smooth else None,
@@ -224,14 +219,23 @@ def recognize(
         wrong = {"detector": detector, "video": video, "max_latency": max_latency}
         _refuse_with_poses(source, wrong | {"detect_every": detect_every if detect_every > 1 else None})
         claims = PoseClaims(up=_up(up), unit=unit, people=None if people is None else 1 if people == 1 else 2)
-        shown.recognize_poses(
-            recognizer, Path(source), wanted, RecognitionOutput(lines=lines, film=film), claims
-        )
+        written = RecognitionOutput(lines=lines, film=film)
+        shown.recognize_poses(recognizer, Path(source), wanted, written, claims)
         return
     _refuse_with_frames(source, {"up": up, "unit": unit, "people": people})
     opening: dict[str, object] = {"detector": detector, "layout": layout, "fps": fps, "video": video}
     opening |= {"detect_every": detect_every, "image_size": options.image_size(image_size)}
     shown.recognize_frames(recognizer, source, opening, wanted, max_latency, lines, film)
+
+
+def _base(recognizer: "Recognizer", window: int | None, seconds: float | None) -> "WindowConfig":
+    """The windows that the model was made with, or of another length in seconds."""
+    from cluster.recognition.learned import windows_of
+
+    if window is not None and seconds is not None:
+        raise ValueError("`window` and `window_seconds` came; give one of them")
+    model = recognizer.model
+    return model.windows if seconds is None else windows_of(seconds, model.classifier.learned, model.windows)
 
 
 def pack(

@@ -12,6 +12,7 @@ from rich.text import Text
 from cluster.commands.options import numbers, parse_settings
 
 if TYPE_CHECKING:
+    from cluster.registry.records import Job
     from cluster.reproduction.protocol import Part, TableCell
 
 __all__ = ["register"]
@@ -101,12 +102,13 @@ def reproduce(
     out.mkdir(parents=True, exist_ok=True)
     with Registry.open(f"sqlite:///{out.absolute() / 'posenas.db'}") as registry:
         worker = WorkerConfig(address=address, until_empty=True)
-        failed = (
-            ()
-            if only_tables
-            else run_tables(registry, out, data.absolute(), parts, wanted, protocol, worker, _say)
-        )
+        job = (registry, out, data.absolute(), parts, wanted, protocol, worker, _say)
+        failed = () if only_tables else run_tables(*job)
         text = write_tables(registry, out)
+    _report(text, failed, out, store)
+
+
+def _report(text: str, failed: "Sequence[Job]", out: Path, store: str) -> None:
     if text:
         pictures = ", ".join(str(path) for path in sorted(out.glob("*.png")))
         _print(
