@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from lifting.yaml_text import load_yaml
-
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -287,6 +285,8 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     Raises:
         ValueError: a text has no `=`, or its value is no YAML.
     """
+    from lifting.yaml_text import load_yaml
+
     result: dict[str, Any] = {}
     for text in settings:
         name, equals, value = text.partition("=")
