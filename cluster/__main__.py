@@ -1,6 +1,6 @@
 """`python -m cluster` is the `posenas` command."""
 
-from cluster.cli import main
+from cluster.entry import main
 
 if __name__ == "__main__":
     main()

@@ -13,6 +13,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from command_pages import commands_page  # noqa: E402 - files beside this one
 from diagrams import platform_picture, timeline_picture  # noqa: E402
+from front_page import front_page  # noqa: E402
 from setting_pages import settings_page  # noqa: E402
 
 PACKAGES = ("lifting", "encoding", "encoding.datasets", "nas", "cluster", "cluster.cells")
@@ -103,6 +104,7 @@ def _row(number: int, room: str, names: Sequence[str]) -> str:
 PAGES = {
     HERE / "api.md": api_page,
     HERE / "commands.md": commands_page,
+    HERE.parent / "cluster" / "front_page.json": front_page,
     HERE / "settings.md": settings_page,
     HERE / "datasets.md": datasets_page,
     HERE / "pictures" / "layers.svg": layers_picture,

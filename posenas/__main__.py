@@ -1,6 +1,6 @@
 """`python -m posenas` is the command `posenas`."""
 
-from cluster.cli import main
+from cluster.entry import main
 
 if __name__ == "__main__":
     main()
