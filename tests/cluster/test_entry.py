@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+DRAWN_OTHERWISE = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
+PLAIN = {name: text for name, text in os.environ.items() if name not in DRAWN_OTHERWISE}
 RUN = "import sys; sys.argv = ['posenas', *sys.argv[2:]]; from cluster.{} import main; main()"
 
 
 def run(module: str, *arguments: str, width: int = 80, **settings: str) -> str:
-    plain = {name: text for name, text in os.environ.items() if name not in ("FORCE_COLOR", "GITHUB_ACTIONS")}
     done = subprocess.run(
         [sys.executable, "-c", RUN.format(module), "posenas", *arguments],
         cwd=REPOSITORY,
-        env={**plain, "COLUMNS": str(width), "PYTHONIOENCODING": "utf-8", **settings},
+        env={**PLAIN, "COLUMNS": str(width), "PYTHONIOENCODING": "utf-8", **settings},
         capture_output=True,
         text=True,
         check=True,
@@ -40,7 +41,7 @@ def test_the_first_page_loads_no_command() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", probe], cwd=REPOSITORY, capture_output=True, text=True, check=False,
-        env={name: text for name, text in os.environ.items() if name not in ("FORCE_COLOR", "GITHUB_ACTIONS")},
+        env=PLAIN,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
