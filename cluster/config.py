@@ -14,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cluster.distributed.config import RuntimeConfig
 from cluster.pose_source import PosesConfig
 from cluster.setting_lines import SettingLines
-from cluster.settings import check_settings, configuration_hash, override, read_settings_file
+from cluster.settings import (
+    check_settings,
+    configuration_hash,
+    override,
+    read_settings_file,
+    without_defaults,
+)
 from cluster.tracking.config import TrackingConfig
 from encoding.augmentation import AugmentationConfig
 from encoding.datasets import DataConfig
@@ -25,7 +31,7 @@ from nas.derive_config import DeriveConfig
 from nas.kernels_config import KernelsConfig
 from nas.plan import NetworkConfig
 from nas.supernet_config import SupernetConfig
-from nas.training_config import LATER_SETTINGS, TrainingConfig
+from nas.training_config import LATER_SETTINGS, LATER_TRAINING_SETTINGS, TrainingConfig
 
 __all__ = [
     "PRESETS",
@@ -40,14 +46,14 @@ Preset = Literal["small", "released", "paper", "temporal"]
 PRESETS: tuple[Preset, ...] = ("small", "released", "paper", "temporal")
 
 # What a network takes over from the data; no user sets it, and no file holds it.
-_FROM_DATA = ("num_classes", "image_size")
+_FROM_DATA = ("num_classes", "image_size", "num_images")
 # Settings that came later, with what happened before: runs that were begun when there was no choice go on.
 _LATER: dict[str, dict[str, Any]] = {
     "data": {"options": {}, "test_part": 1, "folds": 5, "repeat": 0},
     "augmentation": {"tilt_degrees": 0, "bone_spread": 0, "time_warp": 0, "duration_spread": 0},
     "supernet": {"stem_keep": 0.7},
     "search": {"space": "enas_micro", "strategy_options": {}, **LATER_SETTINGS},
-    "training": dict(LATER_SETTINGS),
+    "training": {**LATER_SETTINGS, **LATER_TRAINING_SETTINGS},
     "kernels": {"class_weights": "equal"},
     "network": {"stem_keep": 0.7},
     "encoding": {"bones": "own", "kind": "spmf", "images": None},
@@ -306,9 +312,7 @@ class ExperimentConfig(BaseModel):
         if self.data.name == "npz" and root is not None:
             settings["data"]["file"] = Path(root).name  # here the file says which data it is
         for section, before in _LATER.items():
-            for name, value in before.items():
-                if settings[section][name] == value:
-                    del settings[section][name]
+            settings[section] = without_defaults(settings[section], before)
         if self.final_augmentation is None:
             del settings["final_augmentation"]
         if self.kernels == KernelSettings():

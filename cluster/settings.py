@@ -10,7 +10,14 @@ from cluster.files import sha256
 from lifting.checked_settings import check_settings
 from lifting.yaml_text import load_yaml
 
-__all__ = ["check_settings", "configuration_hash", "difference", "override", "read_settings_file"]
+__all__ = [
+    "check_settings",
+    "configuration_hash",
+    "difference",
+    "override",
+    "read_settings_file",
+    "without_defaults",
+]
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
@@ -91,6 +98,11 @@ def difference(
         elif here != there:
             found.append((prefix + key, here, there))
     return found
+
+
+def without_defaults(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings but for those that have the given value."""
+    return {k: value for k, value in settings.items() if k not in defaults or defaults[k] != value}
 
 
 def configuration_hash(configuration: Mapping[str, Any]) -> str:

@@ -1,15 +1,15 @@
-"""What to hold the searched networks against: a residual network, a DenseNet, and the nearest neighbor.
+"""What to hold the searched networks against: networks made by hand, and the nearest neighbor.
 
-The two networks are trained by `nas.train` and scored by `nas.evaluate` like those of genotypes. Their size
+The networks are trained by `nas.train` and scored by `nas.evaluate` like those of genotypes. Their size
 follows from a parameter budget, so that a comparison is one of designs.
 
 Source: He et al., "Identity mappings in deep residual networks" (ECCV 2016); Huang et al., "Densely connected
     convolutional networks" (CVPR 2017); the DenseNet's settings (three blocks, growth 12, 16 first filters,
-    dropout 0.2) are those of Pham et al., Sensors 19(8):1932, 2019.
+    dropout 0.2) are those of Pham et al., Sensors 19(8):1932, 2019. The tall-stem network is ours.
 """
 
 from itertools import count, pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from nas.image_classifier import ImageClassifier, num_parameters
 from nas.images import ImageSource, IntArray
 from nas.layers import batch_norm, keep_mask
 from nas.random import torch_generator
+from nas.temporal_layers import MaximumPool, TallStem, temporal_features
 
 __all__ = ["Baseline", "BaselineConfig", "BaselineKind", "baseline_for_budget", "nearest_neighbor"]
 
-BaselineKind = Literal["residual", "densenet"]
+BaselineKind = Literal["residual", "densenet", "tall"]
 
 
 class BaselineConfig(BaseModel):
@@ -32,14 +33,15 @@ class BaselineConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: BaselineKind = Field(description="residual network, or DenseNet")
+    kind: BaselineKind = Field(description="residual network, DenseNet, or tall-stem network")
     num_classes: int = Field(ge=2, description="number of actions")
     image_size: int = Field(default=32, ge=4, description="height and width of an image, pixels")
+    num_images: int = Field(default=1, ge=1, description="images of a clip, a network each")
     depth: int = Field(default=2, ge=1, description="residual units, or layers, of each of the three blocks")
     width: int = Field(
         default=16,
         ge=1,
-        description="of the first convolution; residual blocks have 1, 2, 4 times as much",
+        description="of the first convolution; residual blocks have 1, 2, 4 times as much, tall ones as much",
     )
     growth: int = Field(default=12, ge=1, description="densenet: filters that each layer adds")
     stem_stride: int = Field(
@@ -48,28 +50,38 @@ class BaselineConfig(BaseModel):
     dropout_keep: float = Field(
         default=0.8, gt=0, le=1, description="kept fraction before the classifier, and after each dense layer"
     )
+    stem_keep: float = Field(
+        default=0.7, gt=0, le=1, description="tall: kept fraction of whole rows and colors of an image"
+    )
 
 
 class Baseline(ImageClassifier):
     """A network made by hand: stem, three blocks, mean over all positions, classifier.
+
+    The tall-stem network reads the maximum over time beside the mean.
 
     Weights come from `seed` alone, by He initialization.
 
     Args:
         config: kind and size.
         seed: of the initial weights.
+        image: which image of a clip it reads; each has weights of its own.
     """
 
-    def __init__(self, config: BaselineConfig, seed: int = 0) -> None:
+    def __init__(self, config: BaselineConfig, seed: int = 0, *, image: int = 0) -> None:
         super().__init__()
         self.config: BaselineConfig = config
         with torch.device("meta"):  # nothing is drawn from torch's global state
-            stem = nn.Conv2d(3, config.width, 3, config.stem_stride, padding=1, bias=False)
-            blocks, width = _residual(config) if config.kind == "residual" else _dense(config)
-            self.features = nn.Sequential(stem, *blocks, batch_norm(width), nn.ReLU())
-            self.classifier = nn.Linear(width, config.num_classes)
+            blocks, width = _BLOCKS[config.kind](config)
+            self.features = nn.Sequential(_stem(config), *blocks, batch_norm(width), nn.ReLU())
+            pooled = 2 * width if config.kind == "tall" else width
+            self.classifier = nn.Linear(pooled, config.num_classes)
         self.materialise()
-        self._initialize(torch_generator(seed, "baseline"))
+        self._initialize(torch_generator(seed, "baseline", *([image] if image else [])))
+        alone = config.model_copy(update={"num_images": 1})
+        self.others = nn.ModuleList(
+            Baseline(alone, seed, image=number) for number in range(1, config.num_images)
+        )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
 
     def _initialize(self, generator: torch.Generator) -> None:
@@ -80,16 +92,12 @@ class Baseline(ImageClassifier):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
         nn.init.zeros_(self.classifier.bias)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, num_classes) of float32 images (N, 3, image_size, image_size).
-
-        Raises:
-            ValueError: the images have another shape.
-        """
+    def _logits(self, images: Tensor) -> Tensor:
+        """(N, num_classes) of images (N, 3, image_size, image_size)."""
         logits: Tensor = self.classifier(self._pooled(images))
         return logits
 
-    def training_logits(
+    def _training_logits(
         self, images: Tensor, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, None]:
         """Logits with dropout, the same from first to last step; these networks have no auxiliary head."""
@@ -101,11 +109,45 @@ class Baseline(ImageClassifier):
 
     def _pooled(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(N, 3, S, S) to (N, C); dense layers drop features by `generator`."""
-        self.check_images(images)
         x = images.contiguous(memory_format=torch.channels_last)
         for module in self.features:
-            x = module(x, generator) if isinstance(module, _DenseLayer) else module(x)
-        return x.mean(dim=(2, 3))
+            if isinstance(module, TallStem):
+                x = module(x, self._row_mask(len(x), module.masked, generator))
+            else:
+                x = module(x, generator) if isinstance(module, _DenseLayer) else module(x)
+        tall = self.config.kind == "tall"
+        return temporal_features(x, segments=1, maximum=True, share=False) if tall else x.mean(dim=(2, 3))
+
+    def _row_mask(self, num_images: int, rows: int, generator: torch.Generator | None) -> Tensor | None:
+        """(N, rows) factors while training."""
+        if generator is None or self.config.stem_keep == 1:
+            return None
+        return keep_mask((num_images, rows), self.config.stem_keep, generator).to(
+            self.classifier.weight.device
+        )
+
+
+class _TemporalUnit(nn.Module):
+    """BN, ReLU, 1 x 5, BN, ReLU, 1 x 5, and the input added: a residual unit along time."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(
+                module
+                for _ in range(2)
+                for module in (
+                    batch_norm(channels),
+                    nn.ReLU(),
+                    nn.Conv2d(channels, channels, (1, 5), padding=(0, 2), bias=False),
+                )
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 1, W) to the same."""
+        y: Tensor = x + self.body(x)
+        return y
 
 
 class _ResidualUnit(nn.Module):
@@ -154,6 +196,21 @@ class _DenseLayer(nn.Module):
         return torch.cat([x, new], dim=1)
 
 
+def _stem(config: BaselineConfig) -> nn.Module:
+    if config.kind == "tall":
+        return TallStem((3, config.image_size, config.image_size), config.width, config.stem_stride)
+    return nn.Conv2d(3, config.width, 3, config.stem_stride, padding=1, bias=False)
+
+
+def _tall(config: BaselineConfig) -> tuple[list[nn.Module], int]:
+    """Three blocks along time, of one width, each of half as many moments as the one before."""
+    layers: list[nn.Module] = []
+    for number in range(3):
+        layers += [MaximumPool(2)] if number else []
+        layers += [_TemporalUnit(config.width) for _ in range(config.depth)]
+    return layers, config.width
+
+
 def _residual(config: BaselineConfig) -> tuple[list[nn.Module], int]:
     """Three blocks, each of twice the width and half the size of the one before; and the last width."""
     widths = [config.width, config.width, 2 * config.width, 4 * config.width]
@@ -177,13 +234,27 @@ def _dense(config: BaselineConfig) -> tuple[list[nn.Module], int]:
     return layers, width
 
 
+_BLOCKS = {"residual": _residual, "densenet": _dense, "tall": _tall}
+# What differs from the defaults where a budget decides about the size.
+_SETTINGS: dict[BaselineKind, dict[str, Any]] = {
+    "residual": {"depth": 3},
+    "densenet": {"depth": 3},
+    "tall": {"depth": 1, "dropout_keep": 0.5},
+}
+
+
 def baseline_for_budget(
-    kind: BaselineKind, num_classes: int, image_size: int = 32, budget: int = 2_300_000, stem_stride: int = 1
+    kind: BaselineKind,
+    num_classes: int,
+    image_size: int = 32,
+    budget: int = 2_300_000,
+    stem_stride: int = 1,
+    num_images: int = 1,
 ) -> BaselineConfig:
     """The network whose parameters come nearest to a budget.
 
-    The residual network has three units a block and grows in width; the DenseNet keeps growth 12 and grows in
-    depth.
+    The residual network has three units a block and grows in width, and so does the tall-stem network, which
+    has one; the DenseNet keeps growth 12 and grows in depth.
 
     Args:
         kind: which network.
@@ -191,13 +262,19 @@ def baseline_for_budget(
         image_size: height and width of an image, pixels.
         budget: parameters, that of the network to compare with.
         stem_stride: as that network's.
+        num_images: of a clip; the budget is that of all their networks.
 
     Raises:
         ValueError: even the smallest exceeds twice the budget.
     """
-    varied = {"residual": "width", "densenet": "depth"}[kind]
+    varied = "depth" if kind == "densenet" else "width"
     base = BaselineConfig(
-        kind=kind, num_classes=num_classes, image_size=image_size, depth=3, stem_stride=stem_stride
+        kind=kind,
+        num_classes=num_classes,
+        image_size=image_size,
+        stem_stride=stem_stride,
+        num_images=num_images,
+        **_SETTINGS[kind],
     )
     best: tuple[int, BaselineConfig] | None = None
     for size in count(1):

@@ -67,6 +67,6 @@ def check_fit(network: ImageClassifier, source: ImageSource) -> None:
         raise ValueError(
             f"the images have {source.num_classes} classes; the network needs {config.num_classes}"
         )
-    needed = (3, config.image_size, config.image_size)
+    needed = network.input_shape
     if tuple(source.image_shape) != needed:
         raise ValueError(f"the images have shape {tuple(source.image_shape)}; the network needs {needed}")

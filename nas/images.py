@@ -112,6 +112,49 @@ def fixed_copies(source: ImageSource, copies: int, seed: int) -> TensorImages:
     return TensorImages(images, np.tile(source.labels, copies), source.num_classes)
 
 
+class CopyBank:
+    """A source whose augmentations are drawn once; a batch takes one version of each image at random.
+
+    Encoding a changed clip costs more than a step of a small network, which sees few versions twice anyway.
+
+    Args:
+        source: N images.
+        copies: augmentations of each image that are kept beside the image itself, 1 or more.
+        seed: key of the augmentations.
+
+    Raises:
+        ValueError: `copies` is less than 1.
+    """
+
+    def __init__(self, source: ImageSource, copies: int, seed: int) -> None:
+        if copies < 1:
+            raise ValueError(f"`copies` is {copies}; it must be 1 or more")
+        self._source = source
+        self._versions = fixed_copies(source, copies + 1, seed).images.reshape(
+            copies + 1, len(source.labels), *source.image_shape
+        )
+
+    @property
+    def labels(self) -> IntArray:
+        """int64 (N,)."""
+        return self._source.labels
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, absent ones included."""
+        return self._source.num_classes
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return self._source.image_shape
+
+    def batch(self, indices: IntArray, rng: np.random.Generator | None) -> Tensor:
+        """float32 (n, C, H, W): versions chosen by `rng`, or the images as they are when it is None."""
+        chosen = 0 if rng is None else rng.integers(len(self._versions), size=len(indices))
+        return torch.from_numpy(self._versions[chosen, indices])
+
+
 def to_network(images: npt.NDArray[np.uint8]) -> FloatArray:
     """Images uint8 (N, H, W, 3) as a network takes them: float32 (N, 3, H, W), 0..255 to -1..1."""
     scaled = images.astype(np.float32) * np.float32(2 / 255) - np.float32(1)

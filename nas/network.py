@@ -145,13 +145,14 @@ class Network(ImageClassifier):
         genotype: the two cells, stem and head.
         config: size and regularization.
         seed: of the initial weights.
+        image: which image of a clip it reads; each has weights of its own.
 
     Raises:
         ValueError: the genotype's space names what no table has, or has no operation that drop path, where
             the settings ask for it, would leave.
     """
 
-    def __init__(self, genotype: Genotype, config: NetworkConfig, seed: int = 0) -> None:
+    def __init__(self, genotype: Genotype, config: NetworkConfig, seed: int = 0, *, image: int = 0) -> None:
         super().__init__()
         check_operations(genotype.space)
         if config.drop_path_keep < 1:
@@ -162,7 +163,11 @@ class Network(ImageClassifier):
         with torch.device("meta"):
             self._build()
         self.materialise()
-        self._initialize(torch_generator(seed, "network"))
+        self._initialize(torch_generator(seed, "network", *([image] if image else [])))
+        alone = config.model_copy(update={"num_images": 1})
+        self.others = nn.ModuleList(
+            Network(genotype, alone, seed, image=number) for number in range(1, config.num_images)
+        )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it, its stubs do not
 
     def _build(self) -> None:
@@ -199,17 +204,13 @@ class Network(ImageClassifier):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, num_classes) of float32 images (N, 3, image_size, image_size).
-
-        Raises:
-            ValueError: the images have another shape.
-        """
+    def _logits(self, images: Tensor) -> Tensor:
+        """(N, num_classes) of images (N, 3, image_size, image_size)."""
         features, _ = self._features(images, None, None)
         logits: Tensor = self.classifier(self.head(features))
         return logits
 
-    def training_logits(
+    def _training_logits(
         self, images: Tensor, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Tensor | None]:
         """Logits, and the auxiliary head's logits or None, with drop path and dropout.
@@ -234,7 +235,6 @@ class Network(ImageClassifier):
         self, images: Tensor, path_masks: Tensor | None, rows: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Outputs of the last layer and of the auxiliary head's layer."""
-        self.check_images(images)
         images = images.contiguous(memory_format=torch.channels_last)
         x = self.stem(images) if rows is None else self.stem(images, rows)
         before, last, auxiliary = x, x, x

@@ -12,6 +12,9 @@ Preset = Literal["paper", "released", "small", "temporal"]
 
 STEM_WIDTH = 3
 
+LATER_NETWORK_SETTINGS: dict[str, Any] = {"num_images": 1, "stem_keep": 0.7}
+"""Settings that came later, with what happened before: at these values they enter no key."""
+
 
 class NetworkConfig(BaseModel):
     """The size and regularization of a final network."""
@@ -26,6 +29,7 @@ class NetworkConfig(BaseModel):
     )
     normal_cells: int = Field(default=6, ge=1, description="normal cells; two reduction cells come on top")
     image_size: int = Field(default=32, ge=4, description="height and width of an image, pixels")
+    num_images: int = Field(default=1, ge=1, description="images of a clip, a network each")
     stem_stride: int = Field(
         default=1, ge=1, le=2, description="2 halves the image in the stem: a quarter of the time"
     )

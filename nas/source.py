@@ -172,13 +172,18 @@ def network_source(network: Network, class_names: Sequence[str], title: str = "A
         title: first line of the file's docstring.
 
     Raises:
-        ValueError: the network has the search form, or an operation or stem from outside the project does not
-            say how its source is written.
+        ValueError: the network has the search form or reads several images, or an operation or stem from
+            outside the project does not say how its source is written.
     """
     genotype, config = network.genotype, network.config
     if config.search_form:
         raise ValueError(
             "a network in the search form has no source of its own; set network.search_form false"
+        )
+    if config.num_images > 1:
+        raise ValueError(
+            f"this classifier holds {config.num_images} networks, one for each image of a clip; exported "
+            "source is of a single network. Its ONNX file holds them all"
         )
     if genotype.space != ENAS_MICRO:
         return space_source(network, class_names, title)

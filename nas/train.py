@@ -21,7 +21,7 @@ from nas.compute import deterministic, require_device, to_device
 from nas.compute_config import ComputeConfig
 from nas.evaluate import Evaluation, check_fit, evaluate
 from nas.image_classifier import ImageClassifier
-from nas.images import ImageSource, IntArray
+from nas.images import CopyBank, ImageSource, IntArray
 from nas.random import generator, torch_generator
 from nas.training_config import TrainingConfig
 
@@ -106,13 +106,13 @@ class Training:
         self.compute = compute or ComputeConfig()
         self._device = require_device(self.compute)
         self.network = network.to(self._device)
-        self.source = source
+        self.source = CopyBank(source, config.copies, config.seed) if config.copies else source
         self.config = config
         self.epoch = 0
         self._steps = 0
         self._weights = loss_weights(config.class_weights, source.labels, source.num_classes, self._device)
         self._optimizer = _optimizer(network, config)
-        self._average = _average_of(network) if config.ema_decay else None
+        self._average = _average_of(network) if config.ema_decay or config.swa_epochs else None
 
     def run_epoch(self) -> TrainingMetrics:
         """Train on every image once.
@@ -132,6 +132,7 @@ class Training:
                 (self._step(indices, number, len(parts)) for number, indices in enumerate(parts)), np.zeros(3)
             )
         self.epoch += 1
+        self._average_epoch()
         loss, accuracy = sums[:2] / len(self.source.labels)
         return TrainingMetrics(self.epoch, float(loss), float(accuracy), rate, float(sums[2] / len(parts)))
 
@@ -152,6 +153,7 @@ class Training:
         noise = torch_generator(config.seed, "drop", *key)
         with self.compute.autocast():
             logits, auxiliary = self.network.training_logits(images, progress, noise)
+        labels = labels.repeat(len(logits) // len(labels))  # every image of a clip has its answer
         loss = total = self._loss(logits, labels)
         if auxiliary is not None:
             auxiliary_loss = self._loss(auxiliary, labels)
@@ -167,7 +169,7 @@ class Training:
             )
         self._optimizer.step()
         self._update_average()
-        right = (logits.detach().argmax(dim=1) == labels).sum().item()
+        right = (logits.detach().argmax(dim=1) == labels).sum().item() * len(indices) / len(labels)
         return np.array([loss.item() * len(indices), right, norm.item()])
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -175,7 +177,7 @@ class Training:
         return F.cross_entropy(logits.float(), labels, self._weights, label_smoothing=smoothing)
 
     def _update_average(self) -> None:
-        if self._average is None:
+        if self._average is None or not self.config.ema_decay:
             return
         # A fixed decay would remember the initial weights for 1 / (1 - decay) steps.
         self._steps += 1
@@ -187,8 +189,48 @@ class Training:
                 else:
                     self._average[name].copy_(value)
 
+    def _average_epoch(self) -> None:
+        """Stochastic weight averaging: the mean of the weights after each of the last epochs.
+
+        The last of them scores every image of the source once more, so that batch normalization has the
+        statistics of the mean weights (Izmailov et al., UAI 2018).
+        """
+        number = self.epoch - (self.config.epochs - self.config.swa_epochs)
+        if self._average is None or number < 1 or not self.config.swa_epochs:
+            return
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self._average[name].lerp_(value, 1 / number)
+                else:
+                    self._average[name].copy_(value)
+        if self.epoch == self.config.epochs:
+            self._average = self._with_statistics(self._average)
+
+    def _with_statistics(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The same weights with batch statistics of the source's images; the network stays as it is."""
+        trained = _average_of(self.network)
+        self.network.load_state_dict(weights)
+        norms = [one for one in self.network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+        momenta = [one.momentum for one in norms]
+        for one in norms:
+            one.reset_running_stats()
+            one.momentum = None  # a plain mean over the batches
+        parts = batches(len(self.source.labels), self.config.batch_size, generator(self.config.seed, "swa"))
+        with torch.no_grad(), deterministic(self.compute):
+            for number, indices in enumerate(parts):
+                rng = generator(self.config.seed, "swa images", number)
+                self.network(to_device(self.source.batch(indices, rng), self._device))
+        for one, momentum in zip(norms, momenta, strict=True):
+            one.momentum = momentum
+        averaged = _average_of(self.network)
+        self.network.load_state_dict(trained)
+        return averaged
+
     def use_average(self) -> ImageClassifier:
-        """The network to predict with: the averaged weights are written into it if `ema_decay` asks for them.
+        """The network to predict with.
+
+        The averaged weights are written into it if `ema_decay` or `swa_epochs` ask for them.
 
         Training cannot go on afterwards; save `state_dict` before.
         """

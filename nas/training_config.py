@@ -6,10 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nas.plan import Preset
 
-__all__ = ["LATER_SETTINGS", "TrainingConfig"]
+__all__ = ["LATER_SETTINGS", "LATER_TRAINING_SETTINGS", "TrainingConfig"]
 
 LATER_SETTINGS = {"class_weights": "equal", "sampling": "uniform"}
 """Settings that came later, with what happened before: trainings that were begun without them continue."""
+
+LATER_TRAINING_SETTINGS: dict[str, Any] = {"copies": 0, "swa_epochs": 0}
+"""Settings that came later, with what happened before: at these values they enter no key."""
 
 
 class TrainingConfig(BaseModel):
@@ -50,6 +53,14 @@ class TrainingConfig(BaseModel):
         default="uniform",
         description="draw of the images of an epoch; balanced: every class as often as any other",
     )
+    swa_epochs: int = Field(
+        default=0, ge=0, description="last epochs whose weights are averaged (SWA); 0: none"
+    )
+    copies: int = Field(
+        default=0,
+        ge=0,
+        description="changed copies of each image, drawn once and kept beside it; 0: fresh ones every epoch",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -62,16 +73,19 @@ class TrainingConfig(BaseModel):
             raise ValueError(
                 f"`warmup_epochs` is {self.warmup_epochs}; it must be less than `epochs`, {self.epochs}"
             )
+        if self.swa_epochs > self.epochs:
+            raise ValueError(f"`swa_epochs` is {self.swa_epochs}; it must not exceed `epochs`, {self.epochs}")
+        if self.swa_epochs and self.ema_decay:
+            raise ValueError(
+                f"`swa_epochs` is {self.swa_epochs} and `ema_decay` {self.ema_decay}; one average is possible"
+            )
         return self
 
     def key(self) -> dict[str, Any]:
         """JSON values that a training depends on, without settings that came later and change nothing."""
         content = self.model_dump(mode="json")
-        return {
-            name: value
-            for name, value in content.items()
-            if name not in LATER_SETTINGS or value != LATER_SETTINGS[name]
-        }
+        later = {**LATER_SETTINGS, **LATER_TRAINING_SETTINGS}
+        return {name: value for name, value in content.items() if name not in later or value != later[name]}
 
     @classmethod
     def preset(cls, name: Preset, **changes: Any) -> Self:

@@ -277,7 +277,7 @@ def demo(
 
 def baseline(
     comparison: Annotated[
-        str, typer.Argument(help="kernels, residual, densenet or neighbour.", metavar="BASELINE")
+        str, typer.Argument(help="kernels, residual, densenet, tall or neighbour.", metavar="BASELINE")
     ],
     out: Annotated[
         Path | None,
@@ -311,6 +311,8 @@ def baseline(
     In seconds: [bold]posenas baseline kernels --data msr --root PATH --subset AS1 --seeds 0,1,2[/bold]
 
     Kernels over small windows: [bold]posenas baseline kernels --set kernels.reading=windows[/bold]
+
+    A network with a tall stem: [bold]posenas baseline tall --preset temporal --data msr --subset AS1[/bold]
 
     A DenseNet: [bold]posenas baseline densenet --data msr --root PATH --subset AS1 --seeds 0,1,2[/bold]
 

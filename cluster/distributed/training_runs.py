@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from cluster.checkpoints.store import Checkpoints
 from cluster.interruption import Interruption
 from cluster.schedule import Timer
-from cluster.settings import configuration_hash
+from cluster.settings import configuration_hash, without_defaults
 from nas.baselines import Baseline, BaselineConfig
 from nas.compute import deterministic
 from nas.compute_config import ComputeConfig
@@ -23,7 +23,7 @@ from nas.genotype import Genotype
 from nas.image_classifier import ImageClassifier
 from nas.images import ImageSource
 from nas.network import Network
-from nas.plan import NetworkConfig
+from nas.plan import LATER_NETWORK_SETTINGS, NetworkConfig
 from nas.threads import torch_threads
 from nas.train import Training, evaluate
 from nas.training_config import TrainingConfig
@@ -100,7 +100,8 @@ class GenotypeSpec(TrainingSpec):
 
     def design(self) -> dict[str, Any]:
         """See `TrainingSpec`."""
-        return {"network": self.network.model_dump(mode="json"), "genotype": str(self.genotype)}
+        network = without_defaults(self.network.model_dump(mode="json"), LATER_NETWORK_SETTINGS)
+        return {"network": network, "genotype": str(self.genotype)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ class BaselineSpec(TrainingSpec):
 
     def design(self) -> dict[str, Any]:
         """See `TrainingSpec`."""
-        return {"baseline": self.network.model_dump(mode="json")}
+        return {"baseline": without_defaults(self.network.model_dump(mode="json"), LATER_NETWORK_SETTINGS)}
 
 
 SpecT = TypeVar("SpecT", bound=TrainingSpec)

@@ -105,8 +105,8 @@ class RecognitionModel:
     def _write(self, folder: Path) -> None:
         lifter, parts = self.lifter, [ONNX, f"{CLASSIFIER}/{CLASSIFIER_DESCRIPTION}"]
         self.classifier.save(folder / CLASSIFIER)
-        size = self.classifier.encoding.image_size
-        save_onnx(self.classifier.network, torch.zeros(2, 3, size, size), folder / ONNX)
+        network = self.classifier.network
+        save_onnx(network, torch.zeros(2, *network.input_shape), folder / ONNX)
         if lifter is not None:
             lifter.save(folder / LIFTER)
             parts.append(f"{LIFTER}/{LIFTER_DESCRIPTION}")

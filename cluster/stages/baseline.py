@@ -99,8 +99,8 @@ def run_baseline(
     Args:
         config: the experiment; of its search, nothing matters.
         folder: new, or of an earlier call with the same experiment and comparison.
-        comparison: "kernels"; "residual" or "densenet", of as many parameters as `config.parameters`; or
-            "neighbour".
+        comparison: "kernels"; "residual", "densenet" or "tall", of as many parameters as
+            `config.parameters`; or "neighbour".
         seeds: of the trainings; by default the experiment's `training.seed` alone.
         progress: receives every epoch.
         tracker: records it; by default the one that the experiment names.
@@ -187,6 +187,7 @@ def _seeds(
         config.encoding.image_size,
         config.parameters,
         config.network.stem_stride,
+        len(config.encoding.image_kinds),
     )
 
     def spec(training: TrainingConfig, threads: int) -> BaselineSpec:

@@ -4,5 +4,5 @@ from typing import Literal, get_args
 
 __all__ = ["COMPARISONS", "Comparison"]
 
-Comparison = Literal["kernels", "residual", "densenet", "neighbour"]
+Comparison = Literal["kernels", "residual", "densenet", "tall", "neighbour"]
 COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)

@@ -79,7 +79,7 @@ def _course(
     config = experiment.config
     spec = GenotypeSpec(
         genotype=genotype,
-        network=experiment.network(genotype, config.derivation.parameters),
+        network=experiment.candidate_network(genotype),
         config=retraining_config(config),
         compute=config.compute,
     )
@@ -145,7 +145,9 @@ def retraining_config(config: ExperimentConfig) -> TrainingConfig:
     """The final training's settings, shortened to the derivation's epochs."""
     epochs = config.derivation.epochs
     warmup = min(config.training.warmup_epochs, max(0, epochs // 10))
-    return config.training.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})
+    averaged = min(config.training.swa_epochs, epochs // 2)
+    shortened = {"epochs": epochs, "warmup_epochs": warmup, "swa_epochs": averaged}
+    return config.training.model_copy(update=shortened)
 
 
 def candidate_rows(derivation: Derivation, run: RunFolder) -> list[dict[str, Any]]:

@@ -28,8 +28,7 @@ def median_latency(network: ImageClassifier, repeats: int = 50) -> float:
         ValueError: `repeats` is below 1.
     """
     network.eval()
-    size = network.config.image_size
-    image = torch.zeros(1, 3, size, size)
+    image = torch.zeros(1, *network.input_shape)
     with torch.inference_mode():
         return median_milliseconds(lambda: network(image), repeats)
 

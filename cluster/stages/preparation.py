@@ -107,9 +107,20 @@ class PreparedExperiment:
         return PoseImages(clips, self.split.num_classes, self.config.encoding, varied, statistics)
 
     def search_images(self) -> tuple[PoseImages, PoseImages]:
-        """Training and validation part, both encoded with the statistics of the training part."""
-        statistics = self.statistics(self.split.train)
-        return self.images(self.split.train, statistics), self.images(self.split.validation, statistics)
+        """Training and validation part, both encoded with the statistics of the training part.
+
+        Of several images a search reads the first: the cells found serve the networks of all of them.
+        """
+        first = self.config.encoding.image_kinds[:1]
+        encoding = self.config.encoding
+        if encoding.images is not None:
+            encoding = encoding.model_copy(update={"images": first})
+        statistics = fit_statistics((clip.poses for clip in self.split.train), encoding)
+        training, validation = (
+            PoseImages(clips, self.split.num_classes, encoding, self.config.augmentation, statistics)
+            for clips in (self.split.train, self.split.validation)
+        )
+        return training, validation
 
     @property
     def supernet(self) -> SupernetConfig:
@@ -118,10 +129,19 @@ class PreparedExperiment:
 
     def network(self, genotype: Genotype, parameters: int | None) -> NetworkConfig:
         """The final network's size, for this data and a parameter budget (None: the channels as set)."""
-        config = NetworkConfig(**{**self.config.network.model_dump(), **self._from_data})
+        num_images = len(self.config.encoding.image_kinds)
+        config = NetworkConfig(
+            **{**self.config.network.model_dump(), **self._from_data, "num_images": num_images}
+        )
         if parameters is None:
             return config
         return config.model_copy(update={"channels": channels_for_budget(genotype, config, parameters)})
+
+    def candidate_network(self, genotype: Genotype) -> NetworkConfig:
+        """The size of a network that is retrained while cells are chosen; it reads what the search reads."""
+        network = NetworkConfig(**{**self.config.network.model_dump(), **self._from_data})
+        channels = channels_for_budget(genotype, network, self.config.derivation.parameters)
+        return network.model_copy(update={"channels": channels})
 
     @property
     def _from_data(self) -> dict[str, Any]:

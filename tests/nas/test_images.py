@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nas.images import IntArray, TensorImages, fixed_copies
+from nas.images import CopyBank, IntArray, TensorImages, fixed_copies
 
 
 def images(count: int = 3) -> TensorImages:
@@ -67,3 +67,21 @@ def test_bad_images_are_named(pixels: np.ndarray, labels: list[int], message: st
 def test_there_is_at_least_one_copy() -> None:
     with pytest.raises(ValueError, match="`copies` is 0; it must be 1 or more"):
         fixed_copies(images(), 0, seed=0)
+
+
+def test_a_bank_gives_the_fixed_copies_and_without_a_generator_the_images() -> None:
+    bank, copies = (
+        CopyBank(Noisy(), 2, seed=5),
+        fixed_copies(Noisy(), 3, seed=5).images.reshape(3, 2, 3, 2, 2),
+    )
+    indices = np.array([1, 0, 1])
+    assert torch.equal(bank.batch(indices, None), torch.zeros(3, 3, 2, 2))
+    seen = set()
+    for seed in range(30):
+        batch = bank.batch(indices, np.random.default_rng(seed)).numpy()
+        for image, index in zip(batch, indices, strict=True):
+            (version,) = [number for number in range(3) if np.array_equal(image, copies[number, index])]
+            seen.add((version, int(index)))
+    assert seen == {(version, index) for version in range(3) for index in range(2)}
+    with pytest.raises(ValueError, match="`copies` is 0; it must be 1 or more"):
+        CopyBank(Noisy(), 0, seed=5)

@@ -75,9 +75,11 @@ def same(a: object, b: object) -> bool:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-def test_two_epochs_saved_loaded_and_one_more_equal_three_straight(optimizer: str, ema_decay: float) -> None:
-    settings = config(optimizer=optimizer, ema_decay=ema_decay)
+@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9}, {"swa_epochs": 2}, {"copies": 3}])
+def test_two_epochs_saved_loaded_and_one_more_equal_three_straight(
+    optimizer: str, changes: dict[str, object]
+) -> None:
+    settings = config(optimizer=optimizer, **changes)
     straight = Training(network(), augmented(), settings)
     expected = [straight.run_epoch() for _ in range(3)]
     first = Training(network(), augmented(), settings)
@@ -170,6 +172,39 @@ def test_average_of_weights_follows_its_equation() -> None:
     after_one = 2 / 11 * start + 9 / 11 * one
     expected = 3 / 12 * after_one + 9 / 12 * two
     assert torch.allclose(training.use_average().state_dict()[name], expected, atol=1e-6)
+
+
+def test_the_last_epochs_weights_are_averaged_with_batch_statistics_of_their_own() -> None:
+    trained = network()
+    training = Training(trained, source(), config(epochs=3, swa_epochs=2, batch_size=30))
+    weights, normed = [], "layers.0.calibrate_y.norm.running_mean"
+    for _ in range(3):
+        training.run_epoch()
+        weights.append(trained.state_dict()["classifier.weight"].clone())
+    kept = training.state_dict()["network"]
+    expected = Training(training.use_average(), source(), config()).network
+    assert torch.allclose(
+        expected.state_dict()["classifier.weight"], (weights[1] + weights[2]) / 2, atol=1e-6
+    )
+    assert same(kept["classifier.weight"], weights[2])
+    # In one batch of all images the plain mean of batch statistics is that batch's own.
+    again = network()
+    again.load_state_dict(expected.state_dict())
+    for module in again.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    again.train()
+    again(torch.from_numpy(source().images))
+    assert torch.allclose(again.state_dict()[normed], expected.state_dict()[normed], atol=1e-5)
+    assert {module.momentum for module in expected.modules() if hasattr(module, "momentum")} == {0.1}
+
+
+def test_a_bank_of_copies_shows_few_versions_of_an_image() -> None:
+    noisy = Recorded(source())
+    training = Training(network(), noisy, config(copies=2))
+    assert len(noisy.asked) == 3  # type: ignore[attr-defined]  # the image and its two copies
+    training.run_epoch()
+    assert len(noisy.asked) == 3  # type: ignore[attr-defined]
 
 
 def test_without_average_the_trained_weights_are_used() -> None:
@@ -279,6 +314,8 @@ def test_images_that_do_not_fit_are_refused(make: Callable[[], TensorImages], me
         ),
         ({"warmup_epochs": 3}, "`warmup_epochs` is 3; it must be less than `epochs`, 3"),
         ({"batch_size": 1}, "greater than or equal to 2"),
+        ({"swa_epochs": 4}, "`swa_epochs` is 4; it must not exceed `epochs`, 3"),
+        ({"swa_epochs": 1, "ema_decay": 0.9}, "one average is possible"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(changes: dict[str, object], message: str) -> None:
