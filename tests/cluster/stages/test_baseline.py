@@ -88,7 +88,7 @@ def test_another_baseline_settings_or_run_in_the_folder_is_refused(tmp_path: Pat
     with pytest.raises(FileExistsError, match="run holds this baseline with other settings"):
         run_baseline(tiny(**{"encoding.image_size": 16}), folder, "neighbour")
     with pytest.raises(
-        ValueError, match="there is no baseline 'resnet'; there are kernels, residual, densenet, neigh"
+        ValueError, match="there is no baseline 'resnet'; there are kernels, residual, densenet, tall, n"
     ):
         run_baseline(tiny(), tmp_path / "new", "resnet")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="run holds the baseline 'neighbour', which has no search"):
