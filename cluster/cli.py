@@ -34,7 +34,7 @@ from cluster.commands import (
     reproduce,
     worker,
 )
-from cluster.errors import exit_code, sentence
+from cluster.errors import exit_code, notes, sentence
 from cluster.interruption import Interrupted
 
 __all__ = ["app", "main"]
@@ -66,13 +66,15 @@ class _Commands(TyperGroup):
         except Interrupted as stopped:
             _say(str(stopped), "yellow")
             raise typer.Exit(stopped.exit_code) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stopped:
             _say("stopped at once; what the last checkpoint holds is safe", "yellow")
+            _say_notes(stopped, "yellow")
             raise typer.Exit(130) from None
         except Exception as error:  # noqa: BLE001 - the last door: everything leaves as a sentence and a code
             if ctx.params.get("verbose"):
                 traceback.print_exc()
             _say(_with_flags(_shown(error), _flags(self, ctx.meta.get(_CALLED, []))), "red")
+            _say_notes(error, "yellow")
             raise typer.Exit(exit_code(error)) from None
 
 
@@ -163,6 +165,11 @@ def _flags(group: Any, arguments: list[str]) -> dict[str, str]:
 def _with_flags(sentence: str, flags: Mapping[str, str]) -> str:
     """A library's sentence for a person at the command line: `max_latency` is --max-latency there."""
     return re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), sentence)
+
+
+def _say_notes(error: BaseException, color: str) -> None:
+    for note in notes(error):
+        _say(note, color)
 
 
 def _say(sentence: str, color: str) -> None:

@@ -8,7 +8,7 @@ import os
 
 from cluster.disk import DISK_FULL, is_disk_full, is_passing
 
-__all__ = ["exit_code", "sentence"]
+__all__ = ["exit_code", "notes", "sentence"]
 
 BAD_INPUT = (ValueError, OSError)
 
@@ -33,3 +33,8 @@ def sentence(error: Exception) -> str:
     if isinstance(error, BAD_INPUT) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def notes(error: BaseException) -> list[str]:
+    """What was added to an error on its way, as how to continue the run; once each."""
+    return list(dict.fromkeys(getattr(error, "__notes__", ())))

@@ -7,7 +7,12 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from cluster.interruption import Interrupted
+
 __all__ = ["LastWords"]
+
+# A resumed run would meet wrong input again; an Interrupted says itself how to continue.
+_NO_ADVICE = (ValueError, Interrupted, SystemExit)
 
 _WATCH = """
 import os, select, sys
@@ -23,13 +28,15 @@ class LastWords:
     """While entered, a small process watches this one; if this one vanishes it says how to continue.
 
     `kill -9`, the system's out-of-memory killer, and Ray (which ends a process that has lost its head) leave
-    no time for a word. Only the main thread's run is watched.
+    no time for a word. Only the main thread's run is watched. An error that leaves gets the advice as a note,
+    but for wrong input, which a resumed run would meet again.
 
     Args:
         advice: how to continue, as "`posenas search --resume --out RUN` continues exactly here".
     """
 
     def __init__(self, advice: str) -> None:
+        self._advice = advice
         self._text = f"ended from outside (killed, out of memory, or its Ray cluster was lost): {advice}"
         self._watcher: subprocess.Popen[bytes] | None = None
 
@@ -49,3 +56,5 @@ class LastWords:
             self._watcher.kill()
             self._watcher.wait()
             self._watcher = None
+        if error is not None and not isinstance(error, _NO_ADVICE):
+            error.add_note(self._advice)

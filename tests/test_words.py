@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[1]
 ROOMS = ("lifting", "encoding", "nas", "cluster", "posenas")
 PAGES = [
     *sorted(REPOSITORY.glob("*.md")),
-    *(page for page in sorted((REPOSITORY / "docs").glob("*.md")) if page.name != "results.md"),
+    *(page for page in sorted((REPOSITORY / "docs").glob("*.md"))),
 ]
 SOURCES = [
     path

@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from cluster.interruption import Interrupted
+from cluster.last_words import LastWords
+
 RUN = """
 import os, signal, sys
 from cluster.last_words import LastWords
@@ -36,3 +39,24 @@ def test_a_process_that_vanishes_leaves_how_to_continue(fate: str, code: int) ->
 @pytest.mark.parametrize(("fate", "code"), [("end", 0), ("error", 3)])
 def test_one_that_ends_by_itself_leaves_nothing(fate: str, code: int) -> None:
     assert said(fate) == (code, "")
+
+
+ADVICE = "`posenas search --resume --out RUN` continues exactly here"
+
+
+def noted(error: BaseException) -> list[str]:
+    with pytest.raises(type(error)) as caught, LastWords(ADVICE):
+        raise error
+    return getattr(caught.value, "__notes__", [])
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("the worker cannot be started"), OSError(28), KeyboardInterrupt()]
+)
+def test_an_error_that_ends_a_run_takes_along_how_to_continue(error: BaseException) -> None:
+    assert noted(error) == [ADVICE]
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), Interrupted("continue with ...", 130), SystemExit(3)])
+def test_an_error_that_would_come_again_or_says_it_itself_gets_no_advice(error: BaseException) -> None:
+    assert noted(error) == []
