@@ -88,6 +88,8 @@ def test_the_loss_of_a_training_is_weighted() -> None:
 
 def test_trainings_begun_before_there_was_a_choice_keep_their_key() -> None:
     plain = TrainingConfig()
-    assert not {"class_weights", "sampling"} & set(plain.key())
-    assert set(plain.model_dump()) - set(plain.key()) == {"class_weights", "sampling"}
+    left_out = {"class_weights", "sampling", "copies", "swa_epochs"}
+    assert not left_out & set(plain.key())
+    assert set(plain.model_dump()) - set(plain.key()) == left_out
     assert TrainingConfig(sampling="balanced").key()["sampling"] == "balanced"
+    assert TrainingConfig(copies=3).key()["copies"] == 3
